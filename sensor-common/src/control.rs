@@ -1,0 +1,19 @@
+//! The one value through which the agent steers the running program.
+
+/// Read on hits only.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Number of the period; its parity selects the flow table that is written.
+    pub period: u64,
+    /// Time of the packet under [`crate::clock::REPLAY`], nanoseconds since the epoch.
+    pub replay_clock: u64,
+    /// Random number minted with the shared maps: counters of another epoch are other counters.
+    pub epoch: u64,
+}
+
+const _: () = assert!(size_of::<Control>() == 24 && align_of::<Control>() == 8);
+
+// SAFETY: `repr(C)`, integers only, no padding (the size is asserted above).
+#[cfg(feature = "user")]
+unsafe impl aya::Pod for Control {}

@@ -1,0 +1,106 @@
+//! The ABI between the XDP programs and the agent.
+//!
+//! Layout and the arithmetic both sides must agree on (filter hashes), nothing else: no parsing,
+//! no formatting, no I/O. A change of any size, field or index here is a new [`LAYOUT_VERSION`],
+//! which is part of the pin path, so that pins of another layout are never misread.
+#![no_std]
+#![deny(missing_docs)]
+
+mod control;
+mod filter;
+mod flow;
+mod pattern;
+mod record;
+mod stat;
+
+pub use control::Control;
+pub use filter::{CHUNK_WORDS, Chunk, Filter, occupancy4, occupancy6};
+pub use flow::{Address, Flow, FlowKey, MATCHED_DST_IP, MATCHED_SRC_IP};
+pub use pattern::{Pattern, PatternKey4, PatternKey6};
+pub use record::Record;
+pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
+
+/// Version of every layout in this crate; part of the bpffs path.
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
+pub const INTERFACE_SLOTS: u32 = 64;
+
+/// Longest chain of 802.1Q/802.1ad tags that is read.
+pub const MAX_VLAN_TAGS: usize = 3;
+
+/// Longest chain of IPv6 extension headers that is walked (RFC 8200 §4.1 lists seven kinds).
+pub const MAX_EXTENSION_HEADERS: usize = 8;
+
+/// Longest MPLS label stack that is walked.
+pub const MAX_MPLS_LABELS: usize = 8;
+
+/// Kernel clock that deadlines and records use.
+pub mod clock {
+    /// `bpf_ktime_get_boot_ns` (5.8): nanoseconds since boot, suspend included.
+    pub const BOOT: u32 = 0;
+    /// `bpf_ktime_get_tai_ns` (6.1): international atomic time, nanoseconds.
+    pub const TAI: u32 = 1;
+    /// The capture's time, written to [`Control`](super::Control) before each packet of a replay.
+    pub const REPLAY: u32 = 2;
+}
+
+/// Names of the maps, the same in the object, in bpffs and in error messages.
+pub mod map {
+    /// Pattern by IPv4 key; one per generation.
+    pub const PATTERNS4: &str = "PATTERNS4";
+    /// Pattern by IPv6 key; one per generation.
+    pub const PATTERNS6: &str = "PATTERNS6";
+    /// Blocked Bloom filter over addresses and masked prefixes; one per generation.
+    pub const FILTER: &str = "FILTER";
+    /// Bitmap of the blocks that hold a prefix; one per generation.
+    pub const OCCUPANCY: &str = "OCCUPANCY";
+    /// Packets and bytes by interface slot and outcome; shared.
+    pub const TRAFFIC: &str = "TRAFFIC";
+    /// Terms of the hit identity; shared.
+    pub const LEDGER: &str = "LEDGER";
+    /// Flow tables, one written while the other is drained; shared.
+    pub const FLOWS: [&str; 2] = ["FLOWS_EVEN", "FLOWS_ODD"];
+    /// First packet of each flow; shared.
+    pub const RECORDS: &str = "RECORDS";
+    /// Period and replay clock; shared.
+    pub const CONTROL: &str = "CONTROL";
+    /// Maps that belong to one generation.
+    pub const OF_GENERATION: [&str; 4] = [PATTERNS4, PATTERNS6, FILTER, OCCUPANCY];
+    /// Maps that every generation and every interface share.
+    pub const SHARED: [&str; 6] = [TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, CONTROL];
+}
+
+/// Names of the read-only globals that the agent sets before the program is loaded.
+pub mod global {
+    /// Slot of the interface this instance is attached to, below [`INTERFACE_SLOTS`](super::INTERFACE_SLOTS).
+    pub const SLOT: &str = "SLOT";
+    /// Number of the generation, stamped on records and flows.
+    pub const GENERATION: &str = "GENERATION";
+    /// One of [`clock`](super::clock).
+    pub const CLOCK: &str = "CLOCK";
+    /// 1: no lookup at all (the yardstick of the benches).
+    pub const PARSE_ONLY: &str = "PARSE_ONLY";
+    /// 1: the image holds exact IPv4 addresses or endpoints.
+    pub const EXACT4: &str = "EXACT4";
+    /// 1: the image holds exact IPv6 addresses or endpoints.
+    pub const EXACT6: &str = "EXACT6";
+    /// Words of the filter, less one (a mask: the count is a power of two).
+    pub const FILTER_MASK: &str = "FILTER_MASK";
+    /// Bits of the occupancy bitmap, less one.
+    pub const OCCUPANCY_MASK: &str = "OCCUPANCY_MASK";
+    /// IPv4 prefix lengths present, 255 ends the list.
+    pub const LENGTHS4: &str = "LENGTHS4";
+    /// IPv6 prefix lengths present, 255 ends the list.
+    pub const LENGTHS6: &str = "LENGTHS6";
+    /// 1: a prefix shorter than the occupancy block is present, the bitmap is not asked.
+    pub const WIDE6: &str = "WIDE6";
+}
+
+/// Programs in the object, in the order in which attaching tries them.
+pub mod program {
+    /// Accepts frames of several buffers (5.18).
+    pub const FRAGS: &str = "sensor_frags";
+    /// Linear frames only.
+    pub const LINEAR: &str = "sensor_linear";
+}

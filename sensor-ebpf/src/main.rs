@@ -1,0 +1,44 @@
+//! The XDP programs of marker-sensor.
+//!
+//! Every path returns [`XDP_PASS`](xdp_action::XDP_PASS): this file is the only one that names an
+//! action, and nothing below it can. A packet that matches nothing moves counters only.
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+
+mod confirm;
+mod emit;
+mod encap;
+mod extension;
+mod judge;
+mod lookup;
+mod maps;
+mod packet;
+mod parse;
+
+use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use packet::Packet;
+
+/// For frames of one or several buffers.
+#[xdp(frags)]
+pub fn sensor_frags(ctx: XdpContext) -> u32 {
+    judge::judge(&Packet::<true>::new(&ctx));
+    xdp_action::XDP_PASS
+}
+
+/// For kernels and drivers that hand over linear frames only.
+#[xdp]
+pub fn sensor_linear(ctx: XdpContext) -> u32 {
+    judge::judge(&Packet::<false>::new(&ctx));
+    xdp_action::XDP_PASS
+}
+
+/// Never reached: a program with a path to it does not pass the verifier (it never ends).
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 4] = *b"GPL\0";

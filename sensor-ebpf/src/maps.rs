@@ -1,0 +1,261 @@
+//! Every map and every read-only global, and the reads and writes of their values.
+
+use core::{arch::asm, ptr};
+
+use aya_ebpf::{
+    Global,
+    bindings::BPF_F_NO_PREALLOC,
+    btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
+    helpers::generated::bpf_get_smp_processor_id,
+    macros::btf_map,
+};
+use sensor_common::{
+    Chunk, Control, Flow, FlowKey, INTERFACE_SLOTS, Ledger, OUTCOMES, Outcome, Pattern,
+    PatternKey4, PatternKey6, Record, Term, Traffic,
+};
+
+/// Capacities below are placeholders: the agent sizes these maps from the image and its
+/// configuration before it creates them.
+const SIZED_AT_LOAD: usize = 1;
+const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
+
+#[btf_map]
+static PATTERNS4: HashMap<PatternKey4, Pattern, SIZED_AT_LOAD, NO_PREALLOC> = HashMap::new();
+#[btf_map]
+static PATTERNS6: HashMap<PatternKey6, Pattern, SIZED_AT_LOAD, NO_PREALLOC> = HashMap::new();
+#[btf_map]
+static FILTER: Array<Chunk, SIZED_AT_LOAD> = Array::new();
+#[btf_map]
+static OCCUPANCY: Array<Chunk, SIZED_AT_LOAD> = Array::new();
+
+#[btf_map]
+static TRAFFIC: PerCpuArray<Traffic, { (INTERFACE_SLOTS * OUTCOMES) as usize }> =
+    PerCpuArray::new();
+#[btf_map]
+static LEDGER: PerCpuArray<Ledger, 1> = PerCpuArray::new();
+#[btf_map]
+static FLOWS_EVEN: HashMap<FlowKey, Flow, SIZED_AT_LOAD> = HashMap::new();
+#[btf_map]
+static FLOWS_ODD: HashMap<FlowKey, Flow, SIZED_AT_LOAD> = HashMap::new();
+#[btf_map]
+static RECORDS: RingBuf<Record, 4096> = RingBuf::new();
+/// The flow of the packet under judgement, its pattern left out.
+#[btf_map]
+static SIGHTING: PerCpuArray<FlowKey, 1> = PerCpuArray::new();
+#[btf_map]
+static CONTROL: Array<Control, 1> = Array::new();
+
+#[unsafe(no_mangle)]
+pub static SLOT: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static GENERATION: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static CLOCK: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static PARSE_ONLY: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static EXACT4: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static EXACT6: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static FILTER_MASK: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static OCCUPANCY_MASK: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static WIDE6: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+static LENGTHS4: [u8; 34] = [255; 34];
+#[unsafe(no_mangle)]
+static LENGTHS6: [u8; 130] = [255; 130];
+
+/// The `index`-th IPv4 prefix length of the image.
+#[inline(always)]
+pub fn length4(index: usize) -> Option<u8> {
+    // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
+    let length = unsafe { ptr::read_volatile(LENGTHS4.get(index)?) };
+    (length <= 32).then_some(length)
+}
+
+/// The `index`-th IPv6 prefix length of the image.
+#[inline(always)]
+pub fn length6(index: usize) -> Option<u8> {
+    // SAFETY: as in `length4`.
+    let length = unsafe { ptr::read_volatile(LENGTHS6.get(index)?) };
+    (length <= 128).then_some(length)
+}
+
+/// One word of the filter.
+#[inline(always)]
+pub fn filter_word(index: u32) -> u64 {
+    chunk_word(&FILTER, index)
+}
+
+/// One word of the occupancy bitmap.
+#[inline(always)]
+pub fn occupancy_word(index: u32) -> u64 {
+    chunk_word(&OCCUPANCY, index)
+}
+
+#[inline(always)]
+fn chunk_word(map: &Array<Chunk, SIZED_AT_LOAD>, index: u32) -> u64 {
+    match map.get(index >> 9) {
+        Some(chunk) => chunk[(index & 511) as usize],
+        None => 0,
+    }
+}
+
+/// The pattern under an IPv4 key.
+#[inline(always)]
+pub fn pattern4(key: &PatternKey4) -> Option<Pattern> {
+    // SAFETY: copied at once; the value is never changed in place while its generation is live.
+    unsafe { PATTERNS4.get(key) }.copied()
+}
+
+/// The pattern under an IPv6 key.
+#[inline(always)]
+pub fn pattern6(key: &PatternKey6) -> Option<Pattern> {
+    // SAFETY: as in `pattern4`.
+    unsafe { PATTERNS6.get(key) }.copied()
+}
+
+/// Counts a packet under its outcome.
+#[inline(always)]
+pub fn count_packet(outcome: Outcome, bytes: u32) {
+    let index = SLOT.load() * OUTCOMES + outcome as u32;
+    if let Some(traffic) = TRAFFIC.get_ptr_mut(index) {
+        // SAFETY: a per-CPU value; XDP programs do not nest on one CPU.
+        unsafe {
+            (*traffic).packets += 1;
+            (*traffic).bytes += u64::from(bytes);
+        }
+    }
+}
+
+/// Adds one to a term of this CPU's ledger.
+#[inline(always)]
+pub fn count_hit(term: Term) {
+    if let Some(ledger) = LEDGER.get_ptr_mut(0) {
+        // SAFETY: as in `count_packet`.
+        unsafe { (*ledger).terms[term as usize] += 1 };
+    }
+}
+
+/// A term of this CPU's ledger.
+#[inline(always)]
+pub fn ledger_term(term: Term) -> u64 {
+    match LEDGER.get_ptr(0) {
+        // SAFETY: as in `count_packet`.
+        Some(ledger) => unsafe { (*ledger).terms[term as usize] },
+        None => 0,
+    }
+}
+
+/// Number of the period, read once per hit.
+#[inline(always)]
+pub fn period() -> u64 {
+    match CONTROL.get_ptr(0) {
+        // SAFETY: an aligned word; the agent may change it at any time.
+        Some(control) => unsafe { (&raw const (*control).period).read_volatile() },
+        None => 0,
+    }
+}
+
+/// The capture's time.
+#[inline(always)]
+pub fn replay_clock() -> u64 {
+    match CONTROL.get_ptr(0) {
+        // SAFETY: as in `period`.
+        Some(control) => unsafe { (&raw const (*control).replay_clock).read_volatile() },
+        None => 0,
+    }
+}
+
+/// Sets aside the flow of the packet under judgement.
+#[inline(always)]
+pub fn set_sighting(key: &FlowKey) {
+    if let Some(sighting) = SIGHTING.get_ptr_mut(0) {
+        // SAFETY: as in `count_packet`.
+        unsafe { *sighting = *key };
+    }
+}
+
+/// The flow of the packet under judgement.
+#[inline(always)]
+pub fn sighting() -> Option<&'static FlowKey> {
+    SIGHTING.get(0)
+}
+
+/// The same, of one pattern.
+#[inline(always)]
+pub fn sighting_of(pattern: u64) -> Option<&'static FlowKey> {
+    let sighting = SIGHTING.get_ptr_mut(0)?;
+    // SAFETY: as in `count_packet`.
+    unsafe {
+        (*sighting).pattern = pattern;
+        Some(&*sighting)
+    }
+}
+
+/// Sends the record of a flow's first packet to the agent; false when the ring is full. Written
+/// field by field into the ring: the stack is too small for a copy.
+#[inline(always)]
+pub fn send(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> bool {
+    let Some(mut entry) = RECORDS.reserve(0) else {
+        return false;
+    };
+    let record = entry.as_mut_ptr();
+    // SAFETY: the reservation is `size_of::<Record>()` bytes; every field is written.
+    unsafe {
+        (*record).key = *key;
+        (*record).time = time;
+        (*record).sequence = ledger_term(Term::Records) + 1;
+        (*record).bytes = bytes;
+        (*record).cpu = bpf_get_smp_processor_id() as u32;
+        (*record).generation = GENERATION.load();
+        (*record).matched_in = matched_in;
+        (*record).reserved = [0; 3];
+    }
+    entry.submit(0);
+    true
+}
+
+/// Adds a packet to a flow that is in the table of `period`; false when it is not there.
+#[inline(always)]
+pub fn add_to_flow(period: u64, key: &FlowKey, time: u64, bytes: u32) -> bool {
+    let flow = if period & 1 == 0 {
+        FLOWS_EVEN.get_ptr_mut(key)
+    } else {
+        FLOWS_ODD.get_ptr_mut(key)
+    };
+    let Some(flow) = flow else { return false };
+    // SAFETY: the entry is not freed before this program ends (RCU).
+    unsafe {
+        add_atomic(&raw mut (*flow).packets, 1);
+        add_atomic(&raw mut (*flow).bytes, u64::from(bytes));
+        (*flow).last = time;
+    }
+    true
+}
+
+/// Adds to a word that several CPUs may add to. The BPF target has no compare-and-swap, so `core`
+/// offers no atomic addition for it; the instruction is there since the first BPF.
+///
+/// # Safety
+///
+/// `word` points into a map value.
+#[inline(always)]
+unsafe fn add_atomic(word: *mut u64, amount: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) word, in(reg) amount) };
+}
+
+/// Puts a new flow in the table of `period`; the kernel's error when it is there or the table is full.
+#[inline(always)]
+pub fn insert_flow(period: u64, key: &FlowKey, flow: &Flow) -> Result<(), i32> {
+    const BPF_NOEXIST: u64 = 1;
+    if period & 1 == 0 {
+        FLOWS_EVEN.insert(key, flow, BPF_NOEXIST)
+    } else {
+        FLOWS_ODD.insert(key, flow, BPF_NOEXIST)
+    }
+}

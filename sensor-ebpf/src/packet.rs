@@ -1,0 +1,85 @@
+//! Bounds-checked reads of the frame: the only file that dereferences packet memory.
+
+use core::marker::PhantomData;
+
+use aya_ebpf::{bindings::xdp_md, helpers::bpf_xdp_load_bytes, programs::XdpContext};
+
+/// Furthest byte that a header may start at; keeps offsets provably small for the verifier.
+const MAX_OFFSET: u32 = 0x7fff;
+
+/// A frame. With `FRAGS`, bytes beyond the linear part are read through the kernel's load helper.
+pub struct Packet<'a, const FRAGS: bool> {
+    ctx: *mut xdp_md,
+    lifetime: PhantomData<&'a XdpContext>,
+}
+
+impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
+    #[inline(always)]
+    pub fn new(ctx: &'a XdpContext) -> Self {
+        Self::from_raw(ctx.ctx)
+    }
+
+    /// From the context as a global function receives it.
+    #[inline(always)]
+    pub fn from_raw(ctx: *mut xdp_md) -> Self {
+        Self {
+            ctx,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// The context, for a global function.
+    #[inline(always)]
+    pub fn raw(&self) -> *mut xdp_md {
+        self.ctx
+    }
+
+    #[inline(always)]
+    fn data(&self) -> usize {
+        // SAFETY: the context lives as long as the program runs.
+        unsafe { (*self.ctx).data as usize }
+    }
+
+    #[inline(always)]
+    fn data_end(&self) -> usize {
+        // SAFETY: as above.
+        unsafe { (*self.ctx).data_end as usize }
+    }
+
+    /// Bytes in the linear part.
+    #[inline(always)]
+    pub fn linear_len(&self) -> u32 {
+        (self.data_end() - self.data()) as u32
+    }
+
+    /// Reads `T` (integers or arrays of them) at `offset`; `None` past the end of the frame.
+    #[inline(always)]
+    pub fn read<T: Copy>(&self, offset: u32) -> Option<T> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        let at = self.data() + offset as usize;
+        if at + size_of::<T>() <= self.data_end() {
+            // SAFETY: the bounds are checked above, in the form that the verifier follows. BPF
+            // loads need no alignment where the verifier accepts this program.
+            return Some(unsafe { *(at as *const T) });
+        }
+        if FRAGS { self.read_far(offset) } else { None }
+    }
+
+    /// The same through the helper, for bytes that are not in the linear part (5.18).
+    #[inline(always)]
+    fn read_far<T: Copy>(&self, offset: u32) -> Option<T> {
+        let mut value = core::mem::MaybeUninit::<T>::uninit();
+        // SAFETY: the helper writes `size_of::<T>()` bytes or fails; `T` is plain integers.
+        unsafe {
+            let failed = bpf_xdp_load_bytes(
+                self.ctx,
+                offset,
+                value.as_mut_ptr().cast(),
+                size_of::<T>() as u32,
+            );
+            (failed == 0).then(|| value.assume_init())
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Ethernet, IPv4 and IPv6 down to the ports; never fails, says what it could not read.
+
+use sensor_common::Outcome;
+
+use crate::{encap, extension, packet::Packet};
+
+/// The network layer of a frame: what it is and where it starts.
+pub struct Link {
+    pub protocol: u16,
+    pub offset: u32,
+    /// Outer VLAN id in bits 12 to 23, next one in bits 0 to 11.
+    pub vlans: u32,
+}
+
+/// What follows the network header.
+pub struct Transport {
+    pub proto: u8,
+    /// Source and destination port, host byte order; zero where not read.
+    pub ports: (u16, u16),
+    pub has_ports: bool,
+    /// The class of the packet if no pattern matches.
+    pub otherwise: Outcome,
+}
+
+pub struct Ip4 {
+    pub src: u32,
+    pub dst: u32,
+    pub bytes: u32,
+    pub transport: Transport,
+}
+
+pub struct Ip6 {
+    pub src: [u32; 4],
+    pub dst: [u32; 4],
+    pub bytes: u32,
+    pub transport: Transport,
+}
+
+pub const IPV4: u16 = 0x0800;
+pub const IPV6: u16 = 0x86dd;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const SCTP: u8 = 132;
+
+/// The link layer; `Err` with the class of what is not IP.
+#[inline(always)]
+pub fn link<const F: bool>(packet: &Packet<'_, F>) -> Result<Link, Outcome> {
+    let protocol = u16::from_be(packet.read(12).ok_or(Outcome::Truncated)?);
+    if protocol == IPV4 || protocol == IPV6 {
+        return Ok(Link {
+            protocol,
+            offset: 14,
+            vlans: 0,
+        });
+    }
+    encap::link(packet)
+}
+
+/// The IPv4 header at `offset` (RFC 791) and the ports behind it.
+#[inline(always)]
+pub fn ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, Outcome> {
+    let header: [u32; 5] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    let first = u32::from_be(header[0]);
+    let header_len = (first >> 24 & 0x0f) * 4;
+    let total_len = first & 0xffff;
+    if first >> 28 != 4 || header_len < 20 || (total_len != 0 && total_len < header_len) {
+        return Err(Outcome::Malformed);
+    }
+    let proto = (u32::from_be(header[2]) >> 16 & 0xff) as u8;
+    let dst = header[4];
+    let transport = if u32::from_be(header[1]) & 0x1fff != 0 {
+        Transport::without_ports(proto, Outcome::Fragment)
+    } else {
+        let top = u32::from_be(dst) >> 24;
+        let group = (224..240).contains(&top) || dst == u32::MAX;
+        transport(
+            packet,
+            proto,
+            offset + header_len,
+            ip_end(offset, total_len),
+            group,
+        )
+    };
+    Ok(Ip4 {
+        src: header[3],
+        dst,
+        bytes: ip_bytes(packet, offset, total_len),
+        transport,
+    })
+}
+
+/// The IPv6 header at `offset` (RFC 8200), its extension headers and the ports behind them.
+#[inline(always)]
+pub fn ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, Outcome> {
+    let header: [u32; 10] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    if u32::from_be(header[0]) >> 28 != 6 {
+        return Err(Outcome::Malformed);
+    }
+    let second = u32::from_be(header[1]);
+    let next = (second >> 8 & 0xff) as u8;
+    // A zero payload length before a hop-by-hop header announces a jumbogram (RFC 2675).
+    let total_len = match second >> 16 {
+        0 if next == extension::HOP_BY_HOP => 0,
+        payload => payload + 40,
+    };
+    let dst = [header[6], header[7], header[8], header[9]];
+    let group = u32::from_be(dst[0]) >> 24 == 0xff;
+    let end = ip_end(offset, total_len);
+    let transport = if extension::is_extension(next) {
+        match extension::last(packet, next, offset + 40, end) {
+            Ok((proto, offset)) => transport(packet, proto, offset, end, group),
+            Err((proto, outcome)) => Transport::without_ports(proto, outcome),
+        }
+    } else {
+        transport(packet, next, offset + 40, end, group)
+    };
+    Ok(Ip6 {
+        src: [header[2], header[3], header[4], header[5]],
+        dst,
+        bytes: ip_bytes(packet, offset, total_len),
+        transport,
+    })
+}
+
+impl Transport {
+    #[inline(always)]
+    const fn without_ports(proto: u8, otherwise: Outcome) -> Self {
+        Self {
+            proto,
+            ports: (0, 0),
+            has_ports: false,
+            otherwise,
+        }
+    }
+}
+
+/// The ports at `offset`, when the protocol has them and they lie before the end of the packet.
+#[inline(always)]
+fn transport<const F: bool>(
+    packet: &Packet<'_, F>,
+    proto: u8,
+    offset: u32,
+    end: u32,
+    group: bool,
+) -> Transport {
+    let judged = if group {
+        Outcome::Multicast
+    } else {
+        Outcome::Miss
+    };
+    if !matches!(proto, TCP | UDP | SCTP) {
+        let hidden = encap::carries_hidden(proto);
+        return Transport::without_ports(proto, if hidden { Outcome::OuterOnly } else { judged });
+    }
+    if offset + 4 > end {
+        return Transport::without_ports(proto, Outcome::Truncated);
+    }
+    match packet.read::<[u16; 2]>(offset) {
+        None => Transport::without_ports(proto, Outcome::Truncated),
+        Some(ports) => Transport {
+            proto,
+            ports: (u16::from_be(ports[0]), u16::from_be(ports[1])),
+            has_ports: true,
+            otherwise: judged,
+        },
+    }
+}
+
+/// Where the packet ends in the frame: link padding behind it is not its content.
+#[inline(always)]
+const fn ip_end(offset: u32, total_len: u32) -> u32 {
+    if total_len == 0 {
+        u32::MAX
+    } else {
+        offset + total_len
+    }
+}
+
+/// IP length; a super-frame whose length field is zero counts its linear part.
+#[inline(always)]
+fn ip_bytes<const F: bool>(packet: &Packet<'_, F>, offset: u32, total_len: u32) -> u32 {
+    if total_len == 0 {
+        packet.linear_len().saturating_sub(offset)
+    } else {
+        total_len
+    }
+}

@@ -1,0 +1,4 @@
+//! The agent of marker-sensor.
+#![forbid(unsafe_code)]
+
+pub mod model;

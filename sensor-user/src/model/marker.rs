@@ -1,0 +1,124 @@
+//! A marker: one indicator with its provenance, validity and handling.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Pattern;
+
+/// One marker (L. 33-14 CPCE ¶1; R. 9-12-2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// Its name in events, API and journal; carries no value.
+    pub id: String,
+    /// What it looks for.
+    pub pattern: Pattern,
+    /// First instant at which it no longer matches.
+    pub until: Option<Timestamp>,
+    /// Who may receive it; unmarked is AMBER+STRICT.
+    pub tlp: Tlp,
+    /// What may be done with it; unmarked is AMBER.
+    pub pap: Pap,
+}
+
+impl Marker {
+    /// Whether it is in force at `now`.
+    #[must_use]
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Traffic Light Protocol 2.0, from the least to the most restrictive.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum Tlp {
+    /// May be disclosed without limit (WHITE in version 1).
+    #[serde(rename = "CLEAR")]
+    Clear,
+    /// Community.
+    #[serde(rename = "GREEN")]
+    Green,
+    /// Organisation and its clients.
+    #[serde(rename = "AMBER")]
+    Amber,
+    /// Organisation only.
+    #[default]
+    #[serde(rename = "AMBER+STRICT")]
+    AmberStrict,
+    /// Named recipients only.
+    #[serde(rename = "RED")]
+    Red,
+}
+
+/// Permissible Actions Protocol, from the least to the most restrictive.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum Pap {
+    /// No restriction (WHITE in older taxonomies).
+    #[serde(rename = "CLEAR")]
+    Clear,
+    /// Active actions allowed.
+    #[serde(rename = "GREEN")]
+    Green,
+    /// Passive cross-check.
+    #[default]
+    #[serde(rename = "AMBER")]
+    Amber,
+    /// Passive, on dedicated infrastructure.
+    #[serde(rename = "RED")]
+    Red,
+}
+
+impl Tlp {
+    /// The name in the standard.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "CLEAR",
+            Self::Green => "GREEN",
+            Self::Amber => "AMBER",
+            Self::AmberStrict => "AMBER+STRICT",
+            Self::Red => "RED",
+        }
+    }
+
+    /// Reads a name, in any case; WHITE is CLEAR.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_ascii_uppercase().as_str() {
+            "CLEAR" | "WHITE" => Self::Clear,
+            "GREEN" => Self::Green,
+            "AMBER" => Self::Amber,
+            "AMBER+STRICT" => Self::AmberStrict,
+            "RED" => Self::Red,
+            _ => return None,
+        })
+    }
+}
+
+impl Pap {
+    /// The name in the taxonomy.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "CLEAR",
+            Self::Green => "GREEN",
+            Self::Amber => "AMBER",
+            Self::Red => "RED",
+        }
+    }
+
+    /// Reads a name, in any case; WHITE is CLEAR.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_ascii_uppercase().as_str() {
+            "CLEAR" | "WHITE" => Self::Clear,
+            "GREEN" => Self::Green,
+            "AMBER" => Self::Amber,
+            "RED" => Self::Red,
+            _ => return None,
+        })
+    }
+}

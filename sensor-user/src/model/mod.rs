@@ -1,0 +1,16 @@
+//! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
+
+pub mod actor;
+pub mod event;
+pub mod image;
+pub mod marker;
+pub mod pattern;
+pub mod request;
+pub mod vantage;
+
+pub use actor::{Actor, Role};
+pub use event::{Event, MatchedIn, State, SubscriberSide};
+pub use image::{Image, ImagePattern};
+pub use marker::{Marker, Pap, Tlp};
+pub use pattern::{Pattern, PatternId, PatternKind, Protocol};
+pub use vantage::Vantage;

@@ -1,0 +1,337 @@
+//! The closed set of what can be asked through the control socket, and the answers.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Marker, Pap, PatternKind, State, Tlp};
+
+/// Everything that can be asked. Each variant says who may (see `control::roles`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// What the sensor does now. Anyone known.
+    Status,
+    /// Replace the whole set by a marker file. Operators.
+    MarkersLoad {
+        /// Format of `body`.
+        format: Format,
+        /// The file.
+        body: bytes::Bytes,
+    },
+    /// Add the markers of a file. Operators.
+    MarkersAdd {
+        /// Format of `body`.
+        format: Format,
+        /// The file.
+        body: bytes::Bytes,
+    },
+    /// Remove markers by id. Operators.
+    MarkersRemove {
+        /// Ids, one a line.
+        body: bytes::Bytes,
+    },
+    /// A page of markers in the order of their ids. Operators.
+    MarkersList(Page),
+    /// One marker. Operators.
+    MarkersShow {
+        /// Its id.
+        id: String,
+    },
+    /// A page of events, newest first. Readers see no address.
+    EventsList {
+        /// Which part.
+        page: Page,
+        /// Only in this state.
+        state: Option<State>,
+    },
+    /// One event. Readers see no address.
+    EventsShow {
+        /// Its id.
+        id: String,
+    },
+    /// Revisions of events as they are stored, until the client leaves. Readers see no address.
+    EventsTail,
+    /// Journal entries from an index on. Operators and oversight.
+    JournalShow {
+        /// First index.
+        from: u64,
+        /// Most entries.
+        limit: u32,
+    },
+    /// Attach the program to a configured interface. Operators.
+    Attach {
+        /// Its name.
+        interface: String,
+    },
+    /// Detach the program from an interface. Operators.
+    Detach {
+        /// Its name.
+        interface: String,
+    },
+}
+
+/// Formats of marker files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One pattern a line (DESIGN §5).
+    #[default]
+    Text,
+}
+
+/// Which part of a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Most rows, 1 to [`Page::MOST`].
+    pub limit: u32,
+    /// Cursor of the row before the first; from the answer's `next`.
+    pub after: Option<String>,
+}
+
+impl Page {
+    /// Most rows of a page.
+    pub const MOST: u32 = 10_000;
+}
+
+/// Answer to a change of the marker set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Markers in the set now.
+    pub markers: u64,
+    /// Patterns in force now.
+    pub patterns: u64,
+    /// Generation in force now.
+    pub generation: u32,
+    /// Digest of the image in force now, hexadecimal.
+    pub digest: String,
+    /// Markers added by this request.
+    pub added: u64,
+    /// Markers removed by this request.
+    pub removed: u64,
+    /// Lines that repeat another line word for word.
+    pub duplicates: u64,
+    /// Markers that are over already: kept, not in force.
+    pub expired: u64,
+    /// Index of the journal entry.
+    pub receipt: u64,
+}
+
+/// A refused line of a marker file (nothing was changed).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Line, from 1.
+    pub line: u64,
+    /// Field at fault: `pattern`, `id`, `until`, `tlp`, `pap` or the unknown key.
+    pub field: String,
+    /// Stable reason code.
+    pub code: String,
+    /// One sentence; the value is not repeated.
+    pub reason: String,
+}
+
+/// A page of rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// Cursor of the next page; absent on the last.
+    pub next: Option<String>,
+}
+
+/// A marker as listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkerRow {
+    /// The marker.
+    #[serde(flatten)]
+    pub marker: Marker,
+    /// Id of its pattern, hexadecimal.
+    pub pattern_id: String,
+    /// Whether it is in force.
+    pub in_force: bool,
+}
+
+/// A journal entry as listed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JournalRow {
+    /// Index of the entry, from 0.
+    pub index: u64,
+    /// Leaf hash (RFC 6962 §2.1), hexadecimal.
+    pub leaf: String,
+    /// The entry: a JSON object, byte for byte as hashed.
+    pub entry: Box<serde_json::value::RawValue>,
+}
+
+/// The journal's page and head.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JournalPage {
+    /// Entries.
+    pub rows: Vec<JournalRow>,
+    /// Entries in the whole tree.
+    pub size: u64,
+    /// Root of the whole tree, hexadecimal.
+    pub root: String,
+}
+
+/// What the sensor does now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Name of the sensor.
+    pub sensor: String,
+    /// Version of the agent.
+    pub version: String,
+    /// Version of the kernel.
+    pub kernel: String,
+    /// Clock of deadlines and records: `tai` or `boot`.
+    pub clock: String,
+    /// When the agent started.
+    pub started: Timestamp,
+    /// Interfaces.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Markers and patterns.
+    pub markers: MarkerStatus,
+    /// Events.
+    pub events: EventStatus,
+    /// Every term of the kernel's identity.
+    pub kernel_hits: Vec<Count>,
+    /// Every term of the agent's identity.
+    pub agent_records: Vec<Count>,
+    /// Journal size and root.
+    pub journal: JournalStatus,
+}
+
+/// One named count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Name of the term.
+    pub term: String,
+    /// Count.
+    pub count: u64,
+}
+
+/// One interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Name.
+    pub name: String,
+    /// Slot (high byte of its vantages).
+    pub slot: u8,
+    /// Whether the program is attached.
+    pub attached: bool,
+    /// `native` or `generic`; blank when detached.
+    pub mode: Option<String>,
+    /// Whether frames of several buffers are accepted.
+    pub frags: bool,
+    /// Why it is not attached, or what attaching changed, in words.
+    pub notes: Vec<String>,
+    /// Packets and bytes by outcome.
+    pub outcomes: Vec<OutcomeCount>,
+}
+
+/// Packets and bytes of one outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeCount {
+    /// Outcome class.
+    pub outcome: String,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Markers and patterns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkerStatus {
+    /// Markers in the set.
+    pub total: u64,
+    /// Patterns in force, by kind.
+    pub in_force: Vec<KindCount>,
+    /// Generation in force.
+    pub generation: u32,
+    /// Digest of the image in force, hexadecimal.
+    pub digest: String,
+}
+
+/// Patterns of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindCount {
+    /// Kind.
+    pub kind: PatternKind,
+    /// Patterns.
+    pub count: u64,
+}
+
+/// Events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventStatus {
+    /// Stored.
+    pub stored: u64,
+    /// Of these, open.
+    pub open: u64,
+}
+
+/// Journal size and root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalStatus {
+    /// Entries.
+    pub size: u64,
+    /// Root, hexadecimal.
+    pub root: String,
+}
+
+/// An error as answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable code.
+    pub code: String,
+    /// One sentence that says what to do.
+    pub error: String,
+    /// Refused lines, at most [`Failure::MOST_REFUSALS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refusal>,
+    /// Refused lines in all.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused_total: u64,
+}
+
+impl Failure {
+    /// Most refusals listed in one answer; the total is always told.
+    pub const MOST_REFUSALS: usize = 100;
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// The answers, one variant a shape.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To a change of the marker set.
+    Changed(Changed),
+    /// To [`Request::MarkersList`].
+    Markers(Rows<MarkerRow>),
+    /// To [`Request::MarkersShow`].
+    Marker(Box<MarkerRow>),
+    /// To [`Request::EventsList`].
+    Events(Rows<Event>),
+    /// To [`Request::EventsShow`].
+    Event(Box<Event>),
+    /// To [`Request::EventsTail`]: the stream starts now.
+    Tail,
+    /// To [`Request::JournalShow`].
+    Journal(JournalPage),
+    /// To [`Request::Attach`] and [`Request::Detach`].
+    Interface(InterfaceStatus),
+}
+
+/// The most restrictive marking of a set of markers.
+#[must_use]
+pub fn strictest<'a>(markers: impl Iterator<Item = &'a Marker>) -> (Tlp, Pap) {
+    markers.fold((Tlp::Clear, Pap::Clear), |(tlp, pap), marker| {
+        (tlp.max(marker.tlp), pap.max(marker.pap))
+    })
+}
