@@ -111,18 +111,32 @@ pub enum SubscriberSide {
     Unknown,
 }
 
-/// The name of an IP protocol number.
+/// Protocols that have a keyword here (IANA, Assigned Internet Protocol Numbers).
+const PROTOCOLS: [(u8, &str); 8] = [
+    (1, "icmp"),
+    (2, "igmp"),
+    (6, "tcp"),
+    (17, "udp"),
+    (47, "gre"),
+    (50, "esp"),
+    (58, "ipv6-icmp"),
+    (132, "sctp"),
+];
+
+/// The keyword of an IP protocol, or its number.
 #[must_use]
 pub fn proto_name(number: u8) -> String {
-    match number {
-        1 => "icmp".into(),
-        2 => "igmp".into(),
-        6 => "tcp".into(),
-        17 => "udp".into(),
-        47 => "gre".into(),
-        50 => "esp".into(),
-        58 => "ipv6-icmp".into(),
-        132 => "sctp".into(),
-        other => other.to_string(),
-    }
+    PROTOCOLS
+        .iter()
+        .find(|(known, _)| *known == number)
+        .map_or_else(|| number.to_string(), |(_, name)| (*name).into())
+}
+
+/// The number of an IP protocol by its keyword or number; 255 (reserved) for anything else.
+#[must_use]
+pub fn proto_number(name: &str) -> u8 {
+    PROTOCOLS
+        .iter()
+        .find(|(_, known)| *known == name)
+        .map_or_else(|| name.parse().unwrap_or(255), |(number, _)| *number)
 }

@@ -1,0 +1,105 @@
+//! Wall time and kernel time, and the way between them.
+
+use jiff::Timestamp;
+use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
+use sensor_common::clock;
+
+/// The kernel clock that deadlines and records use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelClock {
+    /// Since boot, suspend included.
+    Boot,
+    /// International atomic time (kernel 6.1): follows the wall clock, without leap seconds.
+    Tai,
+    /// The capture's own time: nanoseconds since the epoch.
+    Replay,
+}
+
+impl KernelClock {
+    /// Its number in the program's read-only data.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Boot => clock::BOOT,
+            Self::Tai => clock::TAI,
+            Self::Replay => clock::REPLAY,
+        }
+    }
+
+    /// Its name in status.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::Tai => "tai",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// What it shows now, nanoseconds.
+    fn now(self) -> i128 {
+        match self {
+            Self::Boot => nanoseconds(clock_gettime(ClockId::Boottime)),
+            // Every kernel since 3.10 has this clock; only the BPF helper is newer.
+            Self::Tai => nanoseconds(
+                clock_gettime_dynamic(DynamicClockId::Tai).expect("the kernel has CLOCK_TAI"),
+            ),
+            Self::Replay => wall(),
+        }
+    }
+
+    /// Wall time less kernel time now, nanoseconds: 0 for a replay.
+    fn ahead(self) -> i128 {
+        match self {
+            Self::Replay => 0,
+            // Read twice around the other clock, so that a preemption between the reads halves.
+            _ => {
+                let before = self.now();
+                let wall = wall();
+                let after = self.now();
+                let ahead = wall - i128::midpoint(before, after);
+                match self {
+                    // Leap seconds only: whole seconds, so that every conversion agrees.
+                    Self::Tai => (ahead as f64 / 1e9).round() as i128 * 1_000_000_000,
+                    _ => ahead,
+                }
+            }
+        }
+    }
+
+    /// The wall time of a kernel time.
+    #[must_use]
+    pub fn to_wall(self, kernel: u64) -> Timestamp {
+        let nanoseconds = i128::from(kernel) + self.ahead();
+        Timestamp::from_nanosecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// The kernel time of a wall time; 0 when it is before the clock began.
+    #[must_use]
+    pub fn to_kernel(self, wall: Timestamp) -> u64 {
+        u64::try_from((wall.as_nanosecond() - self.ahead()).max(0)).unwrap_or(u64::MAX)
+    }
+}
+
+fn wall() -> i128 {
+    nanoseconds(clock_gettime(ClockId::Realtime))
+}
+
+fn nanoseconds(time: Timespec) -> i128 {
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back_is_the_same_instant() {
+        let wall = Timestamp::now();
+        for clock in [KernelClock::Boot, KernelClock::Tai, KernelClock::Replay] {
+            let back = clock.to_wall(clock.to_kernel(wall));
+            let off = (back.as_nanosecond() - wall.as_nanosecond()).abs();
+            assert!(off < 10_000_000, "{clock:?} is {off} ns off");
+        }
+    }
+}

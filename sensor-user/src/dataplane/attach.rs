@@ -1,0 +1,246 @@
+//! Attaching an instance to an interface: natively with frags, natively, generically; by bpf_link
+//! only, pinned, so that it outlives the agent.
+
+use aya::programs::{
+    XdpMode,
+    links::{FdLink, PinnedLink},
+    xdp::XdpLink,
+};
+use rustix::io::Errno;
+
+use super::{
+    Error, Features, Variant,
+    link_state::{self, LinkState},
+    load::Instance,
+    pins::Pins,
+};
+
+/// How the program runs on an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// In the driver, before a socket buffer exists.
+    #[default]
+    Native,
+    /// In the network stack, on socket buffers.
+    Generic,
+}
+
+impl Mode {
+    /// The name in status.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+
+    const fn flags(self) -> XdpMode {
+        match self {
+            Self::Native => XdpMode::Driver,
+            Self::Generic => XdpMode::Skb,
+        }
+    }
+}
+
+/// An attached interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Index of the interface when it was attached.
+    pub index: u32,
+    /// MTU then, bytes.
+    pub mtu: u32,
+    /// How the program runs.
+    pub mode: Mode,
+    /// Whether frames of several buffers are accepted.
+    pub variant: Variant,
+    /// Whether a link left by a former agent was taken over.
+    pub adopted: bool,
+}
+
+/// Attaches, or takes over the link that a former agent pinned.
+pub(super) fn attach(
+    instance: &mut Instance,
+    interface: &str,
+    wanted: Option<Mode>,
+    features: Features,
+    pins: &Pins,
+) -> Result<Attachment, Error> {
+    let state = link_state::query(interface)?;
+    if let Some(attachment) = adopt(instance, interface, &state, features, pins)? {
+        return Ok(attachment);
+    }
+    if let Some((program, _)) = state.xdp {
+        return Err(Error::Foreign {
+            interface: interface.into(),
+            program,
+        });
+    }
+    let mut tried = Vec::new();
+    for (mode, variant) in candidates(wanted, features) {
+        match create(instance, interface, &state, mode, variant, pins)? {
+            Ok(()) => {
+                return Ok(Attachment {
+                    index: state.index,
+                    mtu: state.mtu,
+                    mode,
+                    variant,
+                    adopted: false,
+                });
+            }
+            Err(reason) => tried.push(format!("{} {}: {reason}", mode.name(), name_of(variant))),
+        }
+    }
+    Err(Error::Attach {
+        interface: interface.into(),
+        tried: tried.join("; "),
+    })
+}
+
+fn name_of(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Frags => "with frags",
+        Variant::Linear => "without frags",
+    }
+}
+
+fn candidates(wanted: Option<Mode>, features: Features) -> Vec<(Mode, Variant)> {
+    let mut candidates = Vec::new();
+    for mode in [Mode::Native, Mode::Generic] {
+        if wanted.is_some_and(|wanted| wanted != mode) {
+            continue;
+        }
+        if features.frags {
+            candidates.push((mode, Variant::Frags));
+        }
+        candidates.push((mode, Variant::Linear));
+    }
+    candidates
+}
+
+/// One attempt: the outer error ends the search, the inner one is a mode that does not work here.
+fn create(
+    instance: &mut Instance,
+    interface: &str,
+    state: &LinkState,
+    mode: Mode,
+    variant: Variant,
+    pins: &Pins,
+) -> Result<Result<(), String>, Error> {
+    let program = instance.program(variant)?;
+    let id = match program.attach_to_if_index(state.index, mode.flags()) {
+        Ok(id) => id,
+        Err(error) => {
+            if let Some((program, _)) = link_state::query(interface)?.xdp {
+                return Err(Error::Foreign {
+                    interface: interface.into(),
+                    program,
+                });
+            }
+            return Ok(Err(reason_of(&error)));
+        }
+    };
+    let link = program.take_link(id)?;
+    let Ok(link) = FdLink::try_from(link) else {
+        // aya fell back to netlink and has forgotten how to take that back: attach the same
+        // program once more for a handle, and detach through it.
+        let id = program.attach_to_if_index(state.index, mode.flags())?;
+        program.detach(id)?;
+        return Err(Error::NoLink {
+            interface: interface.into(),
+        });
+    };
+    let path = pins.link(interface);
+    link.pin(&path)
+        .map_err(|error| super::pins::pin_error(&path, std::io::Error::other(error.to_string())))?;
+    Ok(Ok(()))
+}
+
+fn reason_of(error: &aya::programs::ProgramError) -> String {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut reason = error.to_string();
+    while let Some(error) = source {
+        reason = error.to_string();
+        source = error.source();
+    }
+    reason
+}
+
+/// Takes over the link pinned for this interface, when it still holds the interface's hook; a link
+/// whose interface has gone is removed.
+fn adopt(
+    instance: &mut Instance,
+    interface: &str,
+    state: &LinkState,
+    features: Features,
+    pins: &Pins,
+) -> Result<Option<Attachment>, Error> {
+    let path = pins.link(interface);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let ours = PinnedLink::from_pin(&path)
+        .ok()
+        .map(FdLink::from)
+        .and_then(|link| link.info().ok())
+        .map(|info| info.program_id());
+    let Some((_, mode)) = state.xdp.filter(|(program, _)| Some(*program) == ours) else {
+        pins.remove_link(interface)?;
+        return Ok(None);
+    };
+    let mut last = None;
+    for variant in [Variant::Frags, Variant::Linear] {
+        if variant == Variant::Frags && !features.frags {
+            continue;
+        }
+        match replace(instance, interface, variant, pins) {
+            Ok(()) => {
+                return Ok(Some(Attachment {
+                    index: state.index,
+                    mtu: state.mtu,
+                    mode,
+                    variant,
+                    adopted: true,
+                }));
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| Error::NoLink {
+        interface: interface.into(),
+    }))
+}
+
+/// Makes the instance's program the one behind the pinned link of an interface: one step, no
+/// packet unjudged (`bpf_link_update`).
+pub(super) fn replace(
+    instance: &mut Instance,
+    interface: &str,
+    variant: Variant,
+    pins: &Pins,
+) -> Result<(), Error> {
+    let path = pins.link(interface);
+    let link = PinnedLink::from_pin(&path)
+        .map(FdLink::from)
+        .and_then(XdpLink::try_from)
+        .map_err(|error| super::pins::pin_error(&path, std::io::Error::other(error.to_string())))?;
+    let program = instance.program(variant)?;
+    let id = program.attach_to_link(link)?;
+    // The pin keeps the link; this handle is not needed.
+    drop(program.take_link(id)?);
+    Ok(())
+}
+
+/// Whether an update failed because the link's interface is gone.
+pub(super) fn is_gone(error: &Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.raw_os_error() == Some(Errno::NOLINK.raw_os_error())
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}

@@ -1,0 +1,273 @@
+//! Generations: build the idle one, make it live on every interface or on none.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{
+    Attachment, Error, Features, Mode, Sizes, Tap,
+    attach::{self, is_gone},
+    encode::{Encoded, encode},
+    link_state,
+    load::{Directories, Globals, Instance},
+    pins::Pins,
+};
+use crate::{journal::Receipt, model::Image};
+
+/// What the data plane is set up with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Directory on bpffs.
+    pub bpffs: PathBuf,
+    /// Capacities of the shared maps.
+    pub sizes: Sizes,
+    /// What the kernel offers.
+    pub features: Features,
+}
+
+/// An interface the sensor is configured for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceSlot {
+    /// Name.
+    pub name: String,
+    /// Slot, below [`sensor_common::INTERFACE_SLOTS`].
+    pub slot: u8,
+    /// The only mode to try, or any.
+    pub mode: Option<Mode>,
+}
+
+/// The live generation and the interfaces it judges.
+pub struct DataPlane {
+    setup: Setup,
+    pins: Pins,
+    generation: u32,
+    encoded: Encoded,
+    attached: BTreeMap<String, Attached>,
+}
+
+struct Attached {
+    slot: u8,
+    attachment: Attachment,
+    instance: Instance,
+}
+
+impl DataPlane {
+    /// Opens or creates the shared maps and builds generation `generation` from an image; attaches
+    /// nothing. `epoch` is given to shared maps that are new.
+    ///
+    /// # Errors
+    /// [`Error`]; no interface has been touched.
+    pub fn open(
+        setup: Setup,
+        image: &Image,
+        generation: u32,
+        epoch: u64,
+    ) -> Result<(Self, Tap), Error> {
+        let pins = Pins::open(&setup.bpffs)?;
+        pins.check_shared(setup.sizes)?;
+        let (encoded, mut anchor) = build(&setup, &pins, image, generation)?;
+        let tap = Tap::take(&mut anchor, epoch)?;
+        pins.end_others(Some(generation))?;
+        let plane = Self {
+            setup,
+            pins,
+            generation,
+            encoded,
+            attached: BTreeMap::new(),
+        };
+        Ok((plane, tap))
+    }
+
+    /// Number of the generation in force.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Makes an image live on every attached interface, or on none: the old generation stays whole
+    /// when anything fails. Names of interfaces found gone are returned.
+    ///
+    /// # Errors
+    /// [`Error`]; the old generation is in force on every interface.
+    pub fn install(&mut self, image: &Image, _receipt: &Receipt) -> Result<Vec<String>, Error> {
+        let generation = self.generation + 1;
+        let built = self.build_instances(image, generation);
+        let (encoded, mut instances) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                self.pins.end_others(Some(self.generation))?;
+                return Err(error);
+            }
+        };
+        let gone = match self.go_live(&mut instances) {
+            Ok(gone) => gone,
+            Err(error) => {
+                self.pins.end_others(Some(self.generation))?;
+                return Err(error);
+            }
+        };
+        for (name, instance) in instances {
+            if let Some(attached) = self.attached.get_mut(&name) {
+                attached.instance = instance;
+            }
+        }
+        for name in &gone {
+            self.attached.remove(name);
+        }
+        self.generation = generation;
+        self.encoded = encoded;
+        self.pins.end_others(Some(generation))?;
+        Ok(gone)
+    }
+
+    fn build_instances(
+        &self,
+        image: &Image,
+        generation: u32,
+    ) -> Result<(Encoded, BTreeMap<String, Instance>), Error> {
+        let (encoded, _anchor) = build(&self.setup, &self.pins, image, generation)?;
+        let mut instances = BTreeMap::new();
+        for (name, attached) in &self.attached {
+            let mut instance =
+                instance(&self.setup, &self.pins, &encoded, attached.slot, generation)?;
+            instance.program(attached.attachment.variant)?;
+            instances.insert(name.clone(), instance);
+        }
+        Ok((encoded, instances))
+    }
+
+    /// Link by link; on a failure those already updated go back to the old program.
+    fn go_live(
+        &mut self,
+        instances: &mut BTreeMap<String, Instance>,
+    ) -> Result<Vec<String>, Error> {
+        let mut gone = Vec::new();
+        let mut live: Vec<String> = Vec::new();
+        for (name, instance) in instances {
+            let variant = self.attached[name].attachment.variant;
+            match attach::replace(instance, name, variant, &self.pins) {
+                Ok(()) => live.push(name.clone()),
+                Err(error) if is_gone(&error) => gone.push(name.clone()),
+                Err(error) => {
+                    for name in &live {
+                        let old = self.attached.get_mut(name).expect("it was attached above");
+                        attach::replace(
+                            &mut old.instance,
+                            name,
+                            old.attachment.variant,
+                            &self.pins,
+                        )?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Attaches the generation in force to an interface.
+    ///
+    /// # Errors
+    /// [`Error`]; the interface is as it was.
+    pub fn attach(
+        &mut self,
+        interface: &InterfaceSlot,
+        _receipt: &Receipt,
+    ) -> Result<Attachment, Error> {
+        let mut instance = instance(
+            &self.setup,
+            &self.pins,
+            &self.encoded,
+            interface.slot,
+            self.generation,
+        )?;
+        let attachment = attach::attach(
+            &mut instance,
+            &interface.name,
+            interface.mode,
+            self.setup.features,
+            &self.pins,
+        )?;
+        self.attached.insert(
+            interface.name.clone(),
+            Attached {
+                slot: interface.slot,
+                attachment: attachment.clone(),
+                instance,
+            },
+        );
+        Ok(attachment)
+    }
+
+    /// Detaches the program from an interface; false when it was not attached.
+    ///
+    /// # Errors
+    /// When the pin cannot be removed.
+    pub fn detach(&mut self, interface: &str, _receipt: &Receipt) -> Result<bool, Error> {
+        if self.attached.remove(interface).is_none() {
+            return Ok(false);
+        }
+        self.pins.remove_link(interface)?;
+        Ok(true)
+    }
+
+    /// How the program runs on an interface, when it is attached.
+    #[must_use]
+    pub fn attachment(&self, interface: &str) -> Option<&Attachment> {
+        self.attached
+            .get(interface)
+            .map(|attached| &attached.attachment)
+    }
+
+    /// Finds attached interfaces that no longer exist under their index, and lets go of them.
+    pub fn take_gone(&mut self) -> Vec<String> {
+        let gone: Vec<String> = self
+            .attached
+            .iter()
+            .filter(|(name, attached)| match link_state::query(name) {
+                Ok(state) => state.index != attached.attachment.index,
+                Err(Error::UnknownInterface { .. }) => true,
+                Err(_) => false,
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in &gone {
+            self.attached.remove(name);
+            // The link is defunct: nothing is left to detach, so a failure changes nothing.
+            let _ = self.pins.remove_link(name);
+        }
+        gone
+    }
+}
+
+/// Creates and fills the maps of a generation, pinned for the instances that will share them.
+fn build(
+    setup: &Setup,
+    pins: &Pins,
+    image: &Image,
+    generation: u32,
+) -> Result<(Encoded, Instance), Error> {
+    let encoded = encode(image, setup.features.clock(), true);
+    pins.begin(generation)?;
+    let mut anchor = instance(setup, pins, &encoded, 0, generation)?;
+    anchor.fill(&encoded)?;
+    Ok((encoded, anchor))
+}
+
+fn instance(
+    setup: &Setup,
+    pins: &Pins,
+    encoded: &Encoded,
+    slot: u8,
+    generation: u32,
+) -> Result<Instance, Error> {
+    let globals = Globals {
+        slot,
+        generation,
+        clock: setup.features.clock(),
+        parse_only: false,
+    };
+    let directories = Directories {
+        shared: &pins.shared(),
+        generation: &pins.generation(generation),
+    };
+    Instance::new(encoded, setup.sizes, globals, Some(directories))
+}

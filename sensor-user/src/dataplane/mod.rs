@@ -1,0 +1,24 @@
+//! The data path seen from the agent: the only part that imports aya.
+//!
+//! A generation is a set of maps sized to its image and, per interface, an instance of the program
+//! bound to them; it becomes live by a link update per interface. Counters, flow tables and the
+//! ring are shared by all instances and outlive generations.
+
+mod attach;
+mod encode;
+mod error;
+mod generation;
+mod link_state;
+mod load;
+mod offline;
+mod pins;
+mod probe;
+mod tap;
+
+pub use attach::{Attachment, Mode};
+pub use error::Error;
+pub use generation::{DataPlane, InterfaceSlot, Setup};
+pub use load::{Sizes, Variant};
+pub use offline::{Offline, RunError, Verdict};
+pub use probe::{Features, probe};
+pub use tap::{Counts, Tap};

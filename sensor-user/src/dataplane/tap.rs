@@ -1,0 +1,199 @@
+//! What comes out of the kernel: records, drained flows, counters.
+
+use std::time::Duration;
+
+use aya::{
+    Pod,
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    thread::{MembarrierCommand, membarrier},
+};
+use sensor_common::{Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Traffic, map};
+
+use super::{Error, error::InMap as _, load::Instance};
+
+/// The shared maps, from the agent's side.
+pub struct Tap {
+    records: RingBuf<MapData>,
+    flows: [HashMap<MapData, FlowKey, Flow>; 2],
+    control: Array<MapData, Control>,
+    counts: Counts,
+    state: Control,
+}
+
+/// The counters alone; may be read from any thread.
+pub struct Counts {
+    ledger: PerCpuArray<MapData, Ledger>,
+    traffic: PerCpuArray<MapData, Traffic>,
+}
+
+impl Counts {
+    /// Every term of the kernel's identity, summed over the CPUs, by [`sensor_common::Term`].
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn ledger(&self) -> Result<[u64; LEDGER_TERMS], Error> {
+        let mut sum = [0; LEDGER_TERMS];
+        for ledger in self.ledger.get(&0, 0).in_map(map::LEDGER)?.iter() {
+            for (sum, term) in sum.iter_mut().zip(ledger.terms) {
+                *sum += term;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Packets and bytes of an interface slot, by [`sensor_common::Outcome`].
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn traffic(&self, slot: u8) -> Result<[Traffic; OUTCOMES as usize], Error> {
+        let mut sums = [Traffic::default(); OUTCOMES as usize];
+        for (outcome, sum) in (0u32..).zip(&mut sums) {
+            let index = u32::from(slot) * OUTCOMES + outcome;
+            for traffic in self.traffic.get(&index, 0).in_map(map::TRAFFIC)?.iter() {
+                sum.packets += traffic.packets;
+                sum.bytes += traffic.bytes;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+impl Tap {
+    /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`.
+    pub(super) fn take(instance: &mut Instance, epoch: u64) -> Result<Self, Error> {
+        let control: Array<MapData, Control> = array(instance, map::CONTROL)?;
+        let state = control.get(&0, 0).in_map(map::CONTROL)?;
+        let mut tap = Self {
+            records: RingBuf::try_from(take(instance, map::RECORDS)).in_map(map::RECORDS)?,
+            flows: [
+                HashMap::try_from(take(instance, map::FLOWS[0])).in_map(map::FLOWS[0])?,
+                HashMap::try_from(take(instance, map::FLOWS[1])).in_map(map::FLOWS[1])?,
+            ],
+            control,
+            counts: Counts {
+                ledger: PerCpuArray::try_from(take(instance, map::LEDGER)).in_map(map::LEDGER)?,
+                traffic: PerCpuArray::try_from(take(instance, map::TRAFFIC))
+                    .in_map(map::TRAFFIC)?,
+            },
+            state,
+        };
+        if tap.state.epoch == 0 {
+            // Period 0 has no predecessor, so the first drained period is 1.
+            tap.state.epoch = epoch;
+            tap.state.period = 1;
+            tap.write_control()?;
+        }
+        Ok(tap)
+    }
+
+    /// Counters, for another thread.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Which set of shared maps this is: counters of another epoch are other counters.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.state.epoch
+    }
+
+    /// The period whose table is written now.
+    #[must_use]
+    pub fn period(&self) -> u64 {
+        self.state.period
+    }
+
+    /// Waits until a record is there or `timeout` is over; a signal ends the wait early.
+    pub fn wait(&self, timeout: Duration) {
+        let mut fds = [PollFd::new(&self.records, PollFlags::IN)];
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        // Nothing depends on why it returns: the caller reads the ring and the clock next.
+        let _ = poll(&mut fds, Some(&timeout));
+    }
+
+    /// Moves up to `most` records into `into`; how many.
+    pub fn read_records(&mut self, into: &mut Vec<Record>, most: usize) -> usize {
+        let before = into.len();
+        while into.len() - before < most {
+            let Some(item) = self.records.next() else {
+                break;
+            };
+            into.push(Record::decode(&item).expect("the program writes whole records"));
+        }
+        into.len() - before
+    }
+
+    /// Makes the other table the one that is written; the period that ended. On return every
+    /// program that wrote to its table has finished: records and flows of it are complete.
+    ///
+    /// # Errors
+    /// When the control map cannot be written or no grace period can be waited for.
+    pub fn flip(&mut self) -> Result<u64, Error> {
+        let ended = self.state.period;
+        self.state.period += 1;
+        self.write_control()?;
+        // A global membarrier is `synchronize_rcu` (membarrier(2)), and XDP programs run inside
+        // RCU read-side sections.
+        membarrier(MembarrierCommand::Global).map_err(|error| Error::GracePeriod(error.into()))?;
+        Ok(ended)
+    }
+
+    /// The flows of a period that has ended.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn flows(&self, period: u64) -> Result<Vec<(FlowKey, Flow)>, Error> {
+        let (table, name) = self.table(period);
+        table.iter().collect::<Result<_, _>>().in_map(name)
+    }
+
+    /// Empties the table of a period that has ended.
+    ///
+    /// # Errors
+    /// When an entry cannot be removed.
+    pub fn clear(&mut self, period: u64) -> Result<(), Error> {
+        let (table, name) = self.table(period);
+        let keys: Vec<FlowKey> = table.keys().collect::<Result<_, _>>().in_map(name)?;
+        let table = &mut self.flows[parity(period)];
+        for key in &keys {
+            table.remove(key).in_map(name)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the time of the next packet of a replay.
+    pub(super) fn set_replay_clock(&mut self, nanoseconds: u64) -> Result<(), Error> {
+        self.state.replay_clock = nanoseconds;
+        self.write_control()
+    }
+
+    fn write_control(&mut self) -> Result<(), Error> {
+        self.control.set(0, self.state, 0).in_map(map::CONTROL)
+    }
+
+    fn table(&self, period: u64) -> (&HashMap<MapData, FlowKey, Flow>, &'static str) {
+        (&self.flows[parity(period)], map::FLOWS[parity(period)])
+    }
+}
+
+const fn parity(period: u64) -> usize {
+    (period & 1) as usize
+}
+
+fn take(instance: &mut Instance, name: &'static str) -> aya::maps::Map {
+    instance
+        .ebpf
+        .take_map(name)
+        .expect("the object holds every map that sensor-common names")
+}
+
+fn array<V: Pod>(instance: &mut Instance, name: &'static str) -> Result<Array<MapData, V>, Error> {
+    Array::try_from(take(instance, name)).in_map(name)
+}

@@ -1,0 +1,15 @@
+CREATE TABLE marker (
+    id      TEXT PRIMARY KEY,
+    pattern TEXT NOT NULL,
+    until   INTEGER,
+    tlp     TEXT NOT NULL,
+    pap     TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE interface (
+    name TEXT PRIMARY KEY,
+    slot INTEGER NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+CREATE TABLE counter (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

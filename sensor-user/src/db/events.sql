@@ -1,0 +1,27 @@
+CREATE TABLE event (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id      TEXT NOT NULL UNIQUE,
+    rev     INTEGER NOT NULL,
+    open    INTEGER NOT NULL,
+    pattern INTEGER NOT NULL,
+    tunnel  INTEGER NOT NULL,
+    body    TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_open ON event (open, seq);
+CREATE TABLE event_key (
+    month TEXT PRIMARY KEY,
+    key   BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE epoch (
+    id      INTEGER PRIMARY KEY CHECK (id = 0),
+    number  INTEGER NOT NULL,
+    drained INTEGER NOT NULL
+) STRICT;
+CREATE TABLE account (
+    term  TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sequence (
+    cpu  INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL
+) STRICT;

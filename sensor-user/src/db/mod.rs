@@ -1,0 +1,117 @@
+//! The embedded store: the only part that imports rusqlite. Two files, so that loading a million
+//! markers never makes an event wait: `catalog.db` and `events.db`.
+
+mod catalog;
+mod events;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+pub use catalog::{Catalog, Replacement};
+pub use events::{Batch, EventRow, Events, Restored};
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite refused.
+    #[error("{path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file was written by a newer agent.
+    #[error(
+        "{path} has schema {found}, this agent knows up to {known}; run the newer agent again or move the file away"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
+    /// A row does not decode.
+    #[error("{path}: {what} does not decode: {reason}")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Which row.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A connection that names its file in every error.
+struct Database {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens or creates a file and brings it to the last of `migrations`.
+    fn open(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        let connection = Connection::open(path).map_err(|source| Error::Sqlite {
+            path: path.into(),
+            source,
+        })?;
+        let mut database = Self {
+            connection,
+            path: path.into(),
+        };
+        database.prepare(migrations)?;
+        Ok(database)
+    }
+
+    fn prepare(&mut self, migrations: &[&str]) -> Result<(), Error> {
+        // FULL: an event that was reported as stored survives a power cut. secure_delete: what is
+        // destroyed is overwritten, not only unlinked.
+        self.run(|connection| {
+            connection.execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                 PRAGMA secure_delete = ON; PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF;",
+            )
+        })?;
+        let found = self.run(|connection| {
+            connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
+        })? as usize;
+        if found > migrations.len() {
+            return Err(Error::Newer {
+                path: self.path.clone(),
+                found,
+                known: migrations.len(),
+            });
+        }
+        for (version, migration) in migrations.iter().enumerate().skip(found) {
+            self.run(|connection| {
+                let transaction = connection.transaction()?;
+                transaction.execute_batch(migration)?;
+                transaction.pragma_update(None, "user_version", version as u32 + 1)?;
+                transaction.commit()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn run<T>(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Error> {
+        work(&mut self.connection).map_err(|source| Error::Sqlite {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    fn corrupt(&self, what: &'static str, reason: impl ToString) -> Error {
+        Error::Corrupt {
+            path: self.path.clone(),
+            what,
+            reason: reason.to_string(),
+        }
+    }
+}

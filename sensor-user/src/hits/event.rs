@@ -1,0 +1,141 @@
+//! From an open flow to the event that is stored.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use jiff::{Timestamp, tz::TimeZone};
+use sensor_common::{Address, FlowKey};
+
+use crate::{
+    crypto::hmac_sha256,
+    model::{
+        Event, MatchedIn, Pap, PatternKind, State, SubscriberSide, Tlp, Vantage,
+        event::{SCHEMA, proto_name},
+    },
+};
+
+/// HMAC keys by month (`YYYY-MM` of the first packet). A month's key is destroyed with its events:
+/// the ids mean nothing afterwards.
+pub type MonthKeys = HashMap<String, [u8; 32]>;
+
+/// What every event of a sensor shares.
+#[derive(Clone, Debug, Default)]
+pub struct EventContext {
+    /// Name of the sensor.
+    pub sensor: String,
+}
+
+/// What is known of an open event.
+#[derive(Clone, Debug)]
+pub(super) struct OpenEvent {
+    pub id: String,
+    pub rev: u32,
+    pub key: FlowKey,
+    pub kind: PatternKind,
+    pub matched_in: MatchedIn,
+    pub side: SubscriberSide,
+    pub markers: Vec<String>,
+    pub tlp: Tlp,
+    pub pap: Pap,
+    pub interface: String,
+    pub generation: u32,
+    /// Times of the first and last packet, converted once: a second conversion may differ.
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// The same in kernel time, nanoseconds.
+    pub first: u64,
+    pub last: u64,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl OpenEvent {
+    pub(super) fn to_event(&self, context: &EventContext, state: State) -> Event {
+        let vantage = Vantage(self.key.vantage);
+        let port = |port: u16| (port != 0).then_some(port);
+        Event {
+            schema: SCHEMA,
+            id: self.id.clone(),
+            rev: self.rev,
+            state,
+            sensor: context.sensor.clone(),
+            vantage,
+            markers: self.markers.clone(),
+            orders: Vec::new(),
+            pattern_kind: self.kind,
+            matched_in: self.matched_in,
+            first_seen: microseconds(self.first_seen),
+            last_seen: microseconds(self.last_seen),
+            src_ip: Some(ip(&self.key, &self.key.src)),
+            src_port: port(self.key.src_port),
+            dst_ip: Some(ip(&self.key, &self.key.dst)),
+            dst_port: port(self.key.dst_port),
+            proto: proto_name(self.key.proto),
+            packets: self.packets,
+            bytes: self.bytes,
+            subscriber_side: self.side,
+            interface: self.interface.clone(),
+            vlan: vantage.vlans(),
+            generation: self.generation,
+            tlp: self.tlp,
+            pap: self.pap,
+        }
+    }
+}
+
+/// Events tell microseconds: what subscribers behind a shared address are told apart by.
+fn microseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+/// The month of a time, in UTC.
+pub(super) fn month(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
+}
+
+/// The id of an event: the first 16 bytes of the HMAC of pattern, vantage, 5-tuple, tunnel and
+/// first kernel time, hexadecimal.
+pub(super) fn event_id(key: &[u8; 32], flow: &FlowKey, first: u64) -> String {
+    let words = |address: &Address| address.map(u32::to_ne_bytes).concat();
+    let digest = hmac_sha256(
+        key,
+        &[
+            &flow.pattern.to_be_bytes(),
+            &flow.vantage.to_be_bytes(),
+            &flow.tunnel.to_be_bytes(),
+            &words(&flow.src),
+            &words(&flow.dst),
+            &flow.src_port.to_be_bytes(),
+            &flow.dst_port.to_be_bytes(),
+            &[flow.proto, flow.family],
+            &first.to_be_bytes(),
+        ],
+    );
+    crate::crypto::hex(&digest[..16])
+}
+
+/// An address of a flow.
+pub(super) fn ip(flow: &FlowKey, address: &Address) -> IpAddr {
+    let octets = address.map(u32::to_ne_bytes);
+    if flow.family == 4 {
+        return IpAddr::from(octets[3]);
+    }
+    let mut bytes = [0; 16];
+    for (to, from) in bytes.chunks_exact_mut(4).zip(octets) {
+        to.copy_from_slice(&from);
+    }
+    IpAddr::from(bytes)
+}
+
+/// An address as a flow holds it.
+pub(super) fn address(ip: IpAddr) -> (u8, Address) {
+    match ip {
+        IpAddr::V4(v4) => (4, [0, 0, 0, u32::from_ne_bytes(v4.octets())]),
+        IpAddr::V6(v6) => {
+            let octets = v6.octets();
+            let word = |at: usize| {
+                u32::from_ne_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
+            };
+            (6, [word(0), word(4), word(8), word(12)])
+        }
+    }
+}

@@ -1,0 +1,586 @@
+//! The table of open events: records open them, drained flows count on them, timeouts close them.
+
+use std::{collections::HashMap, time::Duration};
+
+use sensor_common::{Address, Flow, FlowKey, MATCHED_SRC_IP, Record};
+
+use super::{
+    Account, EventContext, Index, MonthKeys, Subscribers,
+    event::{OpenEvent, address, event_id, ip, month},
+    index::{NotFound, Sides},
+};
+use crate::{
+    clock::KernelClock,
+    model::{Event, MatchedIn, PatternId, State, Vantage},
+};
+
+/// Most events held open. Beyond it an event is closed as it is opened, so that a flood costs
+/// rows, not memory.
+const MOST_OPEN: usize = 200_000;
+
+/// When an event is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// This long without a packet.
+    pub idle: Duration,
+    /// This long since the first packet; what comes later is another event.
+    pub active: Duration,
+}
+
+/// What judging a hit needs beside the hit.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Markers in force.
+    pub index: &'a Index,
+    /// Subscriber prefixes.
+    pub subscribers: &'a Subscribers,
+    /// Kernel clock of records and flows.
+    pub clock: KernelClock,
+}
+
+/// A changed event with what a restart needs to go on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The event.
+    pub event: Event,
+    /// Its pattern.
+    pub pattern: PatternId,
+    /// Tunnel id of its flow.
+    pub tunnel: u32,
+    /// Whether this opened it.
+    pub opened: bool,
+}
+
+/// The table of open events.
+pub struct Joiner {
+    context: EventContext,
+    timeouts: Timeouts,
+    keys: MonthKeys,
+    open: HashMap<JoinKey, Open>,
+    changed: Vec<JoinKey>,
+    closed: Vec<Change>,
+}
+
+struct Open {
+    event: OpenEvent,
+    changed: bool,
+    new: bool,
+}
+
+/// A flow without its direction, in its realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct JoinKey {
+    pattern: u64,
+    realm: u32,
+    tunnel: u32,
+    low: (Address, u16),
+    high: (Address, u16),
+    proto: u8,
+    family: u8,
+}
+
+impl JoinKey {
+    fn new(key: &FlowKey, realm: u32) -> Self {
+        let (src, dst) = ((key.src, key.src_port), (key.dst, key.dst_port));
+        Self {
+            pattern: key.pattern,
+            realm,
+            tunnel: key.tunnel,
+            low: src.min(dst),
+            high: src.max(dst),
+            proto: key.proto,
+            family: key.family,
+        }
+    }
+}
+
+impl Joiner {
+    /// An empty table.
+    #[must_use]
+    pub fn new(context: EventContext, timeouts: Timeouts) -> Self {
+        Self {
+            context,
+            timeouts,
+            keys: MonthKeys::new(),
+            open: HashMap::new(),
+            changed: Vec::new(),
+            closed: Vec::new(),
+        }
+    }
+
+    /// Events held open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The month whose key a record's event would need, when it is not there yet.
+    #[must_use]
+    pub fn missing_key(&self, time: u64, clock: KernelClock) -> Option<String> {
+        let month = month(clock.to_wall(time));
+        (!self.keys.contains_key(&month)).then_some(month)
+    }
+
+    /// Gives the key of a month.
+    pub fn add_key(&mut self, month: String, key: [u8; 32]) {
+        self.keys.insert(month, key);
+    }
+
+    /// Goes on with an event that a former agent left open.
+    pub fn restore(
+        &mut self,
+        event: &Event,
+        pattern: PatternId,
+        tunnel: u32,
+        around: Surroundings<'_>,
+    ) {
+        let (Some(src), Some(dst)) = (event.src_ip, event.dst_ip) else {
+            return;
+        };
+        let ((family, src), (_, dst)) = (address(src), address(dst));
+        let key = FlowKey {
+            pattern: pattern.0,
+            src,
+            dst,
+            vantage: event.vantage.0,
+            tunnel,
+            src_port: event.src_port.unwrap_or_default(),
+            dst_port: event.dst_port.unwrap_or_default(),
+            proto: crate::model::event::proto_number(&event.proto),
+            family,
+            reserved: [0; 2],
+        };
+        let open = Open {
+            event: OpenEvent {
+                id: event.id.clone(),
+                rev: event.rev,
+                key,
+                kind: event.pattern_kind,
+                matched_in: event.matched_in,
+                side: event.subscriber_side,
+                markers: event.markers.clone(),
+                tlp: event.tlp,
+                pap: event.pap,
+                interface: event.interface.clone(),
+                generation: event.generation,
+                first_seen: event.first_seen,
+                last_seen: event.last_seen,
+                first: around.clock.to_kernel(event.first_seen),
+                last: around.clock.to_kernel(event.last_seen),
+                packets: event.packets,
+                bytes: event.bytes,
+            },
+            changed: false,
+            new: false,
+        };
+        let realm = around.subscribers.realm(event.vantage);
+        self.open.insert(JoinKey::new(&key, realm), open);
+    }
+
+    /// Accounts for a record; the term it ends under.
+    pub fn record(&mut self, record: &Record, around: Surroundings<'_>) -> Account {
+        let flow = Flow {
+            first: record.time,
+            last: record.time,
+            packets: 1,
+            bytes: u64::from(record.bytes),
+            generation: record.generation,
+            matched_in: record.matched_in,
+            reserved: [0; 3],
+        };
+        match self.count(&record.key, &flow, around) {
+            Ok(true) => Account::Events,
+            Ok(false) => Account::Joined,
+            Err(account) => account,
+        }
+    }
+
+    /// Counts a drained flow; whether it opened an event because its record never arrived.
+    pub fn flow(&mut self, key: &FlowKey, flow: &Flow, around: Surroundings<'_>) -> bool {
+        let known = self.open.contains_key(&JoinKey::new(
+            key,
+            around.subscribers.realm(Vantage(key.vantage)),
+        ));
+        if known && flow.packets == 0 {
+            return false;
+        }
+        // A flow without an event and without counts had one packet, told by a lost record.
+        let flow = Flow {
+            packets: flow.packets.max(1),
+            ..*flow
+        };
+        matches!(self.count(key, &flow, around), Ok(true))
+    }
+
+    /// Adds packets to the event of a flow, opening it if need be (true).
+    fn count(
+        &mut self,
+        key: &FlowKey,
+        flow: &Flow,
+        around: Surroundings<'_>,
+    ) -> Result<bool, Account> {
+        let vantage = Vantage(key.vantage);
+        let join = JoinKey::new(key, around.subscribers.realm(vantage));
+        let last_seen = around.clock.to_wall(flow.last);
+        let opened = !self.open.contains_key(&join);
+        if opened {
+            let event = self.admit(key, flow, around)?;
+            let open = Open {
+                event,
+                changed: false,
+                new: true,
+            };
+            self.open.insert(join, open);
+        }
+        let open = self.open.get_mut(&join).expect("it was there or inserted");
+        open.event.packets += flow.packets;
+        open.event.bytes += flow.bytes;
+        if flow.last > open.event.last {
+            open.event.last = flow.last;
+            open.event.last_seen = last_seen;
+        }
+        if !std::mem::replace(&mut open.changed, true) {
+            self.changed.push(join);
+        }
+        if opened && self.open.len() > MOST_OPEN {
+            self.close(&join, false);
+        }
+        Ok(opened)
+    }
+
+    /// Confirms a hit and begins its event, without packets yet.
+    fn admit(
+        &self,
+        key: &FlowKey,
+        flow: &Flow,
+        around: Surroundings<'_>,
+    ) -> Result<OpenEvent, Account> {
+        let vantage = Vantage(key.vantage);
+        let (src, dst) = (ip(key, &key.src), ip(key, &key.dst));
+        let matched_in = if flow.matched_in == MATCHED_SRC_IP {
+            MatchedIn::SrcIp
+        } else {
+            MatchedIn::DstIp
+        };
+        let sides = Sides {
+            src: (src, key.src_port),
+            dst: (dst, key.dst_port),
+            proto: key.proto,
+            matched_in,
+        };
+        let first_seen = around.clock.to_wall(flow.first);
+        let found = around
+            .index
+            .find(PatternId(key.pattern), sides, first_seen)
+            .map_err(|reason| match reason {
+                NotFound::Refuted => Account::Refuted,
+                NotFound::Expired => Account::Expired,
+            })?;
+        let side = around
+            .subscribers
+            .side(vantage, src, dst)
+            .ok_or(Account::Transit)?;
+        let key_of_month = self
+            .keys
+            .get(&month(first_seen))
+            .copied()
+            .unwrap_or_default();
+        Ok(OpenEvent {
+            id: event_id(&key_of_month, key, flow.first),
+            rev: 1,
+            key: *key,
+            kind: found.kind,
+            matched_in,
+            side,
+            markers: found.markers,
+            tlp: found.tlp,
+            pap: found.pap,
+            interface: around.subscribers.interface(vantage).to_owned(),
+            generation: flow.generation,
+            first_seen,
+            last_seen: first_seen,
+            first: flow.first,
+            last: flow.first,
+            packets: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Closes what is over at kernel time `now`.
+    pub fn close_over(&mut self, now: u64) {
+        let idle = nanoseconds(self.timeouts.idle);
+        let active = nanoseconds(self.timeouts.active);
+        let over: Vec<JoinKey> = self
+            .open
+            .iter()
+            .filter(|(_, open)| {
+                now.saturating_sub(open.event.last) >= idle
+                    || now.saturating_sub(open.event.first) >= active
+            })
+            .map(|(join, _)| *join)
+            .collect();
+        for join in over {
+            self.close(&join, true);
+        }
+    }
+
+    /// Closes everything (the end of a capture).
+    pub fn close_all(&mut self) {
+        let all: Vec<JoinKey> = self.open.keys().copied().collect();
+        for join in all {
+            self.close(&join, true);
+        }
+    }
+
+    fn close(&mut self, join: &JoinKey, new_revision: bool) {
+        let Some(mut open) = self.open.remove(join) else {
+            return;
+        };
+        if new_revision {
+            open.event.rev += 1;
+        }
+        let change = self.change(&open, State::Closed);
+        self.closed.push(change);
+    }
+
+    /// Every event that changed since the last call, in its state now.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for join in std::mem::take(&mut self.changed) {
+            let Some(open) = self.open.get(&join) else {
+                continue;
+            };
+            changes.push(self.change(open, State::Open));
+            let open = self.open.get_mut(&join).expect("it is there");
+            open.changed = false;
+            open.new = false;
+        }
+        changes.append(&mut self.closed);
+        changes
+    }
+
+    fn change(&self, open: &Open, state: State) -> Change {
+        Change {
+            event: open.event.to_event(&self.context, state),
+            pattern: PatternId(open.event.key.pattern),
+            tunnel: open.event.key.tunnel,
+            opened: open.new,
+        }
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hits::Zone,
+        markers::{pattern_id, read},
+        model::request::Format,
+    };
+
+    const SECOND: u64 = 1_000_000_000;
+    const START: u64 = 1_767_225_600 * SECOND;
+
+    struct World {
+        index: Index,
+        subscribers: Subscribers,
+        joiner: Joiner,
+    }
+
+    fn world(markers: &str) -> World {
+        let markers = read(Format::Text, markers.as_bytes()).markers;
+        let index = Index::new(
+            markers
+                .into_iter()
+                .map(|marker| (pattern_id(&marker.pattern), marker)),
+        );
+        let mut subscribers = Subscribers::default();
+        for (slot, name) in [(0, "in"), (1, "out")] {
+            let zone = Zone {
+                prefixes: vec!["10.0.0.0/8".parse().expect("a prefix")],
+                realm: 0,
+            };
+            subscribers.insert(slot, name.into(), zone, []);
+        }
+        let timeouts = Timeouts {
+            idle: Duration::from_secs(60),
+            active: Duration::from_secs(1800),
+        };
+        let mut joiner = Joiner::new(EventContext::default(), timeouts);
+        joiner.add_key("2026-01".into(), [7; 32]);
+        World {
+            index,
+            subscribers,
+            joiner,
+        }
+    }
+
+    impl World {
+        fn record(
+            &mut self,
+            slot: u32,
+            src: &str,
+            dst: &str,
+            ports: (u16, u16),
+            time: u64,
+        ) -> Account {
+            let record = Record {
+                key: key(slot, src, dst, ports),
+                time,
+                sequence: 1,
+                bytes: 60,
+                cpu: 0,
+                generation: 1,
+                matched_in: if dst.starts_with("203") { 2 } else { 1 },
+                reserved: [0; 3],
+            };
+            let around = Surroundings {
+                index: &self.index,
+                subscribers: &self.subscribers,
+                clock: KernelClock::Replay,
+            };
+            self.joiner.record(&record, around)
+        }
+
+        fn flow(&mut self, key: FlowKey, packets: u64, time: u64) -> bool {
+            let flow = Flow {
+                first: time,
+                last: time,
+                packets,
+                bytes: packets * 100,
+                generation: 1,
+                matched_in: 2,
+                reserved: [0; 3],
+            };
+            let around = Surroundings {
+                index: &self.index,
+                subscribers: &self.subscribers,
+                clock: KernelClock::Replay,
+            };
+            self.joiner.flow(&key, &flow, around)
+        }
+    }
+
+    fn key(slot: u32, src: &str, dst: &str, ports: (u16, u16)) -> FlowKey {
+        let side = |text: &str| address(text.parse().expect("an address"));
+        FlowKey {
+            pattern: pattern_id(&"ip 203.0.113.5".parse().expect("a pattern")).0,
+            src: side(src).1,
+            dst: side(dst).1,
+            vantage: slot << 24,
+            tunnel: 0,
+            src_port: ports.0,
+            dst_port: ports.1,
+            proto: 6,
+            family: 4,
+            reserved: [0; 2],
+        }
+    }
+
+    #[test]
+    fn the_two_directions_are_one_event_and_closing_is_a_revision() {
+        let mut world = world("ip 203.0.113.5 id=c2\n");
+        let ports = (40000, 443);
+        assert_eq!(
+            world.record(0, "10.0.0.1", "203.0.113.5", ports, START),
+            Account::Events
+        );
+        assert_eq!(
+            world.record(1, "203.0.113.5", "10.0.0.1", (443, 40000), START + SECOND),
+            Account::Joined
+        );
+        assert!(!world.flow(
+            key(0, "10.0.0.1", "203.0.113.5", ports),
+            8,
+            START + 2 * SECOND
+        ));
+        let changes = world.joiner.take_changes();
+        assert_eq!(changes.len(), 1);
+        let event = &changes[0].event;
+        assert_eq!((event.rev, event.packets, event.bytes), (1, 10, 920));
+        assert_eq!((event.state, event.interface.as_str()), (State::Open, "in"));
+        world.joiner.close_over(START + 61 * SECOND);
+        assert_eq!(world.joiner.take_changes(), []);
+        world.joiner.close_over(START + 62 * SECOND);
+        let closed = &world.joiner.take_changes()[0].event;
+        assert_eq!(
+            (closed.rev, closed.state, &closed.id),
+            (2, State::Closed, &event.id)
+        );
+        assert_eq!(closed.last_seen.as_second(), 1_767_225_602);
+    }
+
+    #[test]
+    fn transit_refuted_and_expired_hits_open_nothing() {
+        let mut world = world("ip 203.0.113.5 id=c2 until=2026-01-01T00:00:10Z\n");
+        let ports = (1, 2);
+        assert_eq!(
+            world.record(0, "192.0.2.1", "203.0.113.5", ports, START),
+            Account::Transit
+        );
+        assert_eq!(
+            world.record(0, "10.0.0.1", "203.0.113.6", ports, START),
+            Account::Refuted
+        );
+        let late = START + 10 * SECOND;
+        assert_eq!(
+            world.record(0, "10.0.0.1", "203.0.113.5", ports, late),
+            Account::Expired
+        );
+        assert_eq!(world.joiner.take_changes(), []);
+    }
+
+    #[test]
+    fn a_flow_whose_record_was_lost_still_opens_its_event() {
+        let mut world = world("ip 203.0.113.5 id=c2\n");
+        assert!(world.flow(key(0, "10.0.0.1", "203.0.113.5", (5, 6)), 3, START));
+        let changes = world.joiner.take_changes();
+        assert_eq!((changes[0].event.packets, changes[0].opened), (3, true));
+    }
+
+    #[test]
+    fn a_restored_event_goes_on_under_its_id() {
+        let mut world = world("ip 203.0.113.5 id=c2\n");
+        world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
+        let change = world.joiner.take_changes().remove(0);
+        let mut next = self::world("ip 203.0.113.5 id=c2\n");
+        let around = Surroundings {
+            index: &next.index,
+            subscribers: &next.subscribers,
+            clock: KernelClock::Replay,
+        };
+        next.joiner
+            .restore(&change.event, change.pattern, change.tunnel, around);
+        assert_eq!(
+            next.record(1, "203.0.113.5", "10.0.0.1", (6, 5), START + SECOND),
+            Account::Joined
+        );
+        let again = next.joiner.take_changes().remove(0);
+        assert_eq!((again.event.id, again.event.packets), (change.event.id, 2));
+    }
+
+    #[test]
+    fn a_long_flow_is_cut_at_the_active_timeout() {
+        let mut world = world("ip 203.0.113.5 id=c2\n");
+        let ports = (5, 6);
+        for minute in 0..30 {
+            world.record(
+                0,
+                "10.0.0.1",
+                "203.0.113.5",
+                ports,
+                START + minute * 60 * SECOND,
+            );
+        }
+        world.joiner.close_over(START + 1800 * SECOND);
+        assert_eq!(world.joiner.take_changes()[0].event.packets, 30);
+        assert_eq!(
+            world.record(0, "10.0.0.1", "203.0.113.5", ports, START + 1801 * SECOND),
+            Account::Events
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! Hits to flows to events. Pure: records, drained flows and time in, events out.
+
+mod accounts;
+mod event;
+mod index;
+mod join;
+mod subscribers;
+
+pub use accounts::{Account, Accounts};
+pub use event::{EventContext, MonthKeys};
+pub use index::Index;
+pub use join::{Change, Joiner, Surroundings, Timeouts};
+pub use subscribers::{Subscribers, Zone};
