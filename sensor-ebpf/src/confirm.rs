@@ -180,8 +180,7 @@ fn in_filter(filter: Filter) -> bool {
 fn masked6(address: &[u32; 4], length: u8) -> [u32; 4] {
     let length = u32::from(length);
     let mask = |start: u32| -> u32 {
-        let bits = if length > start { length - start } else { 0 };
-        let bits = if bits > 32 { 32 } else { bits };
+        let bits = length.saturating_sub(start).min(32);
         (((!0u64) << (32 - bits)) as u32).to_be()
     };
     [

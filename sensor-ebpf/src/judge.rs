@@ -10,13 +10,13 @@ use crate::{
 #[inline(always)]
 pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
     let (outcome, bytes) = match parse::link(packet) {
-        Err(outcome) => (outcome, packet.linear_len()),
+        Err(outcome) => (outcome, packet.len()),
         Ok(link) if link.protocol == IPV4 => match parse::ipv4(packet, link.offset) {
-            Err(outcome) => (outcome, packet.linear_len()),
+            Err(outcome) => (outcome, packet.len()),
             Ok(ip) => (lookup::ipv4(&link, &ip), link.offset + ip.bytes),
         },
         Ok(link) => match parse::ipv6(packet, link.offset) {
-            Err(outcome) => (outcome, packet.linear_len()),
+            Err(outcome) => (outcome, packet.len()),
             Ok(ip) => (lookup::ipv6(&link, &ip), link.offset + ip.bytes),
         },
     };

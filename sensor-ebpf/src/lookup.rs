@@ -39,7 +39,7 @@ pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
         ..flow_key(link, &ip.transport, 4)
     });
     class(
-        confirm::confirm4(ip.bytes, with_ports(positive, &ip.transport)),
+        confirm::confirm4(ip.bytes, usable(positive, ip.has_dst, &ip.transport)),
         otherwise,
     )
 }
@@ -72,7 +72,7 @@ pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
         ..flow_key(link, &ip.transport, 6)
     });
     class(
-        confirm::confirm6(ip.bytes, with_ports(positive, &ip.transport)),
+        confirm::confirm6(ip.bytes, usable(positive, ip.has_dst, &ip.transport)),
         otherwise,
     )
 }
@@ -117,13 +117,17 @@ fn occupied(src: u32, dst: u32) -> u32 {
     positive
 }
 
+/// What of a positive can be confirmed: no destination that is not there, ports that are.
 #[inline(always)]
-fn with_ports(positive: u32, transport: &Transport) -> u32 {
-    if transport.has_ports {
-        positive | Positive::PORTS
-    } else {
-        positive
+fn usable(positive: u32, has_dst: bool, transport: &Transport) -> u32 {
+    let mut usable = positive;
+    if !has_dst {
+        usable &= !(Positive::EXACT_DST | Positive::PREFIX_DST);
     }
+    if transport.has_ports {
+        usable |= Positive::PORTS;
+    }
+    usable
 }
 
 #[inline(always)]

@@ -2,7 +2,11 @@
 
 use core::marker::PhantomData;
 
-use aya_ebpf::{bindings::xdp_md, helpers::bpf_xdp_load_bytes, programs::XdpContext};
+use aya_ebpf::{
+    bindings::xdp_md,
+    helpers::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    programs::XdpContext,
+};
 
 /// Furthest byte that a header may start at; keeps offsets provably small for the verifier.
 const MAX_OFFSET: u32 = 0x7fff;
@@ -46,9 +50,13 @@ impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
         unsafe { (*self.ctx).data_end as usize }
     }
 
-    /// Bytes in the linear part.
+    /// Bytes of the frame, all buffers.
     #[inline(always)]
-    pub fn linear_len(&self) -> u32 {
+    pub fn len(&self) -> u32 {
+        if FRAGS {
+            // SAFETY: a helper that reads the context.
+            return unsafe { bpf_xdp_get_buff_len(self.ctx) } as u32;
+        }
         (self.data_end() - self.data()) as u32
     }
 

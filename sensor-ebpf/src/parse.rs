@@ -24,14 +24,18 @@ pub struct Transport {
 
 pub struct Ip4 {
     pub src: u32,
+    /// Zero when the frame ends before it.
     pub dst: u32,
+    pub has_dst: bool,
     pub bytes: u32,
     pub transport: Transport,
 }
 
 pub struct Ip6 {
     pub src: [u32; 4],
+    /// Zero when the frame ends before it.
     pub dst: [u32; 4],
+    pub has_dst: bool,
     pub bytes: u32,
     pub transport: Transport,
 }
@@ -60,7 +64,9 @@ pub fn link<const F: bool>(packet: &Packet<'_, F>) -> Result<Link, Outcome> {
 /// The IPv4 header at `offset` (RFC 791) and the ports behind it.
 #[inline(always)]
 pub fn ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, Outcome> {
-    let header: [u32; 5] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    let Some(header) = packet.read::<[u32; 5]>(offset) else {
+        return cut_ipv4(packet, offset);
+    };
     let first = u32::from_be(header[0]);
     let header_len = (first >> 24 & 0x0f) * 4;
     let total_len = first & 0xffff;
@@ -85,6 +91,7 @@ pub fn ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, O
     Ok(Ip4 {
         src: header[3],
         dst,
+        has_dst: true,
         bytes: ip_bytes(packet, offset, total_len),
         transport,
     })
@@ -93,17 +100,13 @@ pub fn ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, O
 /// The IPv6 header at `offset` (RFC 8200), its extension headers and the ports behind them.
 #[inline(always)]
 pub fn ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, Outcome> {
-    let header: [u32; 10] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    let Some(header) = packet.read::<[u32; 10]>(offset) else {
+        return cut_ipv6(packet, offset);
+    };
     if u32::from_be(header[0]) >> 28 != 6 {
         return Err(Outcome::Malformed);
     }
-    let second = u32::from_be(header[1]);
-    let next = (second >> 8 & 0xff) as u8;
-    // A zero payload length before a hop-by-hop header announces a jumbogram (RFC 2675).
-    let total_len = match second >> 16 {
-        0 if next == extension::HOP_BY_HOP => 0,
-        payload => payload + 40,
-    };
+    let (next, total_len) = next_and_length(header[1]);
     let dst = [header[6], header[7], header[8], header[9]];
     let group = u32::from_be(dst[0]) >> 24 == 0xff;
     let end = ip_end(offset, total_len);
@@ -118,9 +121,60 @@ pub fn ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, O
     Ok(Ip6 {
         src: [header[2], header[3], header[4], header[5]],
         dst,
+        has_dst: true,
         bytes: ip_bytes(packet, offset, total_len),
         transport,
     })
+}
+
+/// A frame that ends within the IPv4 header (a short capture): judged by the source, if that is
+/// there.
+#[inline(always)]
+fn cut_ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, Outcome> {
+    let header: [u32; 4] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    let first = u32::from_be(header[0]);
+    let header_len = (first >> 24 & 0x0f) * 4;
+    let total_len = first & 0xffff;
+    if first >> 28 != 4 || header_len < 20 || (total_len != 0 && total_len < header_len) {
+        return Err(Outcome::Truncated);
+    }
+    let proto = (u32::from_be(header[2]) >> 16 & 0xff) as u8;
+    Ok(Ip4 {
+        src: header[3],
+        dst: 0,
+        has_dst: false,
+        bytes: ip_bytes(packet, offset, total_len),
+        transport: Transport::without_ports(proto, Outcome::Truncated),
+    })
+}
+
+/// The same for IPv6.
+#[inline(always)]
+fn cut_ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, Outcome> {
+    let header: [u32; 6] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    if u32::from_be(header[0]) >> 28 != 6 {
+        return Err(Outcome::Truncated);
+    }
+    let (next, total_len) = next_and_length(header[1]);
+    Ok(Ip6 {
+        src: [header[2], header[3], header[4], header[5]],
+        dst: [0; 4],
+        has_dst: false,
+        bytes: ip_bytes(packet, offset, total_len),
+        transport: Transport::without_ports(next, Outcome::Truncated),
+    })
+}
+
+/// Next header and total length from the second word of an IPv6 header.
+#[inline(always)]
+fn next_and_length(second: u32) -> (u8, u32) {
+    let second = u32::from_be(second);
+    let next = (second >> 8 & 0xff) as u8;
+    // A zero payload length before a hop-by-hop header announces a jumbogram (RFC 2675).
+    match second >> 16 {
+        0 if next == extension::HOP_BY_HOP => (next, 0),
+        payload => (next, payload + 40),
+    }
 }
 
 impl Transport {
@@ -177,11 +231,11 @@ const fn ip_end(offset: u32, total_len: u32) -> u32 {
     }
 }
 
-/// IP length; a super-frame whose length field is zero counts its linear part.
+/// IP length; a super-frame whose length field is zero counts what is left of the frame.
 #[inline(always)]
 fn ip_bytes<const F: bool>(packet: &Packet<'_, F>, offset: u32, total_len: u32) -> u32 {
     if total_len == 0 {
-        packet.linear_len().saturating_sub(offset)
+        packet.len().saturating_sub(offset)
     } else {
         total_len
     }
