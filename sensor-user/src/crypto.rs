@@ -1,23 +1,134 @@
-//! Placeholder replaced on merge.
+//! The one door to hashes and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104), the kernel's
+//! generator (`getrandom(2)`) and hexadecimal.
+
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-/// SHA-256 over parts.
+
+/// What can go wrong here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// `getrandom(2)` failed.
+    #[error("the kernel gives no random bytes ({0}): allow the getrandom system call")]
+    Random(#[source] getrandom::Error),
+    /// Odd length, or a character that is no hexadecimal digit.
+    #[error("not hexadecimal: write two digits (0-9, a-f) for each byte")]
+    Hex,
+}
+
+/// SHA-256 of the parts, one after the other. The borders between parts are not hashed: a caller
+/// that needs them writes them.
 #[must_use]
 pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new();
+    let mut hasher = Sha256::new();
     for part in parts {
-        hash.update(part);
+        hasher.update(part);
     }
-    hash.finalize().into()
+    hasher.finalize().into()
 }
-/// hmac
+
+/// HMAC-SHA-256 of the parts, one after the other, under a key of any length.
 #[must_use]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut all = vec![key];
-    all.extend(parts);
-    sha256(&all)
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
 }
-/// hex
+
+/// `N` random bytes fit for keys.
+///
+/// # Errors
+/// [`Error::Random`] when the kernel gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(bytes)
+}
+
+/// Lower-case hexadecimal, two digits a byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+/// The bytes that hexadecimal text stands for; both cases are read.
+///
+/// # Errors
+/// [`Error::Hex`] when the text is not hexadecimal.
+pub fn unhex(text: &str) -> Result<Vec<u8>, Error> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(Error::Hex);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Error::Hex);
+    }
+    pairs
+        .iter()
+        .map(|[high, low]| Ok((digit(*high)? << 4 | digit(*low)?) as u8))
+        .collect()
+}
+
+#[cfg(test)]
+pub(crate) use sha2::Sha256 as SecondOpinionHash;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sha256_gives_the_published_digests() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let long = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
+        assert_eq!(hex(&sha256(&[])), empty);
+        assert_eq!(hex(&sha256(&[b"a", b"", b"bc"])), abc);
+        let text: &[u8] = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+        assert_eq!(hex(&sha256(&[text])), long);
+    }
+
+    /// RFC 4231 §4.2, §4.3 and §4.7 (a key longer than a block).
+    #[test]
+    fn hmac_gives_the_digests_of_rfc_4231() {
+        let case = |key: &[u8], parts: &[&[u8]]| hex(&hmac_sha256(key, parts));
+        assert_eq!(
+            case(&[0x0b; 20], &[b"Hi There"]),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
+        assert_eq!(
+            case(b"Jefe", &[b"what do ya want ", b"for nothing?"]),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_eq!(
+            case(
+                &[0xaa; 131],
+                &[b"Test Using Larger Than Block-Size Key - Hash Key First"]
+            ),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+        );
+    }
+
+    #[test]
+    fn random_bytes_fill_the_whole_array_and_differ() {
+        let (one, other) = (
+            random::<64>().expect("random"),
+            random::<64>().expect("random"),
+        );
+        assert_ne!(one, other);
+        assert!(one[32..].iter().any(|byte| *byte != 0));
+    }
+
+    #[test]
+    fn hexadecimal_goes_there_and_back() {
+        assert_eq!(hex(&[0x00, 0x7f, 0xa0, 0xff]), "007fa0ff");
+        assert_eq!(unhex("007fA0Ff"), Ok(vec![0x00, 0x7f, 0xa0, 0xff]));
+        assert_eq!(unhex(""), Ok(vec![]));
+        for bad in ["0", "0g", "+1", "é", "0x00"] {
+            assert_eq!(unhex(bad), Err(Error::Hex), "{bad}");
+        }
+    }
 }

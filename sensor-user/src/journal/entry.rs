@@ -1,0 +1,161 @@
+//! What the journal says.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Role;
+
+/// One line of the journal: one JSON object. Its leaf hash is over the line's bytes, without the
+/// newline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Place in the journal, from 0.
+    pub index: u64,
+    /// When it was written, by the wall clock.
+    pub time: Timestamp,
+    /// User id of who asked; the agent's own for timers and start-up.
+    pub uid: u32,
+    /// What that user may do.
+    pub role: Role,
+    /// Root of the tree of all entries before this one, hexadecimal: who edits, moves or removes
+    /// an earlier entry must rewrite every later one.
+    pub root_before: String,
+    /// What was done.
+    #[serde(flatten)]
+    pub action: Action,
+}
+
+/// Everything that is journalled. Closed on purpose: no variant has room for an address, a marker
+/// value, a name of a person or a payload; only counts, digests, ids, codes and interface names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// The agent started.
+    Started {
+        /// Its version.
+        version: String,
+        /// Name of the sensor.
+        sensor: String,
+    },
+    /// The agent stops by its own will; the kernel part may go on.
+    Stopped,
+    /// The journal's last line was incomplete, so never acknowledged, and was cut off.
+    Recovered {
+        /// Its length in bytes.
+        dropped_bytes: u64,
+    },
+    /// The whole set of markers is replaced.
+    MarkersLoaded {
+        /// Markers that are new.
+        added: u64,
+        /// Markers that go.
+        removed: u64,
+        /// Markers in the set afterwards.
+        total: u64,
+        /// Patterns in force afterwards.
+        patterns: u64,
+        /// Digest of the image, hexadecimal.
+        digest: String,
+    },
+    /// Markers are added to the set.
+    MarkersAdded {
+        /// Markers that are new.
+        added: u64,
+        /// Markers that go.
+        removed: u64,
+        /// Markers in the set afterwards.
+        total: u64,
+        /// Patterns in force afterwards.
+        patterns: u64,
+        /// Digest of the image, hexadecimal.
+        digest: String,
+    },
+    /// Markers are removed from the set.
+    MarkersRemoved {
+        /// Markers that are new.
+        added: u64,
+        /// Markers that go.
+        removed: u64,
+        /// Markers in the set afterwards.
+        total: u64,
+        /// Patterns in force afterwards.
+        patterns: u64,
+        /// Digest of the image, hexadecimal.
+        digest: String,
+    },
+    /// Markers ended by their own dates.
+    MarkersExpired {
+        /// Patterns in force afterwards.
+        patterns: u64,
+        /// Digest of the image, hexadecimal.
+        digest: String,
+    },
+    /// The program is attached to an interface.
+    Attached {
+        /// Name of the interface.
+        interface: String,
+    },
+    /// The program is detached from an interface.
+    Detached {
+        /// Name of the interface.
+        interface: String,
+    },
+    /// The kernel took an interface away; written afterwards.
+    InterfaceGone {
+        /// Name of the interface.
+        interface: String,
+    },
+    /// Events with addresses were read.
+    EventsRead {
+        /// How many.
+        rows: u64,
+    },
+    /// Markers were read.
+    MarkersRead {
+        /// How many.
+        rows: u64,
+    },
+    /// The journal was read.
+    JournalRead {
+        /// Entries.
+        rows: u64,
+    },
+    /// What an earlier entry announced did not happen.
+    Failed {
+        /// Index of that entry.
+        of: u64,
+        /// Stable code of the reason.
+        code: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_one_flat_object() {
+        let entry = Entry {
+            index: 7,
+            time: Timestamp::UNIX_EPOCH,
+            uid: 1000,
+            role: Role::Operator,
+            root_before: "00ff".to_owned(),
+            action: Action::InterfaceGone {
+                interface: "eth0".to_owned(),
+            },
+        };
+        let line = serde_json::to_string(&entry).expect("serialize");
+        assert_eq!(
+            line,
+            r#"{"index":7,"time":"1970-01-01T00:00:00Z","uid":1000,"role":"operator","root_before":"00ff","action":"interface_gone","interface":"eth0"}"#
+        );
+        assert_eq!(serde_json::from_str::<Entry>(&line).expect("parse"), entry);
+    }
+
+    #[test]
+    fn an_action_that_is_not_in_the_list_is_refused() {
+        let line = r#"{"index":0,"time":"1970-01-01T00:00:00Z","uid":0,"role":"agent","root_before":"","action":"shrug"}"#;
+        assert!(serde_json::from_str::<Entry>(line).is_err());
+    }
+}

@@ -1,0 +1,189 @@
+//! The journal as its callers and its forgers meet it.
+
+mod full_disk;
+mod tamper;
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+use super::{segments::Sizes, *};
+use crate::{
+    crypto::unhex,
+    model::{Actor, Role},
+};
+
+/// A directory that goes when the test ends.
+pub(super) struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("marker-sensor-journal-{}-{number}", process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir(&path).expect("scratch directory");
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Segments of about ten entries.
+const SMALL: Sizes = Sizes {
+    segment: 2048,
+    reserve: 1024,
+};
+
+const ACTOR: Actor = Actor {
+    uid: 1000,
+    role: Role::Operator,
+};
+
+fn append(journal: &Journal, rows: u64) -> u64 {
+    journal
+        .append(&ACTOR, Action::EventsRead { rows })
+        .expect("append")
+        .index()
+}
+
+/// A journal of `entries` entries in small segments.
+fn written(dir: &Path, entries: u64) -> Head {
+    let journal = Journal::open_sized(dir, SMALL).expect("open");
+    for index in 0..entries {
+        assert_eq!(append(&journal, index), index);
+    }
+    journal.head()
+}
+
+fn segment_paths(dir: &Path) -> Vec<PathBuf> {
+    let firsts = reader::list(dir).expect("list");
+    firsts
+        .iter()
+        .map(|first| reader::path(dir, *first))
+        .collect()
+}
+
+#[test]
+fn a_reopened_journal_goes_on_where_it_was() {
+    let scratch = Scratch::new();
+    let before = written(&scratch.0, 35);
+    assert!(segment_paths(&scratch.0).len() >= 3);
+    let journal = Journal::open_sized(&scratch.0, SMALL).expect("reopen");
+    assert_eq!(journal.head(), before);
+    assert_eq!(append(&journal, 0), 35);
+    let after = journal.head();
+    let earlier = Some((before.size, before.root));
+    assert_eq!(verify_dir(&scratch.0, earlier).expect("verify"), after);
+}
+
+#[test]
+fn two_agents_cannot_write_one_journal() {
+    let scratch = Scratch::new();
+    let first = Journal::open(&scratch.0).expect("open");
+    let second = Journal::open(&scratch.0);
+    assert!(matches!(second, Err(Error::Locked { dir }) if dir == scratch.0));
+    drop(first);
+    Journal::open(&scratch.0).expect("open once the first is gone");
+}
+
+#[test]
+fn threads_each_get_their_own_receipts() {
+    let scratch = Scratch::new();
+    let journal = Journal::open_sized(&scratch.0, SMALL).expect("open");
+    let indexes: Vec<u64> = thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    (0..50)
+                        .map(|rows| append(&journal, rows))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        writers
+            .into_iter()
+            .flat_map(|writer| writer.join().expect("writer"))
+            .collect()
+    });
+    assert_eq!(
+        indexes.iter().copied().collect::<BTreeSet<_>>(),
+        (0..200).collect()
+    );
+    assert_eq!(
+        verify_dir(&scratch.0, None).expect("verify"),
+        journal.head()
+    );
+}
+
+/// What a client does: it pages through the journal and proves what it gets.
+fn prove_pages(journal: &Journal, limit: u32) {
+    let mut verifier = Verifier::new(None);
+    loop {
+        let page = journal.page(verifier.head().size, limit).expect("page");
+        for row in &page.rows {
+            assert_eq!(row.index, verifier.head().size);
+            assert_eq!(
+                row.leaf,
+                crate::crypto::hex(&merkle::leaf_hash(row.entry.get().as_bytes()))
+            );
+            verifier.line(row.entry.get().as_bytes()).expect("line");
+        }
+        assert!(page.rows.len() <= limit as usize);
+        if page.rows.is_empty() {
+            let head = verifier.finish().expect("finish");
+            assert_eq!(head.size, page.size);
+            assert_eq!(head.root.to_vec(), unhex(&page.root).expect("root"));
+            assert_eq!(head, journal.head());
+            break;
+        }
+    }
+}
+
+#[test]
+fn pages_carry_the_journal_byte_for_byte() {
+    let scratch = Scratch::new();
+    let head = written(&scratch.0, 35);
+    let disk = Journal::open_sized(&scratch.0, SMALL).expect("reopen");
+    let memory = Journal::in_memory();
+    for rows in 0..35 {
+        append(&memory, rows);
+    }
+    for journal in [&disk, &memory] {
+        for limit in [1, 7, 100] {
+            prove_pages(journal, limit);
+        }
+        for (from, limit) in [(35, 10), (u64::MAX, 10), (3, 0)] {
+            let page = journal.page(from, limit).expect("page");
+            assert_eq!((page.rows.len(), page.size), (0, head.size));
+        }
+        let page = journal.page(33, u32::MAX).expect("page");
+        let entry: Entry = serde_json::from_str(page.rows[1].entry.get()).expect("entry");
+        assert_eq!(
+            (entry.index, entry.uid, entry.role),
+            (34, 1000, Role::Operator)
+        );
+        assert_eq!(entry.action, Action::EventsRead { rows: 34 });
+    }
+}
+
+#[test]
+fn an_entry_too_long_is_refused_and_changes_nothing() {
+    let scratch = Scratch::new();
+    let journal = Journal::open(&scratch.0).expect("open");
+    let head = journal.head();
+    let interface = "x".repeat(LONGEST_LINE);
+    let refused = journal.append(&ACTOR, Action::Attached { interface });
+    assert!(matches!(refused, Err(Error::TooLong { .. })), "{refused:?}");
+    assert_eq!(journal.head(), head);
+    assert_eq!(append(&journal, 1), 0);
+}
