@@ -1,6 +1,6 @@
 //! What comes out of the kernel: records, drained flows, counters.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aya::{
     Pod,
@@ -10,16 +10,21 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     thread::{MembarrierCommand, membarrier},
 };
-use sensor_common::{Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Traffic, map};
+use sensor_common::{
+    Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Term, Traffic, map,
+};
 
 use super::{Error, error::InMap as _, load::Instance};
+
+/// Most readings of the ledger until one adds up.
+const READINGS: usize = 16;
 
 /// The shared maps, from the agent's side.
 pub struct Tap {
     records: RingBuf<MapData>,
     flows: [HashMap<MapData, FlowKey, Flow>; 2],
     control: Array<MapData, Control>,
-    counts: Counts,
+    counts: Arc<Counts>,
     state: Control,
 }
 
@@ -30,11 +35,24 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Every term of the kernel's identity, summed over the CPUs, by [`sensor_common::Term`].
+    /// Every term of the kernel's identity, summed over the CPUs, by [`sensor_common::Term`]. A hit
+    /// that is counted while the map is read may stand in one term and not yet in the other: such a
+    /// reading is taken again, a few times.
     ///
     /// # Errors
     /// When the map cannot be read.
     pub fn ledger(&self) -> Result<[u64; LEDGER_TERMS], Error> {
+        let mut sum = self.read_ledger()?;
+        for _ in 0..READINGS {
+            if sum[Term::Hits as usize] == sum[1..].iter().sum::<u64>() {
+                break;
+            }
+            sum = self.read_ledger()?;
+        }
+        Ok(sum)
+    }
+
+    fn read_ledger(&self) -> Result<[u64; LEDGER_TERMS], Error> {
         let mut sum = [0; LEDGER_TERMS];
         for ledger in self.ledger.get(&0, 0).in_map(map::LEDGER)?.iter() {
             for (sum, term) in sum.iter_mut().zip(ledger.terms) {
@@ -42,6 +60,18 @@ impl Counts {
             }
         }
         Ok(sum)
+    }
+
+    /// Records emitted, by CPU: the sequence of the last one.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn records_by_cpu(&self) -> Result<Vec<u64>, Error> {
+        let ledgers = self.ledger.get(&0, 0).in_map(map::LEDGER)?;
+        Ok(ledgers
+            .iter()
+            .map(|ledger| ledger.terms[Term::Records as usize])
+            .collect())
     }
 
     /// Packets and bytes of an interface slot, by [`sensor_common::Outcome`].
@@ -73,11 +103,11 @@ impl Tap {
                 HashMap::try_from(take(instance, map::FLOWS[1])).in_map(map::FLOWS[1])?,
             ],
             control,
-            counts: Counts {
+            counts: Arc::new(Counts {
                 ledger: PerCpuArray::try_from(take(instance, map::LEDGER)).in_map(map::LEDGER)?,
                 traffic: PerCpuArray::try_from(take(instance, map::TRAFFIC))
                     .in_map(map::TRAFFIC)?,
-            },
+            }),
             state,
         };
         if tap.state.epoch == 0 {
@@ -91,8 +121,8 @@ impl Tap {
 
     /// Counters, for another thread.
     #[must_use]
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
     }
 
     /// Which set of shared maps this is: counters of another epoch are other counters.
@@ -136,12 +166,22 @@ impl Tap {
     /// # Errors
     /// When the control map cannot be written or no grace period can be waited for.
     pub fn flip(&mut self) -> Result<u64, Error> {
-        let ended = self.state.period;
-        self.state.period += 1;
-        self.write_control()?;
+        let ended = self.flip_alone()?;
         // A global membarrier is `synchronize_rcu` (membarrier(2)), and XDP programs run inside
         // RCU read-side sections.
         membarrier(MembarrierCommand::Global).map_err(|error| Error::GracePeriod(error.into()))?;
+        Ok(ended)
+    }
+
+    /// The same where this thread is the only one that runs the program: there is nobody to wait
+    /// for.
+    ///
+    /// # Errors
+    /// When the control map cannot be written.
+    pub fn flip_alone(&mut self) -> Result<u64, Error> {
+        let ended = self.state.period;
+        self.state.period += 1;
+        self.write_control()?;
         Ok(ended)
     }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use sensor_common::{Address, Flow, FlowKey, MATCHED_SRC_IP, Record};
 
 use super::{
-    Account, EventContext, Index, MonthKeys, Subscribers,
+    Account, EventContext, Indexes, MonthKeys, Subscribers,
     event::{OpenEvent, address, event_id, ip, month},
     index::{NotFound, Sides},
 };
@@ -31,7 +31,7 @@ pub struct Timeouts {
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Markers in force.
-    pub index: &'a Index,
+    pub indexes: &'a Indexes,
     /// Subscriber prefixes.
     pub subscribers: &'a Subscribers,
     /// Kernel clock of records and flows.
@@ -269,13 +269,18 @@ impl Joiner {
             matched_in,
         };
         let first_seen = around.clock.to_wall(flow.first);
-        let found = around
-            .index
-            .find(PatternId(key.pattern), sides, first_seen)
-            .map_err(|reason| match reason {
-                NotFound::Refuted => Account::Refuted,
-                NotFound::Expired => Account::Expired,
-            })?;
+        let id = PatternId(key.pattern);
+        let mut found = Err(NotFound::Refuted);
+        for index in around.indexes.iter() {
+            found = index.find(id, sides, first_seen);
+            if !matches!(found, Err(NotFound::Refuted)) {
+                break;
+            }
+        }
+        let found = found.map_err(|reason| match reason {
+            NotFound::Refuted => Account::Refuted,
+            NotFound::Expired => Account::Expired,
+        })?;
         let side = around
             .subscribers
             .side(vantage, src, dst)
@@ -374,213 +379,4 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        hits::Zone,
-        markers::{pattern_id, read},
-        model::request::Format,
-    };
-
-    const SECOND: u64 = 1_000_000_000;
-    const START: u64 = 1_767_225_600 * SECOND;
-
-    struct World {
-        index: Index,
-        subscribers: Subscribers,
-        joiner: Joiner,
-    }
-
-    fn world(markers: &str) -> World {
-        let markers = read(Format::Text, markers.as_bytes()).markers;
-        let index = Index::new(
-            markers
-                .into_iter()
-                .map(|marker| (pattern_id(&marker.pattern), marker)),
-        );
-        let mut subscribers = Subscribers::default();
-        for (slot, name) in [(0, "in"), (1, "out")] {
-            let zone = Zone {
-                prefixes: vec!["10.0.0.0/8".parse().expect("a prefix")],
-                realm: 0,
-            };
-            subscribers.insert(slot, name.into(), zone, []);
-        }
-        let timeouts = Timeouts {
-            idle: Duration::from_secs(60),
-            active: Duration::from_secs(1800),
-        };
-        let mut joiner = Joiner::new(EventContext::default(), timeouts);
-        joiner.add_key("2026-01".into(), [7; 32]);
-        World {
-            index,
-            subscribers,
-            joiner,
-        }
-    }
-
-    impl World {
-        fn record(
-            &mut self,
-            slot: u32,
-            src: &str,
-            dst: &str,
-            ports: (u16, u16),
-            time: u64,
-        ) -> Account {
-            let record = Record {
-                key: key(slot, src, dst, ports),
-                time,
-                sequence: 1,
-                bytes: 60,
-                cpu: 0,
-                generation: 1,
-                matched_in: if dst.starts_with("203") { 2 } else { 1 },
-                reserved: [0; 3],
-            };
-            let around = Surroundings {
-                index: &self.index,
-                subscribers: &self.subscribers,
-                clock: KernelClock::Replay,
-            };
-            self.joiner.record(&record, around)
-        }
-
-        fn flow(&mut self, key: FlowKey, packets: u64, time: u64) -> bool {
-            let flow = Flow {
-                first: time,
-                last: time,
-                packets,
-                bytes: packets * 100,
-                generation: 1,
-                matched_in: 2,
-                reserved: [0; 3],
-            };
-            let around = Surroundings {
-                index: &self.index,
-                subscribers: &self.subscribers,
-                clock: KernelClock::Replay,
-            };
-            self.joiner.flow(&key, &flow, around)
-        }
-    }
-
-    fn key(slot: u32, src: &str, dst: &str, ports: (u16, u16)) -> FlowKey {
-        let side = |text: &str| address(text.parse().expect("an address"));
-        FlowKey {
-            pattern: pattern_id(&"ip 203.0.113.5".parse().expect("a pattern")).0,
-            src: side(src).1,
-            dst: side(dst).1,
-            vantage: slot << 24,
-            tunnel: 0,
-            src_port: ports.0,
-            dst_port: ports.1,
-            proto: 6,
-            family: 4,
-            reserved: [0; 2],
-        }
-    }
-
-    #[test]
-    fn the_two_directions_are_one_event_and_closing_is_a_revision() {
-        let mut world = world("ip 203.0.113.5 id=c2\n");
-        let ports = (40000, 443);
-        assert_eq!(
-            world.record(0, "10.0.0.1", "203.0.113.5", ports, START),
-            Account::Events
-        );
-        assert_eq!(
-            world.record(1, "203.0.113.5", "10.0.0.1", (443, 40000), START + SECOND),
-            Account::Joined
-        );
-        assert!(!world.flow(
-            key(0, "10.0.0.1", "203.0.113.5", ports),
-            8,
-            START + 2 * SECOND
-        ));
-        let changes = world.joiner.take_changes();
-        assert_eq!(changes.len(), 1);
-        let event = &changes[0].event;
-        assert_eq!((event.rev, event.packets, event.bytes), (1, 10, 920));
-        assert_eq!((event.state, event.interface.as_str()), (State::Open, "in"));
-        world.joiner.close_over(START + 61 * SECOND);
-        assert_eq!(world.joiner.take_changes(), []);
-        world.joiner.close_over(START + 62 * SECOND);
-        let closed = &world.joiner.take_changes()[0].event;
-        assert_eq!(
-            (closed.rev, closed.state, &closed.id),
-            (2, State::Closed, &event.id)
-        );
-        assert_eq!(closed.last_seen.as_second(), 1_767_225_602);
-    }
-
-    #[test]
-    fn transit_refuted_and_expired_hits_open_nothing() {
-        let mut world = world("ip 203.0.113.5 id=c2 until=2026-01-01T00:00:10Z\n");
-        let ports = (1, 2);
-        assert_eq!(
-            world.record(0, "192.0.2.1", "203.0.113.5", ports, START),
-            Account::Transit
-        );
-        assert_eq!(
-            world.record(0, "10.0.0.1", "203.0.113.6", ports, START),
-            Account::Refuted
-        );
-        let late = START + 10 * SECOND;
-        assert_eq!(
-            world.record(0, "10.0.0.1", "203.0.113.5", ports, late),
-            Account::Expired
-        );
-        assert_eq!(world.joiner.take_changes(), []);
-    }
-
-    #[test]
-    fn a_flow_whose_record_was_lost_still_opens_its_event() {
-        let mut world = world("ip 203.0.113.5 id=c2\n");
-        assert!(world.flow(key(0, "10.0.0.1", "203.0.113.5", (5, 6)), 3, START));
-        let changes = world.joiner.take_changes();
-        assert_eq!((changes[0].event.packets, changes[0].opened), (3, true));
-    }
-
-    #[test]
-    fn a_restored_event_goes_on_under_its_id() {
-        let mut world = world("ip 203.0.113.5 id=c2\n");
-        world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
-        let change = world.joiner.take_changes().remove(0);
-        let mut next = self::world("ip 203.0.113.5 id=c2\n");
-        let around = Surroundings {
-            index: &next.index,
-            subscribers: &next.subscribers,
-            clock: KernelClock::Replay,
-        };
-        next.joiner
-            .restore(&change.event, change.pattern, change.tunnel, around);
-        assert_eq!(
-            next.record(1, "203.0.113.5", "10.0.0.1", (6, 5), START + SECOND),
-            Account::Joined
-        );
-        let again = next.joiner.take_changes().remove(0);
-        assert_eq!((again.event.id, again.event.packets), (change.event.id, 2));
-    }
-
-    #[test]
-    fn a_long_flow_is_cut_at_the_active_timeout() {
-        let mut world = world("ip 203.0.113.5 id=c2\n");
-        let ports = (5, 6);
-        for minute in 0..30 {
-            world.record(
-                0,
-                "10.0.0.1",
-                "203.0.113.5",
-                ports,
-                START + minute * 60 * SECOND,
-            );
-        }
-        world.joiner.close_over(START + 1800 * SECOND);
-        assert_eq!(world.joiner.take_changes()[0].event.packets, 30);
-        assert_eq!(
-            world.record(0, "10.0.0.1", "203.0.113.5", ports, START + 1801 * SECOND),
-            Account::Events
-        );
-    }
-}
+mod tests;

@@ -4,10 +4,12 @@ mod accounts;
 mod event;
 mod index;
 mod join;
+mod live;
 mod subscribers;
 
 pub use accounts::{Account, Accounts};
 pub use event::{EventContext, MonthKeys};
 pub use index::Index;
 pub use join::{Change, Joiner, Surroundings, Timeouts};
+pub use live::{Indexes, Live};
 pub use subscribers::{Subscribers, Zone};

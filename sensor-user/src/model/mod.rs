@@ -6,6 +6,7 @@ pub mod image;
 pub mod marker;
 pub mod pattern;
 pub mod request;
+pub mod request_kind;
 pub mod vantage;
 
 pub use actor::{Actor, Role};
@@ -13,4 +14,5 @@ pub use event::{Event, MatchedIn, State, SubscriberSide};
 pub use image::{Image, ImagePattern};
 pub use marker::{Marker, Pap, Tlp};
 pub use pattern::{Pattern, PatternId, PatternKind, Protocol};
+pub use request_kind::RequestKind;
 pub use vantage::Vantage;

@@ -1,0 +1,375 @@
+//! The wiring: builds the parts, starts and stops them in order.
+//!
+//! Start: privileges, socket (a second agent stops here, before anything is touched), journal,
+//! stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
+//! the loop, which drains what is in flight and stores it. Interfaces stay attached.
+
+mod metrics_page;
+mod pipeline;
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::{broadcast, oneshot, watch};
+
+use crate::{
+    config::{self, Config},
+    control::{
+        self, Door, Limits, Roles, Socket, bind,
+        service::{Facts, Parts, Sensor, Set, Watched, agent, index_of},
+    },
+    crypto,
+    dataplane::{self, DataPlane, InterfaceSlot, Mode, Setup, Sizes, probe},
+    db::{self, Catalog, Events},
+    hits::{EventContext, Joiner, Live, Subscribers, Timeouts, Zone},
+    journal::{self, Action, Journal},
+    markers::{CompileError, compile},
+    metrics::Metrics,
+};
+use pipeline::Pipeline;
+
+/// Version of the agent.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Which compiler built the XDP programs.
+pub const BPF_TOOLCHAIN: &str = env!("BPF_TOOLCHAIN");
+/// Events that a slow tail may be behind before it misses some.
+const TAIL: usize = 4096;
+/// How often interfaces are looked after.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// Why the agent cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel side.
+    #[error(transparent)]
+    DataPlane(#[from] dataplane::Error),
+    /// An interface cannot be attached.
+    #[error(transparent)]
+    Interface(#[from] control::Error),
+    /// The control socket.
+    #[error(transparent)]
+    Socket(#[from] bind::Error),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// The stores.
+    #[error(transparent)]
+    Store(#[from] db::Error),
+    /// The stored markers.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Randomness.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
+    /// A directory of the agent.
+    #[error("{path}: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The metrics page.
+    #[error(
+        "metrics on {address}: {source}; another program may listen there: change metrics.listen"
+    )]
+    Metrics {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// More interfaces than slots over the life of the store.
+    #[error(
+        "interface {interface} gets no slot: {} are in use",
+        sensor_common::INTERFACE_SLOTS
+    )]
+    Slots {
+        /// Name of the interface.
+        interface: String,
+    },
+    /// Threads or signals.
+    #[error("starting the agent: {0}")]
+    Runtime(#[source] std::io::Error),
+    /// The loop that consumes hits ended by itself.
+    #[error("the loop that consumes hits: {0}")]
+    Pipeline(String),
+}
+
+/// Runs until a signal, or until a part fails.
+///
+/// # Errors
+/// [`Error`].
+pub fn run(config: &Config) -> Result<(), Error> {
+    let features = probe()?;
+    let socket = Socket::bind(&config.control.socket, config.control.group.as_ref())?;
+    make_directory(&config.state_dir)?;
+    let journal = Arc::new(Journal::open(&config.state_dir.join("journal"))?);
+    let mut catalog = Catalog::open(&config.state_dir)?;
+    let store = Events::open(&config.state_dir)?;
+    let reader = Events::open(&config.state_dir)?;
+
+    let now = Timestamp::now();
+    let markers = catalog.markers()?;
+    let image = compile(&markers, now)?;
+    let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
+    let setup = Setup {
+        bpffs: config.bpffs.clone(),
+        sizes: Sizes {
+            flow_entries: config.flows.table_entries,
+            ring_bytes: config.flows.ring_bytes,
+        },
+        features,
+    };
+    let generation = catalog.generation()? + 1;
+    // Zero means "new" in the shared maps.
+    let epoch = u64::from_ne_bytes(crypto::random()?) | 1;
+    let (plane, tap) = DataPlane::open(setup, &image, generation, epoch)?;
+    catalog.set_generation(generation)?;
+
+    let actor = agent();
+    let started = Action::Started {
+        version: VERSION.into(),
+        sensor: config.sensor.clone(),
+    };
+    let _receipt = journal.append(&actor, started)?;
+    let live = Arc::new(Live::new(index_of(&markers, now), subscribers));
+    let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
+    let (tail, _) = broadcast::channel(TAIL);
+    let parts = Parts {
+        journal: Arc::clone(&journal),
+        live: Arc::clone(&live),
+        counts: tap.counts(),
+        tail: tail.clone(),
+    };
+    let facts = Facts {
+        sensor: config.sensor.clone(),
+        version: VERSION,
+        kernel: kernel_release(),
+        clock: features.clock().name(),
+        started: now,
+    };
+    let set = Set {
+        catalog,
+        plane,
+        interfaces,
+    };
+    let total = markers.len() as u64;
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, &image, total));
+    drop((markers, image));
+    let pipeline = Pipeline {
+        tap,
+        joiner: Joiner::new(context(config), timeouts(config)),
+        store,
+        live,
+        metrics: Arc::clone(&metrics),
+        tail,
+        clock: features.clock(),
+        drain_interval: config.flows.drain_interval,
+    };
+    let outcome = serve(config, socket, sensor, metrics, pipeline);
+    let _receipt = journal.append_reserved(&actor, Action::Stopped)?;
+    outcome
+}
+
+/// Starts the loop, attaches, opens the door; then stops them in the other order.
+fn serve(
+    config: &Config,
+    socket: Socket,
+    sensor: Arc<Sensor>,
+    metrics: Arc<Metrics>,
+    pipeline: Pipeline,
+) -> Result<(), Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (ended, mut end) = oneshot::channel();
+    let thread = {
+        let stop = Arc::clone(&stop);
+        std::thread::Builder::new()
+            .name("hits".into())
+            .spawn(move || {
+                let outcome = pipeline.run(&stop);
+                // Nobody listens any more when the agent is stopping already.
+                let _ = ended.send(());
+                outcome
+            })
+            .map_err(Error::Runtime)?
+    };
+    let outcome = sensor
+        .attach_all(&agent())
+        .map_err(Error::from)
+        .and_then(|()| {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .map_err(Error::Runtime)?;
+            runtime.block_on(answer(config, socket, sensor, metrics, &mut end))
+        });
+    stop.store(true, Ordering::Relaxed);
+    match thread.join() {
+        Ok(Ok(())) => outcome,
+        Ok(Err(error)) => outcome.and(Err(Error::Pipeline(error.to_string()))),
+        Err(_) => outcome.and(Err(Error::Pipeline("it panicked".into()))),
+    }
+}
+
+/// Answers on socket and metrics page until a signal or the end of the loop.
+async fn answer(
+    config: &Config,
+    socket: Socket,
+    sensor: Arc<Sensor>,
+    metrics: Arc<Metrics>,
+    end: &mut oneshot::Receiver<()>,
+) -> Result<(), Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    let (stop, stopped) = watch::channel(false);
+    let limits = Limits {
+        max_body: config.control.max_body,
+        ..Limits::default()
+    };
+    let door = Door::new(
+        Arc::clone(&sensor),
+        Roles::new(config.control.roles.clone()),
+        limits,
+    );
+    let page = if config.metrics.enabled {
+        let address = config.metrics.listen;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|source| Error::Metrics { address, source })?;
+        let serving = metrics_page::serve(
+            listener,
+            Arc::clone(&sensor),
+            metrics,
+            door.counts(),
+            stopped.clone(),
+        );
+        Some(tokio::spawn(serving))
+    } else {
+        None
+    };
+    let mut served = tokio::spawn(socket.serve(door, stopped));
+    let mut tick = tokio::time::interval(LOOK_AFTER);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    tracing::info!(socket = %config.control.socket.display(), "ready");
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = &mut *end => break,
+            _ = &mut served => break,
+            _ = tick.tick() => {
+                let sensor = Arc::clone(&sensor);
+                let looked = tokio::task::spawn_blocking(move || sensor.look_after(&agent()));
+                // A panic in there is told by the panic hook; the next tick tries again.
+                let _ = looked.await;
+            }
+        }
+    }
+    tracing::info!("stopping; interfaces stay attached");
+    // Receivers that are gone have stopped already.
+    let _ = stop.send(true);
+    if !served.is_finished() {
+        let _ = served.await;
+    }
+    if let Some(page) = page {
+        let _ = page.await;
+    }
+    Ok(())
+}
+
+/// Slots, subscriber prefixes and realms of the configured interfaces.
+fn interfaces_of(
+    config: &Config,
+    catalog: &mut Catalog,
+) -> Result<(Vec<Watched>, Subscribers), Error> {
+    let mut realms: Vec<&str> = Vec::new();
+    let mut realm_of = |name| {
+        realms
+            .iter()
+            .position(|known| *known == name)
+            .unwrap_or_else(|| {
+                realms.push(name);
+                realms.len() - 1
+            }) as u32
+    };
+    let mut watched = Vec::new();
+    let mut subscribers = Subscribers::default();
+    for interface in &config.interfaces {
+        let slot = catalog.slot(&interface.name)?.ok_or_else(|| Error::Slots {
+            interface: interface.name.clone(),
+        })?;
+        let mut zone = |prefixes: &[ipnet::IpNet], realm| Zone {
+            prefixes: prefixes.to_vec(),
+            realm: realm_of(realm),
+        };
+        let untagged = zone(&interface.subscribers, interface.realm.as_str());
+        let tagged: Vec<_> = interface
+            .vlans
+            .iter()
+            .map(|vlan| {
+                (
+                    vlan.tags.clone(),
+                    zone(&vlan.subscribers, vlan.realm.as_str()),
+                )
+            })
+            .collect();
+        subscribers.insert(slot, interface.name.clone(), untagged, tagged);
+        watched.push(Watched {
+            slot: InterfaceSlot {
+                name: interface.name.clone(),
+                slot,
+                mode: match interface.mode {
+                    config::Mode::Auto => None,
+                    config::Mode::Native => Some(Mode::Native),
+                    config::Mode::Generic => Some(Mode::Generic),
+                },
+            },
+            wanted: true,
+            trouble: None,
+        });
+    }
+    Ok((watched, subscribers))
+}
+
+fn context(config: &Config) -> EventContext {
+    EventContext {
+        sensor: config.sensor.clone(),
+    }
+}
+
+fn timeouts(config: &Config) -> Timeouts {
+    Timeouts {
+        idle: config.flows.idle_timeout,
+        active: config.flows.active_timeout,
+    }
+}
+
+fn make_directory(path: &std::path::Path) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| Error::Directory {
+            path: path.into(),
+            source,
+        })
+}
+
+fn kernel_release() -> String {
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
+}

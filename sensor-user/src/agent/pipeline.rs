@@ -1,0 +1,309 @@
+//! The loop that consumes hits: one thread owns ring, flow tables, open events and their store.
+//!
+//! The ring itself is the buffer: nothing is taken out of it that the last batch has not been
+//! stored for. When the store fails, the ring fills and the kernel counts; nothing is dropped here.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use sensor_common::Record;
+use tokio::sync::broadcast;
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::KernelClock,
+    crypto,
+    dataplane::{self, Tap},
+    db::{self, Batch, EventRow, Events},
+    hits::{Account, Accounts, Joiner, Live, Surroundings},
+    metrics::Metrics,
+    model::Event,
+};
+
+/// Most records stored in one batch.
+const BATCH: usize = 4096;
+/// Longest wait for a record: how long a stop may go unnoticed.
+const WAIT: Duration = Duration::from_millis(100);
+/// Pause after a batch that could not be stored.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What can end the loop.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel side.
+    #[error(transparent)]
+    DataPlane(#[from] dataplane::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] db::Error),
+    /// No randomness for a month's key.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
+}
+
+/// The loop's parts.
+pub struct Pipeline {
+    /// Kernel side.
+    pub tap: Tap,
+    /// Open events.
+    pub joiner: Joiner,
+    /// Their store.
+    pub store: Events,
+    /// Shared with control.
+    pub live: Arc<Live>,
+    /// Series.
+    pub metrics: Arc<Metrics>,
+    /// Revisions as they are stored.
+    pub tail: broadcast::Sender<Arc<Event>>,
+    /// Clock of records and flows.
+    pub clock: KernelClock,
+    /// Time between two drains of the flow tables.
+    pub drain_interval: Duration,
+}
+
+/// Marks and changes on their way to the store.
+struct Progress {
+    accounts: Accounts,
+    stored: Accounts,
+    sequences: BTreeMap<u32, u64>,
+    drained: u64,
+    /// Changes taken from the joiner and not stored yet.
+    unsaved: Vec<EventRow>,
+    opened: Vec<Timestamp>,
+    dirty: bool,
+}
+
+impl Pipeline {
+    /// Runs until `stop` is set, then drains what is in flight and stores it.
+    ///
+    /// # Errors
+    /// [`Error`] when the kernel side fails, or the store when stopping.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<(), Error> {
+        let mut progress = self.recover(stop)?;
+        let mut records = Vec::with_capacity(BATCH);
+        let mut next_drain = Instant::now() + self.drain_interval;
+        loop {
+            let stopping = stop.load(Ordering::Relaxed);
+            if !stopping {
+                let until_drain = next_drain.saturating_duration_since(Instant::now());
+                self.tap.wait(until_drain.min(WAIT));
+            }
+            let read = self.consume(&mut records, &mut progress)?;
+            if stopping || Instant::now() >= next_drain {
+                self.drain(&mut records, &mut progress, stop)?;
+                next_drain = Instant::now() + self.drain_interval;
+            }
+            self.save(&mut progress, stop)?;
+            if stopping && read < BATCH {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes on where a former agent stopped: its open events, its marks, what it left half done.
+    fn recover(&mut self, stop: &AtomicBool) -> Result<Progress, Error> {
+        let restored = self.store.restore()?;
+        let same = restored.epoch == self.tap.epoch();
+        let indexes = self.live.indexes();
+        for row in &restored.open {
+            let around = Surroundings {
+                indexes: &indexes,
+                subscribers: &self.live.subscribers,
+                clock: self.clock,
+            };
+            self.joiner
+                .restore(&row.event, row.pattern, row.tunnel, around);
+        }
+        let accounts = if same {
+            Accounts::from_stored(&restored.accounts)
+        } else {
+            Accounts::default()
+        };
+        let mut progress = Progress {
+            accounts,
+            stored: accounts,
+            sequences: if same {
+                restored.sequences
+            } else {
+                BTreeMap::new()
+            },
+            drained: if same { restored.drained } else { 0 },
+            unsaved: Vec::new(),
+            opened: Vec::new(),
+            dirty: true,
+        };
+        self.live.tell(accounts);
+        // A period that ended without its flows stored is drained now; one that was stored but not
+        // cleared is only cleared.
+        let ended = self.tap.period() - 1;
+        let emitted = self.tap.counts().records_by_cpu()?;
+        let mut records = Vec::with_capacity(BATCH);
+        while self.consume(&mut records, &mut progress)? == BATCH {}
+        for (cpu, last) in (0u32..).zip(emitted) {
+            progress.account_gap(cpu, last + 1);
+        }
+        if progress.drained < ended {
+            self.count_flows(ended, &mut progress)?;
+        }
+        self.save(&mut progress, stop)?;
+        self.tap.clear(ended)?;
+        let lost = progress.accounts.get(Account::LostAtRestart);
+        info!(
+            open_events = self.joiner.open_count(),
+            lost, "took over from the last run"
+        );
+        Ok(progress)
+    }
+
+    /// Accounts for up to a batch of records; how many there were.
+    fn consume(
+        &mut self,
+        records: &mut Vec<Record>,
+        progress: &mut Progress,
+    ) -> Result<usize, Error> {
+        records.clear();
+        let read = self.tap.read_records(records, BATCH);
+        if read == 0 {
+            return Ok(0);
+        }
+        let indexes = self.live.indexes();
+        for record in records.iter() {
+            self.ensure_key(record.time)?;
+            progress.account_gap(record.cpu, record.sequence);
+            progress.sequences.insert(record.cpu, record.sequence);
+            let around = Surroundings {
+                indexes: &indexes,
+                subscribers: &self.live.subscribers,
+                clock: self.clock,
+            };
+            let account = self.joiner.record(record, around);
+            progress.accounts.add(account, 1);
+        }
+        progress.dirty = true;
+        Ok(read)
+    }
+
+    /// Ends the period: its records, then its flows, then what is over.
+    fn drain(
+        &mut self,
+        records: &mut Vec<Record>,
+        progress: &mut Progress,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        let ended = self.tap.flip()?;
+        // Records of the period are all in the ring now, before the flows that count on them.
+        while self.consume(records, progress)? == BATCH {}
+        let any = self.count_flows(ended, progress)?;
+        self.joiner
+            .close_over(self.clock.to_kernel(Timestamp::now()));
+        // Saved before the table is cleared, cleared before it is written again.
+        self.save(progress, stop)?;
+        if any {
+            self.tap.clear(ended)?;
+        }
+        self.live.retire_former();
+        Ok(())
+    }
+
+    fn count_flows(&mut self, period: u64, progress: &mut Progress) -> Result<bool, Error> {
+        let flows = self.tap.flows(period)?;
+        let indexes = self.live.indexes();
+        for (key, flow) in &flows {
+            self.ensure_key(flow.first)?;
+            let around = Surroundings {
+                indexes: &indexes,
+                subscribers: &self.live.subscribers,
+                clock: self.clock,
+            };
+            if self.joiner.flow(key, flow, around) {
+                progress.accounts.add(Account::EventsFromFlows, 1);
+            }
+            progress.accounts.add(Account::FlowPackets, flow.packets);
+        }
+        progress.drained = period;
+        progress.dirty |= !flows.is_empty();
+        Ok(!flows.is_empty())
+    }
+
+    /// Makes sure that the joiner has the key of the month of a record.
+    fn ensure_key(&mut self, time: u64) -> Result<(), Error> {
+        if let Some(month) = self.joiner.missing_key(time, self.clock) {
+            let key = self.store.month_key(&month, crypto::random()?)?;
+            self.joiner.add_key(month, key);
+        }
+        Ok(())
+    }
+
+    /// Stores everything that changed; tries again until it is stored, or until stopping.
+    fn save(&mut self, progress: &mut Progress, stop: &AtomicBool) -> Result<(), Error> {
+        for change in self.joiner.take_changes() {
+            if change.opened {
+                progress.opened.push(change.event.first_seen);
+            }
+            progress.dirty = true;
+            progress.unsaved.push(EventRow {
+                event: change.event,
+                pattern: change.pattern,
+                tunnel: change.tunnel,
+            });
+        }
+        if !progress.dirty {
+            return Ok(());
+        }
+        let batch = Batch {
+            events: std::mem::take(&mut progress.unsaved),
+            epoch: self.tap.epoch(),
+            drained: progress.drained,
+            accounts: progress.accounts.to_stored(),
+            sequences: progress.sequences.clone(),
+        };
+        let mut reported = false;
+        while let Err(error) = self.store.commit(&batch) {
+            self.metrics.store_failed();
+            self.live.tell(progress.accounts.behind(&progress.stored));
+            if stop.load(Ordering::Relaxed) {
+                return Err(error.into());
+            }
+            if !std::mem::replace(&mut reported, true) {
+                error!(%error, "events cannot be stored; trying again every second, the kernel counts what it cannot hold");
+            }
+            std::thread::sleep(RETRY);
+        }
+        if reported {
+            warn!("events are stored again");
+        }
+        progress.dirty = false;
+        progress.stored = progress.accounts;
+        self.live.tell(progress.accounts);
+        let now = Timestamp::now();
+        for first_seen in progress.opened.drain(..) {
+            self.metrics
+                .stored_after(now.duration_since(first_seen).as_secs_f64());
+        }
+        for row in batch.events {
+            // Nobody may be listening; a listener that is too slow is told how much it missed.
+            let _ = self.tail.send(Arc::new(row.event));
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    /// Records between the last one accounted for and `sequence` went with a former agent.
+    fn account_gap(&mut self, cpu: u32, sequence: u64) {
+        let last = self.sequences.entry(cpu).or_default();
+        let lost = sequence.saturating_sub(*last + 1);
+        if lost > 0 {
+            self.accounts.add(Account::LostAtRestart, lost);
+            *last = sequence - 1;
+            self.dirty = true;
+        }
+    }
+}

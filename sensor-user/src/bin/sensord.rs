@@ -1,0 +1,244 @@
+//! The daemon: `sensord run`, `sensord check`, `sensord replay`.
+
+use std::{
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use ipnet::IpNet;
+use sensor_user::{
+    agent,
+    config::{self, Config},
+    dataplane,
+    hits::Timeouts,
+    markers,
+    model::request::Format,
+    replay::{self, Replay, capture},
+};
+
+/// Exit codes of sysexits.h.
+mod exit {
+    pub(super) const DATA: u8 = 65;
+    pub(super) const NO_INPUT: u8 = 66;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const SOFTWARE: u8 = 70;
+    pub(super) const IO: u8 = 74;
+    pub(super) const NO_PERMISSION: u8 = 77;
+    pub(super) const CONFIG: u8 = 78;
+}
+
+/// Passive sensor for technical markers on routers (L. 33-14 CPCE): matches in XDP, never changes
+/// a packet's fate.
+#[derive(Parser)]
+#[command(name = "sensord", version, about, after_help = EXAMPLES)]
+struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const EXAMPLES: &str = "Examples:
+  sensord run --config /etc/marker-sensor/sensor.toml
+  sensord run --interface eth0 --interface eth1 --subscribers 198.51.100.0/24
+  sensord check --config sensor.toml
+  sensord replay --markers markers.txt capture.pcapng > events.ndjson";
+
+#[derive(Subcommand)]
+enum Action {
+    /// Attach to the configured interfaces and store events until stopped.
+    ///
+    /// Stopping the agent does not detach: the kernel part goes on and the next start takes over.
+    /// `sensorctl detach` detaches.
+    Run(RunArgs),
+    /// Read and check a configuration file; change nothing.
+    Check {
+        /// The file.
+        #[arg(long, default_value = config::PATH)]
+        config: PathBuf,
+    },
+    /// Push captures through the same program; print one event a line as JSON.
+    Replay(ReplayArgs),
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// Configuration file. Without it and without --interface, the one in /etc is read.
+    #[arg(long, conflicts_with_all = ["interface", "subscribers"])]
+    config: Option<PathBuf>,
+    /// Interface to watch (repeat for several); for running without a file.
+    #[arg(long, requires = "subscribers")]
+    interface: Vec<String>,
+    /// Prefix of the operator's subscribers (repeat for several).
+    #[arg(long, requires = "interface")]
+    subscribers: Vec<IpNet>,
+    /// Directory of store and journal.
+    #[arg(long)]
+    state_dir: Option<PathBuf>,
+    /// Path of the control socket.
+    #[arg(long)]
+    socket: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    /// Marker file.
+    #[arg(long)]
+    markers: PathBuf,
+    /// Its format.
+    #[arg(long, default_value = "text", value_parser = ["text"])]
+    format: String,
+    /// Prefix of the operator's subscribers (repeat for several); without any, every hit is
+    /// reported, its side unknown.
+    #[arg(long)]
+    subscribers: Vec<IpNet>,
+    /// Seconds without a packet after which an event is over, in capture time.
+    #[arg(long, default_value_t = 60)]
+    idle_timeout: u64,
+    /// Seconds after which an event is cut, in capture time.
+    #[arg(long, default_value_t = 1800)]
+    active_timeout: u64,
+    /// Captures: pcap or pcapng.
+    #[arg(required = true)]
+    captures: Vec<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let outcome = match &command.action {
+        Action::Run(args) => run(args),
+        Action::Check { config } => Config::load(config)
+            .map(|config| println!("{} interfaces, nothing wrong", config.interfaces.len()))
+            .map_err(|error| (exit::CONFIG, error.to_string())),
+        Action::Replay(args) => replay(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, sentence)) => {
+            eprintln!("sensord: {sentence}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(args: &RunArgs) -> Result<(), (u8, String)> {
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let read = match &args.config {
+        Some(path) => Config::load(path),
+        None if args.interface.is_empty() => Config::load(config::PATH.as_ref()),
+        None => Config::from_flags(&args.interface, &args.subscribers),
+    };
+    let mut config = read.map_err(|error| (exit::CONFIG, error.to_string()))?;
+    if let Some(path) = &args.state_dir {
+        config.state_dir.clone_from(path);
+    }
+    if let Some(path) = &args.socket {
+        config.control.socket.clone_from(path);
+    }
+    agent::run(&config).map_err(|error| (run_code(&error), error.to_string()))
+}
+
+fn run_code(error: &agent::Error) -> u8 {
+    use sensor_user::control;
+    match error {
+        agent::Error::DataPlane(dataplane::Error::Capability { .. }) => exit::NO_PERMISSION,
+        agent::Error::DataPlane(
+            dataplane::Error::NotBpffs { .. } | dataplane::Error::PinMismatch { .. },
+        )
+        | agent::Error::Interface(control::Error::NotFound(_))
+        | agent::Error::Slots { .. } => exit::CONFIG,
+        agent::Error::Interface(control::Error::Conflict(_)) | agent::Error::Socket(_) => {
+            exit::UNAVAILABLE
+        }
+        agent::Error::Journal(_)
+        | agent::Error::Store(_)
+        | agent::Error::Directory { .. }
+        | agent::Error::Metrics { .. } => exit::IO,
+        _ => exit::SOFTWARE,
+    }
+}
+
+fn replay(args: &ReplayArgs) -> Result<(), (u8, String)> {
+    let bytes = std::fs::read(&args.markers).map_err(|error| {
+        (
+            exit::NO_INPUT,
+            format!("{}: {error}", args.markers.display()),
+        )
+    })?;
+    // The only format so far; clap has refused every other name.
+    let intake = markers::read(Format::Text, &bytes);
+    if intake.refused_total > 0 {
+        for refusal in &intake.refused {
+            eprintln!(
+                "{}:{}: {}: {} ({})",
+                args.markers.display(),
+                refusal.line,
+                refusal.field,
+                refusal.reason,
+                refusal.code
+            );
+        }
+        let sentence = format!(
+            "{} lines of the marker file are refused",
+            intake.refused_total
+        );
+        return Err((exit::DATA, sentence));
+    }
+    let replay = Replay {
+        markers: intake.markers,
+        captures: args.captures.clone(),
+        subscribers: args.subscribers.clone(),
+        timeouts: Timeouts {
+            idle: Duration::from_secs(args.idle_timeout),
+            active: Duration::from_secs(args.active_timeout),
+        },
+    };
+    let bar = progress_bar();
+    let mut progress = |path: &std::path::Path, read: u64, length: Option<u64>| {
+        bar.set_length(length.unwrap_or(read));
+        bar.set_position(read);
+        bar.set_message(
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+        );
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let outcome = replay.run(&mut out, &mut progress);
+    bar.finish_and_clear();
+    match outcome {
+        Ok(summary) => {
+            // The events are written; a summary that nobody can read is no failure.
+            let _ = writeln!(io::stderr(), "{summary}");
+            Ok(())
+        }
+        Err(replay::Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err((replay_code(&error), error.to_string())),
+    }
+}
+
+fn replay_code(error: &replay::Error) -> u8 {
+    match error {
+        replay::Error::Capture(capture::Error::Open { .. }) => exit::NO_INPUT,
+        replay::Error::Capture(_) | replay::Error::Compile(_) => exit::DATA,
+        replay::Error::DataPlane(dataplane::Error::Capability { .. }) => exit::NO_PERMISSION,
+        replay::Error::Output(_) => exit::IO,
+        replay::Error::DataPlane(_) | replay::Error::Crypto(_) => exit::SOFTWARE,
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style)
+}

@@ -1,0 +1,210 @@
+//! What may be typed. Marker values are never arguments: everybody on the host can read those.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::failure::USAGE;
+use crate::model::State;
+
+const EXAMPLES: &str = "\
+Examples:
+  sensorctl status --rate 5                    packets per second, over five seconds
+  sensorctl markers load markers.txt           replace the whole set
+  curl -s https://feed.example/list | sensorctl markers add -
+  sensorctl events list --state open
+  sensorctl events tail --json | jq .markers
+  sensorctl journal show --from 100
+
+Exit codes: 0 done, 64 usage, 65 input refused, 69 sensor not reachable or not able to now,
+70 defect, 74 reading or writing failed, 77 not allowed.";
+
+const LOAD_EXAMPLES: &str = "\
+One pattern a line, `#` starts a comment:
+  ip 203.0.113.5          id=case-7 until=2030-01-01T00:00:00Z tlp=AMBER
+  cidr 198.51.100.0/24
+  endpoint 203.0.113.5 tcp 443
+If one line is refused, nothing is changed and every refused line is listed.";
+
+/// Controls a running sensord through its socket.
+#[derive(Debug, Parser)]
+#[command(name = "sensorctl", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// Control socket [default: /run/marker-sensor/control.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Take the path of the socket from this configuration file
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "socket")]
+    pub config: Option<PathBuf>,
+    /// Print the sensor's own JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what the sensor does now
+    Status {
+        /// Measure packet rates over this many seconds
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        rate: Option<u64>,
+    },
+    /// Load, change and list markers
+    #[command(subcommand)]
+    Markers(Markers),
+    /// List, show and follow events
+    #[command(subcommand)]
+    Events(Events),
+    /// Read the journal
+    #[command(subcommand)]
+    Journal(Journal),
+    /// Attach to a configured interface
+    Attach {
+        /// Its name
+        interface: String,
+    },
+    /// Detach from an interface: its traffic is no longer watched
+    Detach {
+        /// Its name
+        interface: String,
+    },
+}
+
+/// Markers.
+#[derive(Debug, Subcommand)]
+pub enum Markers {
+    /// Replace the whole set by a file
+    #[command(after_help = LOAD_EXAMPLES)]
+    Load {
+        /// Marker file, `-` for standard input
+        file: PathBuf,
+    },
+    /// Add the markers of a file
+    #[command(after_help = LOAD_EXAMPLES)]
+    Add {
+        /// Marker file, `-` for standard input
+        file: PathBuf,
+    },
+    /// Remove markers by id
+    Remove {
+        /// File of ids, one a line, `-` for standard input
+        file: PathBuf,
+    },
+    /// List markers in the order of their ids
+    List {
+        /// All of them, not only the first page
+        #[arg(long)]
+        all: bool,
+        /// Rows of a page
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one marker
+    Show {
+        /// Its id; read from standard input when left out
+        id: Option<String>,
+    },
+}
+
+/// Events.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// List events, newest first
+    List {
+        /// Only in this state
+        #[arg(long)]
+        state: Option<StateArg>,
+        /// Most events
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// Show one event
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Follow events as they are stored
+    Tail,
+}
+
+/// States an event can be listed by.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum StateArg {
+    /// Packets may still be added
+    Open,
+    /// Final
+    Closed,
+}
+
+impl From<StateArg> for State {
+    fn from(state: StateArg) -> Self {
+        match state {
+            StateArg::Open => Self::Open,
+            StateArg::Closed => Self::Closed,
+        }
+    }
+}
+
+/// The journal.
+#[derive(Debug, Subcommand)]
+pub enum Journal {
+    /// Show entries
+    Show {
+        /// Index of the first
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Most entries
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Recompute the tree and say whether the journal proves itself
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify {
+        /// Directory of a journal, read without any daemon; through the socket otherwise
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Earlier state that the journal must continue, as SIZE:ROOT
+        #[arg(long, value_name = "SIZE:ROOT")]
+        against: Option<String>,
+    },
+}
+
+const VERIFY_EXAMPLES: &str = "Examples:
+  sensorctl journal verify
+  sensorctl journal verify --dir /var/lib/marker-sensor/journal
+  sensorctl journal verify --dir copy --against 120:9f86d081884c7d65…";
+
+/// Reads a command line.
+///
+/// # Errors
+/// The exit code, after help, version or what is wrong was printed.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
+    Args::try_parse_from(arguments).map_err(|error| {
+        // Nobody is left to tell when this cannot be printed.
+        let _ = error.print();
+        if error.use_stderr() { USAGE } else { 0 }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_go_anywhere() {
+        let args = Args::try_parse_from(["sensorctl", "events", "tail", "--json"]).expect("parses");
+        assert!(args.json && matches!(args.command, Command::Events(Events::Tail)));
+        assert!(Args::try_parse_from(["sensorctl", "markers", "add"]).is_err());
+        assert!(Args::try_parse_from(["sensorctl", "status", "--rate", "0"]).is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! HTTP over the control socket.
+
+use std::{
+    convert::Infallible,
+    io,
+    path::PathBuf,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::{
+    Method, Request, Response,
+    body::{Body, Frame, Incoming, SizeHint},
+    client::conn::http1,
+    header::{CONTENT_LENGTH, HOST},
+};
+use hyper_util::rt::TokioIo;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::failure::Error;
+use crate::model::request::Failure;
+
+/// Bytes handed to the socket at a time.
+const CHUNK: usize = 256 << 10;
+
+/// An upload smaller than this has no progress bar.
+const WORTH_A_BAR: usize = 1 << 20;
+
+/// A client of one socket. Every request is a connection of its own.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// A client of this socket; nothing is opened yet.
+    #[must_use]
+    pub const fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// A whole answer, byte for byte.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for every status but 2xx; what keeps from reaching the sensor.
+    pub async fn call(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes, Error> {
+        let response = self.open(method, target, body).await?;
+        Ok(response.into_body().collect().await?.to_bytes())
+    }
+
+    /// Gets a document and reads it.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; [`Error::Answer`].
+    pub async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<(T, Bytes), Error> {
+        let bytes = self.call(Method::GET, target, Bytes::new()).await?;
+        Ok((read(&bytes)?, bytes))
+    }
+
+    /// Hands each line of an endless answer to `each`, without its end; returns when it ends.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; what `each` returns.
+    pub async fn lines(
+        &self,
+        target: &str,
+        mut each: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let response = self.open(Method::GET, target, Bytes::new()).await?;
+        let mut body = response.into_body();
+        let mut buffer = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            buffer.extend_from_slice(&data);
+            while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let line = buffer.split_to(end + 1);
+                each(&line[..end])?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(
+        &self,
+        method: Method,
+        target: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Error> {
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|source| self.unreachable(source))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Ends when the answer is read or the sender dropped; its error comes out of the answer too.
+        tokio::spawn(async move { drop(connection.await) });
+        let mut request = Request::builder()
+            .method(method)
+            .uri(target)
+            .header(HOST, "sensor");
+        if !body.is_empty() {
+            request = request.header(CONTENT_LENGTH, body.len());
+        }
+        let request = request
+            .body(Upload::new(body))
+            .map_err(|error| Error::Usage(error.to_string()))?;
+        let response = sender.send_request(request).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        let failure: Failure = serde_json::from_slice(&body)
+            .map_err(|_| Error::Answer(format!("status {status} without a reason")))?;
+        Err(Error::Refused { failure, body })
+    }
+
+    fn unreachable(&self, source: io::Error) -> Error {
+        let path = self.socket.clone();
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            Error::Forbidden { path }
+        } else {
+            Error::Unreachable { path, source }
+        }
+    }
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// [`Error::Answer`]; it names the place, not the content.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::Answer(format!("line {}, column {}", error.line(), error.column())))
+}
+
+/// A request body that shows its progress on a terminal.
+struct Upload {
+    rest: Bytes,
+    bar: ProgressBar,
+}
+
+impl Upload {
+    fn new(body: Bytes) -> Self {
+        let bar = if body.len() < WORTH_A_BAR {
+            ProgressBar::hidden()
+        } else {
+            // Draws on standard error, and only on a terminal.
+            let style = ProgressStyle::with_template(
+                "sending {bar:40} {bytes}/{total_bytes} {bytes_per_sec}",
+            );
+            ProgressBar::new(body.len() as u64)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        };
+        Self { rest: body, bar }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let most = self.rest.len().min(CHUNK);
+        let chunk = self.rest.split_to(most);
+        self.bar.inc(chunk.len() as u64);
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}

@@ -1,0 +1,286 @@
+//! One function a command.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hyper::Method;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    args::{Command, Events, Journal, Markers},
+    client::{Client, read},
+    failure::Error,
+    journal,
+    print::{self, Out},
+    status,
+};
+use crate::{
+    control::uri::encode,
+    model::{
+        Event, State,
+        request::{Changed, InterfaceStatus, JournalPage, MarkerRow, Page, Rows, Status},
+    },
+};
+
+/// What every command needs.
+pub struct Session {
+    /// The sensor.
+    pub client: Client,
+    /// Where answers go.
+    pub out: Out,
+}
+
+/// Does one command.
+///
+/// # Errors
+/// Why it could not be done.
+pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
+    match command {
+        Command::Status { rate } => session.status(rate).await,
+        Command::Markers(markers) => session.markers(markers).await,
+        Command::Events(events) => session.events(events).await,
+        Command::Journal(Journal::Show { from, limit }) => session.journal(from, limit).await,
+        Command::Journal(Journal::Verify { dir, against }) => {
+            let against = against.as_deref().map(journal::checkpoint).transpose()?;
+            journal::verify(session, dir.as_deref(), against).await
+        }
+        Command::Attach { interface } => session.interface(&interface, "attach").await,
+        Command::Detach { interface } => session.interface(&interface, "detach").await,
+    }
+}
+
+impl Session {
+    /// Gets a document and shows it: as it came, or as `table` prints it.
+    async fn show<T: DeserializeOwned>(
+        &self,
+        target: &str,
+        table: impl FnOnce(&T, &Out) -> String,
+    ) -> Result<T, Error> {
+        let (document, bytes) = self.client.get(target).await?;
+        self.out.answer(&bytes, || table(&document, &self.out))?;
+        Ok(document)
+    }
+
+    async fn status(&self, rate: Option<u64>) -> Result<(), Error> {
+        let target = "/v1/status";
+        let Some(seconds) = rate else {
+            let print = |now: &Status, out: &Out| status::text(now, None, out);
+            return self.show(target, print).await.map(drop);
+        };
+        let begin = Instant::now();
+        let (before, _) = self.client.get::<Status>(target).await?;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let (now, bytes) = self.client.get::<Status>(target).await?;
+        let since = status::Since {
+            before: &before,
+            elapsed: begin.elapsed(),
+        };
+        self.out
+            .answer(&bytes, || status::text(&now, Some(&since), &self.out))
+    }
+
+    async fn markers(&self, command: Markers) -> Result<(), Error> {
+        match command {
+            Markers::Load { file } => {
+                self.change(Method::PUT, "/v1/markers?format=text", &file)
+                    .await
+            }
+            Markers::Add { file } => {
+                self.change(Method::POST, "/v1/markers?format=text", &file)
+                    .await
+            }
+            Markers::Remove { file } => {
+                self.change(Method::POST, "/v1/markers/remove", &file).await
+            }
+            Markers::List { all, limit } => {
+                let (limit, most) = if all {
+                    (Page::MOST, u64::MAX)
+                } else {
+                    (limit, limit.into())
+                };
+                let rows = |page: &Rows<MarkerRow>, first, out: &Out| {
+                    print::markers(&page.rows, first, out)
+                };
+                self.pages("/v1/markers", "", limit, most, rows).await
+            }
+            Markers::Show { id } => {
+                let id = id.map_or_else(|| id_from(io::stdin().lock()), Ok)?;
+                let target = format!("/v1/markers/{}", encode(&id));
+                self.show(&target, print::marker).await.map(drop)
+            }
+        }
+    }
+
+    async fn change(&self, method: Method, target: &str, file: &Path) -> Result<(), Error> {
+        let body = input(file)?;
+        let bytes = self.client.call(method, target, body).await?;
+        let changed: Changed = read(&bytes)?;
+        self.out.answer(&bytes, || print::changed(&changed))
+    }
+
+    async fn events(&self, command: Events) -> Result<(), Error> {
+        match command {
+            Events::List { state, limit } => {
+                let filter = match state.map(State::from) {
+                    None => "",
+                    Some(State::Open) => "&state=open",
+                    Some(State::Closed) => "&state=closed",
+                };
+                let rows =
+                    |page: &Rows<Event>, first, out: &Out| print::events(&page.rows, first, out);
+                let page = limit.min(Page::MOST);
+                self.pages("/v1/events", filter, page, limit.into(), rows)
+                    .await
+            }
+            Events::Show { id } => {
+                let target = format!("/v1/events/{}", encode(&id));
+                self.show(&target, print::event).await.map(drop)
+            }
+            Events::Tail => self.tail().await,
+        }
+    }
+
+    /// Shows page after page, at most `most` rows. The sensor's JSON is one document a page.
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        filter: &str,
+        limit: u32,
+        most: u64,
+        table: impl Fn(&Rows<T>, bool, &Out) -> String,
+    ) -> Result<(), Error> {
+        let (mut shown, mut after) = (0_u64, String::new());
+        loop {
+            let limit = u64::from(limit).min(most - shown);
+            let target = format!("{path}?limit={limit}{filter}{after}");
+            let first = shown == 0;
+            let page = self
+                .show(&target, |page: &Rows<T>, out: &Out| table(page, first, out))
+                .await?;
+            shown += page.rows.len() as u64;
+            let Some(next) = page.next.filter(|_| !page.rows.is_empty()) else {
+                return Ok(());
+            };
+            if shown >= most {
+                return self
+                    .out
+                    .remark("there are more; raise --limit or use --all where there is one");
+            }
+            after = format!("&after={}", encode(&next));
+        }
+    }
+
+    async fn tail(&self) -> Result<(), Error> {
+        let each = |line: &[u8]| {
+            if self.out.json {
+                return self.out.line(line);
+            }
+            match read::<Line>(line)? {
+                Line::Event(event) => self.out.line(print::one_line(&event).as_bytes()),
+                Line::Lagged { lagged } => self.out.remark(&format!(
+                    "{lagged} revisions are missing here: they came faster than they were read"
+                )),
+            }
+        };
+        self.client.lines("/v1/events/tail", each).await?;
+        Err(Error::Ended)
+    }
+
+    async fn journal(&self, from: u64, limit: u32) -> Result<(), Error> {
+        let target = format!("/v1/journal?from={from}&limit={limit}");
+        let table = |page: &JournalPage, out: &Out| print::journal(page, out);
+        self.show(&target, table).await.map(drop)
+    }
+
+    async fn interface(&self, name: &str, action: &str) -> Result<(), Error> {
+        let target = format!("/v1/interfaces/{}/{action}", encode(name));
+        let bytes = self
+            .client
+            .call(Method::POST, &target, Bytes::new())
+            .await?;
+        let interface: InterfaceStatus = read(&bytes)?;
+        self.out
+            .answer(&bytes, || status::interface_sentence(&interface))
+    }
+}
+
+/// A line of the tail.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Lagged { lagged: u64 },
+    Event(Box<Event>),
+}
+
+/// A file, or standard input for `-`.
+fn input(file: &Path) -> Result<Bytes, Error> {
+    if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        return read.map(|_| bytes.into()).map_err(|source| Error::Input {
+            path: "standard input".into(),
+            source,
+        });
+    }
+    fs::read(file)
+        .map(Bytes::from)
+        .map_err(|source| Error::Input {
+            path: file.display().to_string(),
+            source,
+        })
+}
+
+/// The one id on standard input.
+fn id_from(mut input: impl Read) -> Result<String, Error> {
+    let mut text = String::new();
+    input
+        .read_to_string(&mut text)
+        .map_err(|source| Error::Input {
+            path: "standard input".into(),
+            source,
+        })?;
+    match text.trim() {
+        "" => Err(Error::Usage(
+            "give a marker's id, as argument or on standard input".into(),
+        )),
+        id if id.contains('\n') => Err(Error::Usage(
+            "standard input holds more than one line; give one id".into(),
+        )),
+        id => Ok(id.to_owned()),
+    }
+}
+
+impl Out {
+    /// An answer: as it came, or in words.
+    pub(super) fn answer(&self, bytes: &[u8], text: impl FnOnce() -> String) -> Result<(), Error> {
+        if self.json {
+            self.line(bytes.trim_ascii_end())
+        } else {
+            let text = text();
+            if text.is_empty() {
+                Ok(())
+            } else {
+                self.line(text.trim_end().as_bytes())
+            }
+        }
+    }
+
+    fn line(&self, line: &[u8]) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(line)
+            .and_then(|()| stdout.write_all(b"\n"))
+            .and_then(|()| stdout.flush())
+            .map_err(Error::Output)
+    }
+
+    /// Something beside the answer, on standard error.
+    fn remark(&self, text: &str) -> Result<(), Error> {
+        writeln!(io::stderr(), "sensorctl: {text}").map_err(Error::Output)
+    }
+}

@@ -1,0 +1,331 @@
+//! Answers as tables: aligned columns without frames, the same on a terminal and in a pipe.
+
+use std::io::{self, IsTerminal};
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use crate::model::{
+    Event, State,
+    request::{Changed, Failure, JournalPage, MarkerRow},
+};
+
+/// Where and how answers are printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Out {
+    /// The sensor's own JSON instead of tables.
+    pub json: bool,
+    /// Whether to colour.
+    pub colour: bool,
+}
+
+impl Out {
+    /// Standard output.
+    #[must_use]
+    pub fn stdout(json: bool) -> Self {
+        Self {
+            json,
+            colour: colour_for(io::stdout().is_terminal()),
+        }
+    }
+}
+
+/// Whether to colour: only on a terminal, and not when `NO_COLOR` is set to anything (no-color.org).
+#[must_use]
+pub fn colour_for(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A table; a header that begins with `>` is of a column of numbers.
+#[must_use]
+pub fn table(header: &[&str], colour: bool) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    if colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(header.iter().map(|name| {
+        let cell = Cell::new(name.trim_start_matches('>'));
+        if colour {
+            cell.add_attribute(Attribute::Bold)
+        } else {
+            cell
+        }
+    }));
+    for (index, name) in header.iter().enumerate() {
+        if let Some(column) = table.column_mut(index) {
+            column.set_padding((0, 2));
+            if name.starts_with('>') {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    table
+}
+
+/// The lines of a table, with or without its header.
+#[must_use]
+pub fn lines(table: &Table, header: bool) -> String {
+    let skip = usize::from(!header);
+    let lines: Vec<_> = table
+        .lines()
+        .skip(skip)
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n")
+}
+
+/// Text from the sensor without what could steer a terminal.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+/// The head of a hash, as far as people compare it.
+#[must_use]
+pub fn short(hash: &str) -> String {
+    clean(hash).chars().take(12).collect()
+}
+
+/// A cell that is good news or bad news.
+#[must_use]
+pub fn verdict(text: &str, good: bool) -> Cell {
+    Cell::new(text).fg(if good { Color::Green } else { Color::Red })
+}
+
+/// The refused lines of a file.
+#[must_use]
+pub fn refusals(failure: &Failure, colour: bool) -> String {
+    let mut rows = table(&[">LINE", "FIELD", "CODE", "REASON"], colour);
+    for refusal in &failure.refused {
+        rows.add_row([
+            refusal.line.to_string(),
+            clean(&refusal.field),
+            clean(&refusal.code),
+            clean(&refusal.reason),
+        ]);
+    }
+    let more = failure
+        .refused_total
+        .saturating_sub(failure.refused.len() as u64);
+    let end = if more > 0 {
+        format!("\nand {more} more")
+    } else {
+        String::new()
+    };
+    lines(&rows, true) + &end
+}
+
+/// What a change of the marker set did.
+#[must_use]
+pub fn changed(changed: &Changed) -> String {
+    let mut text = format!(
+        "{} markers in the set, {} patterns in force\nadded {}, removed {}, repeated lines {}, over already {}\ngeneration {}, digest {}, journal entry {}",
+        changed.markers,
+        changed.patterns,
+        changed.added,
+        changed.removed,
+        changed.duplicates,
+        changed.expired,
+        changed.generation,
+        short(&changed.digest),
+        changed.receipt,
+    );
+    if changed.patterns == 0 {
+        text.push_str("\nnothing is in force: no packet will match");
+    }
+    text
+}
+
+/// Markers, one a line.
+#[must_use]
+pub fn markers(rows: &[MarkerRow], first: bool, out: &Out) -> String {
+    let mut table = table(
+        &["ID", "PATTERN", "IN FORCE", "UNTIL", "TLP", "PAP"],
+        out.colour,
+    );
+    for row in rows {
+        table.add_row([
+            Cell::new(clean(&row.marker.id)),
+            Cell::new(row.marker.pattern),
+            verdict(if row.in_force { "yes" } else { "no" }, row.in_force),
+            Cell::new(until(row)),
+            Cell::new(row.marker.tlp.name()),
+            Cell::new(row.marker.pap.name()),
+        ]);
+    }
+    lines(&table, first)
+}
+
+fn until(row: &MarkerRow) -> String {
+    row.marker
+        .until
+        .map_or_else(|| "-".into(), |until| until.to_string())
+}
+
+/// One marker, one field a line.
+#[must_use]
+pub fn marker(row: &MarkerRow, _: &Out) -> String {
+    fields(&[
+        ("id", clean(&row.marker.id)),
+        ("pattern", row.marker.pattern.to_string()),
+        ("pattern id", clean(&row.pattern_id)),
+        ("in force", if row.in_force { "yes" } else { "no" }.into()),
+        ("until", until(row)),
+        ("tlp", row.marker.tlp.name().into()),
+        ("pap", row.marker.pap.name().into()),
+    ])
+}
+
+fn fields(fields: &[(&str, String)]) -> String {
+    let lines: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| format!("{name:<16}{value}"))
+        .collect();
+    lines.join("\n")
+}
+
+const fn state(event: &Event) -> &'static str {
+    match event.state {
+        State::Open => "open",
+        State::Closed => "closed",
+    }
+}
+
+fn source(event: &Event) -> String {
+    side(event.src_ip, event.src_port)
+}
+
+fn destination(event: &Event) -> String {
+    side(event.dst_ip, event.dst_port)
+}
+
+fn side(address: Option<std::net::IpAddr>, port: Option<u16>) -> String {
+    match (address, port) {
+        (None, _) => "-".into(),
+        (Some(address), None) => address.to_string(),
+        (Some(address), Some(port)) => std::net::SocketAddr::new(address, port).to_string(),
+    }
+}
+
+fn place(event: &Event) -> String {
+    let tags: String = event.vlan.iter().map(|tag| format!(".{tag}")).collect();
+    clean(&event.interface) + &tags
+}
+
+/// Events, one a line.
+#[must_use]
+pub fn events(rows: &[Event], first: bool, out: &Out) -> String {
+    let header = [
+        "FIRST SEEN",
+        "STATE",
+        "MARKERS",
+        "WHERE",
+        "PROTO",
+        "SOURCE",
+        "DESTINATION",
+        ">PACKETS",
+        ">BYTES",
+        "ID",
+    ];
+    let mut table = table(&header, out.colour);
+    for event in rows {
+        table.add_row([
+            format!("{:.0}", event.first_seen),
+            state(event).into(),
+            clean(&event.markers.join(",")),
+            place(event),
+            clean(&event.proto),
+            source(event),
+            destination(event),
+            event.packets.to_string(),
+            event.bytes.to_string(),
+            clean(&event.id),
+        ]);
+    }
+    lines(&table, first)
+}
+
+/// A revision of an event as the tail prints it.
+#[must_use]
+pub fn one_line(event: &Event) -> String {
+    format!(
+        "{:.3} {} {} {} {} {} > {} packets {} bytes {} id {} rev {}",
+        event.last_seen,
+        state(event),
+        clean(&event.markers.join(",")),
+        place(event),
+        clean(&event.proto),
+        source(event),
+        destination(event),
+        event.packets,
+        event.bytes,
+        clean(&event.id),
+        event.rev,
+    )
+}
+
+/// One event, one field a line, in the words of its JSON form.
+#[must_use]
+pub fn event(event: &Event, _: &Out) -> String {
+    let Ok(serde_json::Value::Object(document)) = serde_json::to_value(event) else {
+        return one_line(event);
+    };
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => clean(text),
+        serde_json::Value::Null => "-".into(),
+        other => clean(&other.to_string()),
+    };
+    let pairs: Vec<_> = document
+        .iter()
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect();
+    fields(&pairs)
+}
+
+/// Journal entries, one a line, and the head.
+#[must_use]
+pub fn journal(page: &JournalPage, out: &Out) -> String {
+    let mut table = table(&[">INDEX", "LEAF", "ENTRY"], out.colour);
+    for row in &page.rows {
+        table.add_row([
+            row.index.to_string(),
+            short(&row.leaf),
+            clean(row.entry.get()),
+        ]);
+    }
+    format!(
+        "{}\nsize {} root {}",
+        lines(&table, true),
+        page.size,
+        clean(&page.root)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_plain_and_aligned() {
+        let mut rows = table(&["NAME", ">COUNT"], false);
+        rows.add_row(["a", "1"]);
+        rows.add_row(["bcdefg", "1000"]);
+        assert_eq!(
+            lines(&rows, true),
+            "NAME    COUNT\na           1\nbcdefg   1000"
+        );
+        assert_eq!(lines(&rows, false), "a           1\nbcdefg   1000");
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\u{fffd}");
+        assert!(!colour_for(false));
+    }
+}

@@ -1,0 +1,114 @@
+//! Tests of loading and checking.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Error> {
+    Config::parse(Path::new("sensor.toml"), text)
+}
+
+/// The sentence for a file, which must be refused.
+fn refused(text: &str) -> String {
+    parse(text).expect_err(text).to_string()
+}
+
+#[test]
+fn the_shipped_file_loads() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/sensor.toml");
+    let config = Config::load(Path::new(path)).expect("deploy/sensor.toml loads");
+    assert_eq!(config.interfaces.len(), 1);
+    assert_eq!(config.interfaces[0].vlans.len(), 1);
+    assert_eq!(
+        config.control,
+        Control {
+            roles: config.control.roles.clone(),
+            ..Control::default()
+        }
+    );
+    assert_eq!(
+        config.flows,
+        Flows::default(),
+        "the file shows the defaults"
+    );
+    assert_eq!(config.metrics, Metrics::default());
+}
+
+#[test]
+fn an_empty_file_is_all_defaults() {
+    let config = parse("sensor = \"pop1\"").expect("defaults work");
+    assert_eq!(
+        config,
+        Config {
+            sensor: "pop1".into(),
+            ..Config::default()
+        }
+    );
+}
+
+#[test]
+fn vlans_inherit_what_they_leave_out() {
+    let config = parse(
+        "sensor = \"a\"\n[[interface]]\nname = \"eth0\"\nsubscribers = [\"10.0.0.0/8\"]\nrealm = \"r\"\n\
+         [[interface.vlan]]\ntags = [100, 200]\n\
+         [[interface.vlan]]\ntags = [7]\nsubscribers = [\"2001:db8::/32\"]\nrealm = \"other\"\n",
+    )
+    .expect("loads");
+    let [first, second] = &config.interfaces[0].vlans[..] else {
+        panic!("two VLANs");
+    };
+    assert_eq!(
+        (&first.subscribers, first.realm.as_str()),
+        (&config.interfaces[0].subscribers, "r")
+    );
+    assert_eq!(
+        (second.subscribers.len(), second.realm.as_str()),
+        (1, "other")
+    );
+    assert_ne!(first.subscribers, second.subscribers);
+}
+
+#[test]
+fn refusals_name_file_line_and_key() {
+    let eth0 = "[[interface]]\nname = \"eth0\"\n";
+    let cases = [
+        ("[control]\n\nsokcet = \"/x\"\n".to_owned(), "sensor.toml, line 3, control.sokcet: unknown field `sokcet`"),
+        ("[control]\nmax-body = \"1 parsec\"\n".into(), "sensor.toml, line 2, control.max-body: invalid value"),
+        ("[flows]\nidle-timeout = 60\n".into(), "sensor.toml, line 2, flows.idle-timeout: invalid type"),
+        ("[flows]\nring-bytes = 12288\n".into(), "sensor.toml, line 2, flows.ring-bytes: must be a power of two"),
+        ("[flows]\nidle-timeout = \"60s\"\nactive-timeout = \"30s\"\n".into(), "line 3, flows.active-timeout"),
+        ("[metrics]\nlisten = \"0.0.0.0:9477\"\n".into(), "line 2, metrics.listen: must be a loopback address"),
+        (eth0.into(), "line 1, interface[0]: missing field `subscribers`"),
+        (format!("{eth0}subscribers = []\n"), "line 3, interface[0].subscribers: is empty"),
+        (
+            format!("{eth0}subscribers = [\n  \"10.0.0.0/8\",\n  \"10.0.0.1/8\",\n]\n"),
+            "line 5, interface[0].subscribers[1]: has bits set",
+        ),
+        (format!("{eth0}subscribers = [\"10.0.0.0/8\"]\n{eth0}subscribers = [\"10.0.0.0/8\"]\n"), "line 5, interface[1].name: is listed twice"),
+        ("[[interface]]\nname = \"a/b\"\nsubscribers = [\"10.0.0.0/8\"]\n".into(), "line 2, interface[0].name"),
+        (format!("{eth0}subscribers = [\"10.0.0.0/8\"]\n[[interface.vlan]]\ntags = [1, 2, 3]\n"), "line 5, interface[0].vlan[0].tags"),
+        ("[[control.role]]\nrole = \"agent\"\nusers = [0]\n".into(), "line 2, control.role[0].role: `agent`"),
+        ("[[control.role]]\nrole = \"king\"\nusers = [0]\n".into(), "line 2, control.role[0].role: unknown variant"),
+        (
+            "[[control.role]]\nrole = \"reader\"\nusers = [\"a\"]\n[[control.role]]\nrole = \"operator\"\nusers = [\"a\"]\n".into(),
+            "line 6, control.role[1].users: names a user that has a role",
+        ),
+        ("state-dir = \"here\"\n".into(), "line 1, state-dir: must be an absolute path"),
+        ("a = [1,\n".into(), "sensor.toml, line "),
+    ];
+    for (text, expected) in cases {
+        let text = format!("{text}\n");
+        let sentence = refused(&text);
+        assert!(
+            sentence.contains(expected),
+            "{text}\n{sentence}\nexpected: {expected}"
+        );
+    }
+}
+
+#[test]
+fn the_sixty_fifth_interface_is_one_too_many() {
+    let names = |count: usize| (0..count).map(|n| format!("eth{n}")).collect::<Vec<_>>();
+    let nets = ["10.0.0.0/8".parse().expect("prefix")];
+    assert!(Config::from_flags(&names(64), &nets).is_ok());
+    assert!(Config::from_flags(&names(65), &nets).is_err());
+    assert!(Config::from_flags(&names(1), &[]).is_err());
+}

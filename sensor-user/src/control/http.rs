@@ -1,0 +1,290 @@
+//! One exchange: who, what, may they, body, service, answer.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    Response,
+    body::{Body as _, Incoming},
+    header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue},
+    http::request::Parts,
+};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, watch},
+    task::spawn_blocking,
+    time::timeout,
+};
+
+use super::{
+    Counts, Error, Limits, Roles, Service, roles,
+    routes::{self, Target},
+    tail, uri,
+};
+use crate::model::{
+    Actor, RequestKind,
+    request::{Failure, Reply, Request},
+};
+
+/// Body of an answer.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Everything that answering needs.
+pub struct Door<S> {
+    service: Arc<S>,
+    pub(super) roles: Roles,
+    pub(super) limits: Limits,
+    pub(super) counts: Arc<Counts>,
+    uploads: Semaphore,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(super) enum Peer {
+    /// Somebody with a role.
+    Known(Actor),
+    /// Somebody without.
+    Stranger {
+        /// User id.
+        uid: u32,
+    },
+    /// One too many, whoever it is.
+    TooMany,
+}
+
+impl<S: Service> Door<S> {
+    /// A door to `service`.
+    pub fn new(service: Arc<S>, roles: Roles, limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            service,
+            roles,
+            uploads: Semaphore::new(limits.uploads),
+            limits,
+            counts: Arc::default(),
+        })
+    }
+
+    /// Its counters.
+    #[must_use]
+    pub fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Answers one request, whatever it is.
+    pub(super) async fn answer(
+        &self,
+        peer: &Peer,
+        request: hyper::Request<Incoming>,
+        stop: watch::Receiver<bool>,
+    ) -> Response<Body> {
+        self.counts.requests.fetch_add(1, Relaxed);
+        let (head, body) = request.into_parts();
+        let mut body = Some(body);
+        match self.exchange(peer, &head, &mut body, stop).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.note(peer, &error);
+                self.swallow(&head, body);
+                refusal(error)
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        peer: &Peer,
+        head: &Parts,
+        body: &mut Option<Incoming>,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Response<Body>, Error> {
+        let actor = peer.actor()?;
+        let (route, parameter) = routes::find(head.method.as_str(), head.uri.path())?;
+        let kind = match route.target {
+            Target::Ask(kind) => kind,
+            Target::Description => {
+                return Ok(found("application/json", full(routes::DESCRIPTION)));
+            }
+        };
+        authorise(actor, kind)?;
+        let parameter = uri::decode(parameter)?;
+        let query = uri::Query::parse(head.uri.query().unwrap_or_default(), route.query)?;
+        // Built without its body first: what is wrong with the address is told before the upload.
+        let mut request = routes::request(kind, &parameter, &query, Bytes::new())?;
+        let _upload = if route.body {
+            let upload = self.receive(body).await?;
+            request = routes::request(kind, &parameter, &query, upload.bytes)?;
+            Some(upload.permit)
+        } else {
+            None
+        };
+        match self.ask(actor, request).await? {
+            Reply::Tail => Ok(self.stream(actor, stop)),
+            reply => {
+                let mut document = routes::document(&roles::shown_to(actor.role, reply))?;
+                document.push(b'\n');
+                Ok(found("application/json", full(document)))
+            }
+        }
+    }
+
+    /// Asks the service, on a thread that may block. It goes on when the client leaves.
+    async fn ask(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
+        let (service, actor) = (Arc::clone(&self.service), actor.clone());
+        spawn_blocking(move || service.handle(&actor, request))
+            .await
+            .map_err(|_| {
+                Error::Internal("the request met a defect of the agent; see its log".into())
+            })?
+    }
+
+    fn stream(&self, actor: &Actor, stop: watch::Receiver<bool>) -> Response<Body> {
+        let events = self.service.tail(actor);
+        let lines = tail::lines(events, actor.role, stop, self.counts());
+        found(
+            "application/x-ndjson",
+            StreamBody::new(lines).boxed_unsync(),
+        )
+    }
+
+    /// Reads a body within its bounds.
+    async fn receive(&self, body: &mut Option<Incoming>) -> Result<Upload<'_>, Error> {
+        let limit = self.limits.max_body;
+        let too_large = Error::TooLarge { limit };
+        let Some(incoming) = body.as_mut() else {
+            return Err(Error::Internal("the body was read before".into()));
+        };
+        if incoming.size_hint().lower() > limit {
+            return Err(too_large);
+        }
+        let permit = timeout(self.limits.body, self.uploads.acquire())
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| {
+                Error::Unavailable("other uploads are in progress; try again after them".into())
+            })?;
+        let mut bytes = BytesMut::new();
+        loop {
+            let frame = timeout(self.limits.body, incoming.frame())
+                .await
+                .map_err(|_| {
+                    Error::TimedOut("the body did not come in time; send it again".into())
+                })?;
+            let Some(frame) = frame else {
+                break;
+            };
+            let frame = frame
+                .map_err(|_| Error::Invalid("the body was broken off; send it again".into()))?;
+            if let Ok(data) = frame.into_data() {
+                if (bytes.len() + data.len()) as u64 > limit {
+                    return Err(too_large);
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+        *body = None;
+        Ok(Upload {
+            bytes: bytes.freeze(),
+            permit,
+        })
+    }
+
+    /// Reads on, without keeping anything, what a refused client is still sending: closing at once
+    /// would break its connection before it reads why. A client that waits for `100 Continue`
+    /// is not sending.
+    fn swallow(&self, head: &Parts, body: Option<Incoming>) {
+        let patience = self.limits.body;
+        if let Some(mut body) = body
+            && !body.is_end_stream()
+            && !head.headers.contains_key(EXPECT)
+        {
+            tokio::spawn(timeout(patience, async move {
+                while let Some(Ok(_)) = body.frame().await {}
+            }));
+        }
+    }
+
+    fn note(&self, peer: &Peer, error: &Error) {
+        let counter = match error {
+            Error::Denied(_) => &self.counts.denied,
+            Error::TimedOut(_) => &self.counts.timed_out,
+            Error::Unavailable(_) | Error::Internal(_) => &self.counts.failed,
+            _ => return,
+        };
+        counter.fetch_add(1, Relaxed);
+        tracing::warn!(peer = %peer, code = error.code(), "a request was not done: {error}");
+    }
+}
+
+struct Upload<'d> {
+    bytes: Bytes,
+    permit: SemaphorePermit<'d>,
+}
+
+impl Peer {
+    fn actor(&self) -> Result<&Actor, Error> {
+        match self {
+            Self::Known(actor) => Ok(actor),
+            Self::Stranger { uid } => Err(Error::Denied(format!(
+                "user {uid} has no role on this sensor; an operator can give one under [[control.role]] in sensor.toml"
+            ))),
+            Self::TooMany => Err(Error::Unavailable(
+                "too many clients are connected; try again when some have left".into(),
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known(actor) => write!(f, "uid {} ({})", actor.uid, actor.role.name()),
+            Self::Stranger { uid } => write!(f, "uid {uid} (no role)"),
+            Self::TooMany => f.write_str("one too many"),
+        }
+    }
+}
+
+/// The one place where a role is held against a request.
+fn authorise(actor: &Actor, kind: RequestKind) -> Result<(), Error> {
+    if roles::allows(actor.role, kind) {
+        Ok(())
+    } else {
+        Err(Error::Denied(format!(
+            "role {} may not ask for {}; ask an operator of the sensor",
+            actor.role.name(),
+            kind.name()
+        )))
+    }
+}
+
+fn full(document: impl Into<Bytes>) -> Body {
+    Full::new(document.into()).boxed_unsync()
+}
+
+fn found(content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let value = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, value);
+    response
+}
+
+/// The answer for an error.
+fn refusal(error: Error) -> Response<Body> {
+    let status = error.status();
+    let allow = match &error {
+        Error::Method { allow } => HeaderValue::from_str(allow).ok(),
+        _ => None,
+    };
+    let mut document = serde_json::to_vec(&Failure::from(error)).unwrap_or_default();
+    document.push(b'\n');
+    let mut response = found("application/json", full(document));
+    *response.status_mut() = status;
+    if let Some(allow) = allow {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}

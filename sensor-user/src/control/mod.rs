@@ -1,0 +1,103 @@
+//! The door of the agent: HTTP/1.1 with JSON over a Unix socket.
+//!
+//! [`socket`] binds and accepts, [`roles`] says who asks and what they may, [`routes`] turns a
+//! request line into a [`Request`], [`http`] does one exchange, [`failure`] turns errors into
+//! answers. What is asked is done by a [`Service`].
+
+pub mod accounts;
+pub mod bind;
+pub mod failure;
+pub mod http;
+pub mod roles;
+pub mod routes;
+pub mod service;
+pub mod socket;
+mod tail;
+pub mod uri;
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use tokio::sync::broadcast;
+
+use crate::model::{
+    Actor, Event,
+    request::{Reply, Request},
+};
+
+pub use failure::Error;
+pub use http::Door;
+pub use roles::Roles;
+pub use socket::Socket;
+
+/// What the door is a door to.
+pub trait Service: Send + Sync + 'static {
+    /// Does what is asked; may block for seconds (it runs on a blocking thread). The role has been
+    /// checked; addresses are blanked for readers afterwards. [`Request::EventsTail`] comes
+    /// here too, to be journalled, and is answered by [`Reply::Tail`].
+    ///
+    /// # Errors
+    /// What the client is told.
+    fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error>;
+
+    /// Revisions of events from now on.
+    fn tail(&self, actor: &Actor) -> broadcast::Receiver<Arc<Event>>;
+}
+
+/// What a client may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections served at once.
+    pub clients: usize,
+    /// Of these, the most that peers other than operators may take, so that readers cannot
+    /// lock the operator out.
+    pub guests: usize,
+    /// Uploads held in memory at once; a further one waits for [`Limits::body`].
+    pub uploads: usize,
+    /// Largest request body, bytes.
+    pub max_body: u64,
+    /// Time to send a request's head, and the longest a connection may idle.
+    pub header: Duration,
+    /// Longest pause within a request's body.
+    pub body: Duration,
+    /// Time that exchanges under way get at shutdown.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            clients: 64,
+            guests: 48,
+            uploads: 2,
+            max_body: 256 << 20,
+            header: Duration::from_secs(5),
+            body: Duration::from_secs(15),
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Counters of the door, for metrics. They only grow.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Requests whose head could be read.
+    pub requests: AtomicU64,
+    /// Answered 403: the peer or its role may not.
+    pub denied: AtomicU64,
+    /// Answered 5xx.
+    pub failed: AtomicU64,
+    /// Not HTTP/1.
+    pub malformed: AtomicU64,
+    /// Heads or bodies that did not come in time.
+    pub timed_out: AtomicU64,
+    /// Connections turned away because too many were open.
+    pub turned_away: AtomicU64,
+    /// Events that tails missed because their client read too slowly.
+    pub lagged: AtomicU64,
+}
+
+#[cfg(test)]
+mod tests;

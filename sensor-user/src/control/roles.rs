@@ -1,0 +1,184 @@
+//! Who asks, and who may what: two pure tables.
+
+use crate::{
+    config::{Account, Grant},
+    model::{Actor, Event, RequestKind, Role, request::Reply},
+};
+
+use super::accounts::Accounts;
+
+/// Whether a role may ask for this. The whole policy.
+#[must_use]
+pub const fn allows(role: Role, kind: RequestKind) -> bool {
+    use RequestKind as K;
+    match role {
+        Role::Operator | Role::Agent => true,
+        Role::Reader => matches!(
+            kind,
+            K::Status | K::EventsList | K::EventsShow | K::EventsTail
+        ),
+        // The authority's signed requests will be the desk's own requests.
+        Role::Desk => matches!(kind, K::Status),
+        Role::Oversight => matches!(kind, K::Status | K::JournalShow),
+    }
+}
+
+/// An answer as this role may see it.
+#[must_use]
+pub fn shown_to(role: Role, reply: Reply) -> Reply {
+    match reply {
+        Reply::Event(event) => Reply::Event(Box::new(event_shown_to(role, *event))),
+        Reply::Events(mut events) => {
+            events.rows = events
+                .rows
+                .into_iter()
+                .map(|event| event_shown_to(role, event))
+                .collect();
+            Reply::Events(events)
+        }
+        other => other,
+    }
+}
+
+/// An event as this role may see it: addresses and ports are for those who run the sensor.
+#[must_use]
+pub fn event_shown_to(role: Role, event: Event) -> Event {
+    match role {
+        Role::Operator | Role::Agent => event,
+        Role::Reader | Role::Desk | Role::Oversight => event.without_addresses(),
+    }
+}
+
+/// Who has which role.
+#[derive(Clone, Debug)]
+pub struct Roles {
+    grants: Vec<Grant>,
+    own_uid: u32,
+}
+
+impl Roles {
+    /// The configured grants, on top of those of uid 0 and the agent's own uid.
+    #[must_use]
+    pub fn new(grants: Vec<Grant>) -> Self {
+        Self {
+            grants,
+            own_uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// The peer with these credentials; none for a stranger. The databases come from the caller:
+    /// they are read anew for each connection, so that a user who leaves a group loses its role.
+    #[must_use]
+    pub fn actor(&self, uid: u32, gid: u32, accounts: &Accounts) -> Option<Actor> {
+        let role = if uid == 0 || uid == self.own_uid {
+            Role::Operator
+        } else {
+            let holds = |list: &[Account], test: &dyn Fn(&Account) -> bool| list.iter().any(test);
+            let by_user = |grant: &&Grant| holds(&grant.users, &|a| accounts.is_user(a, uid));
+            let by_group =
+                |grant: &&Grant| holds(&grant.groups, &|a| accounts.in_group(a, uid, gid));
+            let grants = || self.grants.iter();
+            let grant = grants().find(by_user).or_else(|| grants().find(by_group))?;
+            grant.role
+        };
+        Some(Actor { uid, role })
+    }
+
+    /// Configured users and groups that this host does not know: they match nobody.
+    #[must_use]
+    pub fn unknown(&self, accounts: &Accounts) -> Vec<String> {
+        let users = self.grants.iter().flat_map(|grant| &grant.users);
+        let groups = self.grants.iter().flat_map(|grant| &grant.groups);
+        users
+            .filter(|user| !accounts.knows_user(user))
+            .chain(groups.filter(|group| accounts.gid(group).is_none()))
+            .filter_map(|account| match account {
+                Account::Name(name) => Some(name.clone()),
+                Account::Id(_) => None,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_table() {
+        use RequestKind as K;
+        // One row a kind: reader, operator, desk, oversight, agent.
+        let table = [
+            (K::Status, [true, true, true, true, true]),
+            (K::MarkersLoad, [false, true, false, false, true]),
+            (K::MarkersAdd, [false, true, false, false, true]),
+            (K::MarkersRemove, [false, true, false, false, true]),
+            (K::MarkersList, [false, true, false, false, true]),
+            (K::MarkersShow, [false, true, false, false, true]),
+            (K::EventsList, [true, true, false, false, true]),
+            (K::EventsShow, [true, true, false, false, true]),
+            (K::EventsTail, [true, true, false, false, true]),
+            (K::JournalShow, [false, true, false, true, true]),
+            (K::Attach, [false, true, false, false, true]),
+            (K::Detach, [false, true, false, false, true]),
+        ];
+        let roles = [
+            Role::Reader,
+            Role::Operator,
+            Role::Desk,
+            Role::Oversight,
+            Role::Agent,
+        ];
+        assert_eq!(
+            table.map(|(kind, _)| kind),
+            K::ALL,
+            "every kind has its row"
+        );
+        for (kind, row) in table {
+            assert_eq!(roles.map(|role| allows(role, kind)), row, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn users_come_before_groups_and_strangers_get_nothing() {
+        let grant = |role, users: &[u32], groups: &[&str]| Grant {
+            role,
+            users: users.iter().copied().map(Account::Id).collect(),
+            groups: groups.iter().map(|g| Account::Name((*g).into())).collect(),
+        };
+        let roles = Roles {
+            grants: vec![
+                grant(Role::Reader, &[], &["noc"]),
+                grant(Role::Oversight, &[], &["audit"]),
+                grant(Role::Desk, &[1000], &[]),
+            ],
+            own_uid: 998,
+        };
+        let accounts = Accounts::parse(
+            "alice:x:1000:1::/:\nbob:x:1001:1::/:\ncarol:x:1002:1::/:\n",
+            "noc:x:50:alice,bob\naudit:x:51:bob,carol\n",
+        );
+        let role = |uid, gid| roles.actor(uid, gid, &accounts).map(|actor| actor.role);
+        assert_eq!(role(0, 0), Some(Role::Operator));
+        assert_eq!(role(998, 998), Some(Role::Operator), "the agent's own uid");
+        assert_eq!(
+            role(1000, 1),
+            Some(Role::Desk),
+            "her user counts, not her group"
+        );
+        assert_eq!(
+            role(1001, 1),
+            Some(Role::Reader),
+            "the first group of the file"
+        );
+        assert_eq!(role(1002, 1), Some(Role::Oversight));
+        assert_eq!(
+            role(1003, 50),
+            Some(Role::Reader),
+            "the process's own group"
+        );
+        assert_eq!(role(1003, 1), None);
+        assert!(roles.unknown(&accounts).is_empty());
+        assert_eq!(roles.unknown(&Accounts::default()), ["noc", "audit"]);
+    }
+}

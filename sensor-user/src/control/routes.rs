@@ -1,0 +1,320 @@
+//! From method and address to a request. The routes are data, so that the API description can be
+//! tested against them.
+
+use bytes::Bytes;
+
+use super::{Error, uri::Query};
+use crate::model::{
+    RequestKind as Kind, State,
+    request::{Format, Page, Reply, Request},
+};
+
+/// The description of this API (OpenAPI 3.1).
+pub const DESCRIPTION: &str = include_str!("openapi.json");
+
+/// Rows of a page when the client does not say.
+const DEFAULT_LIMIT: u32 = 100;
+
+/// One line of the table.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path; a segment in braces is the parameter.
+    pub path: &'static str,
+    /// What it asks for.
+    pub target: Target,
+    /// Query keys that it takes.
+    pub query: &'static [&'static str],
+    /// Whether it has a body.
+    pub body: bool,
+}
+
+/// What a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A request to the service.
+    Ask(Kind),
+    /// [`DESCRIPTION`]; for everybody who has a role.
+    Description,
+}
+
+const fn get(path: &'static str, kind: Kind, query: &'static [&'static str]) -> Route {
+    Route {
+        method: "GET",
+        path,
+        target: Target::Ask(kind),
+        query,
+        body: false,
+    }
+}
+
+const fn send(
+    method: &'static str,
+    path: &'static str,
+    kind: Kind,
+    query: &'static [&'static str],
+    body: bool,
+) -> Route {
+    Route {
+        method,
+        path,
+        target: Target::Ask(kind),
+        query,
+        body,
+    }
+}
+
+/// All routes. Of two that fit, the first counts: words before parameters.
+pub const ROUTES: [Route; 13] = [
+    get("/v1/status", Kind::Status, &[]),
+    get("/v1/markers", Kind::MarkersList, &["limit", "after"]),
+    send("PUT", "/v1/markers", Kind::MarkersLoad, &["format"], true),
+    send("POST", "/v1/markers", Kind::MarkersAdd, &["format"], true),
+    send("POST", "/v1/markers/remove", Kind::MarkersRemove, &[], true),
+    get("/v1/markers/{id}", Kind::MarkersShow, &[]),
+    get("/v1/events", Kind::EventsList, &["limit", "after", "state"]),
+    get("/v1/events/tail", Kind::EventsTail, &[]),
+    get("/v1/events/{id}", Kind::EventsShow, &[]),
+    get("/v1/journal", Kind::JournalShow, &["from", "limit"]),
+    send(
+        "POST",
+        "/v1/interfaces/{name}/attach",
+        Kind::Attach,
+        &[],
+        false,
+    ),
+    send(
+        "POST",
+        "/v1/interfaces/{name}/detach",
+        Kind::Detach,
+        &[],
+        false,
+    ),
+    Route {
+        method: "GET",
+        path: "/v1/openapi.json",
+        target: Target::Description,
+        query: &[],
+        body: false,
+    },
+];
+
+/// The route of a request line, and its parameter as it stands in the path.
+///
+/// # Errors
+/// [`Error::NotFound`] for an unknown path, [`Error::Method`] for a known one.
+pub fn find<'p>(method: &str, path: &'p str) -> Result<(&'static Route, &'p str), Error> {
+    static TABLE: [Route; ROUTES.len()] = ROUTES;
+    let fitting = || {
+        TABLE
+            .iter()
+            .filter_map(|route| Some((route, fits(route.path, path)?)))
+    };
+    if let Some(found) = fitting().find(|(route, _)| route.method == method) {
+        return Ok(found);
+    }
+    let allowed: Vec<_> = fitting().map(|(route, _)| route.method).collect();
+    Err(if allowed.is_empty() {
+        Error::NotFound("no such path; GET /v1/openapi.json describes them all".into())
+    } else {
+        Error::Method {
+            allow: allowed.join(", "),
+        }
+    })
+}
+
+/// The parameter (blank where the template has none) when the path fits the template.
+fn fits<'p>(template: &str, path: &'p str) -> Option<&'p str> {
+    let mut parameter = "";
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        if expected.starts_with('{') && !segment.is_empty() {
+            parameter = segment;
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(parameter)
+}
+
+/// The request of a route: `parameter` is decoded, `body` is blank where the route has none.
+///
+/// # Errors
+/// [`Error::Invalid`] for a value of the query that cannot be used.
+pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Result<Request, Error> {
+    let parameter = parameter.to_owned();
+    Ok(match kind {
+        Kind::Status => Request::Status,
+        Kind::MarkersLoad => Request::MarkersLoad {
+            format: format(query)?,
+            body,
+        },
+        Kind::MarkersAdd => Request::MarkersAdd {
+            format: format(query)?,
+            body,
+        },
+        Kind::MarkersRemove => Request::MarkersRemove { body },
+        Kind::MarkersList => Request::MarkersList(page(query)?),
+        Kind::MarkersShow => Request::MarkersShow { id: parameter },
+        Kind::EventsList => Request::EventsList {
+            page: page(query)?,
+            state: state(query)?,
+        },
+        Kind::EventsShow => Request::EventsShow { id: parameter },
+        Kind::EventsTail => Request::EventsTail,
+        Kind::JournalShow => Request::JournalShow {
+            from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
+            limit: limit(query)?,
+        },
+        Kind::Attach => Request::Attach {
+            interface: parameter,
+        },
+        Kind::Detach => Request::Detach {
+            interface: parameter,
+        },
+    })
+}
+
+fn page(query: &Query) -> Result<Page, Error> {
+    Ok(Page {
+        limit: limit(query)?,
+        after: query.text("after").map(str::to_owned),
+    })
+}
+
+fn limit(query: &Query) -> Result<u32, Error> {
+    let limit = query.number("limit", 1, Page::MOST.into())?;
+    Ok(limit.map_or(DEFAULT_LIMIT, |limit| {
+        u32::try_from(limit).unwrap_or(Page::MOST)
+    }))
+}
+
+fn format(query: &Query) -> Result<Format, Error> {
+    match query.text("format") {
+        None | Some("text") => Ok(Format::Text),
+        Some(_) => Err(Error::Invalid("query key format must be text".into())),
+    }
+}
+
+fn state(query: &Query) -> Result<Option<State>, Error> {
+    match query.text("state") {
+        None => Ok(None),
+        Some("open") => Ok(Some(State::Open)),
+        Some("closed") => Ok(Some(State::Closed)),
+        Some(_) => Err(Error::Invalid(
+            "query key state must be open or closed".into(),
+        )),
+    }
+}
+
+/// The body of an answer.
+///
+/// # Errors
+/// [`Error::Internal`] for a reply that is no document.
+pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
+    match reply {
+        Reply::Status(status) => serde_json::to_vec(status),
+        Reply::Changed(changed) => serde_json::to_vec(changed),
+        Reply::Markers(rows) => serde_json::to_vec(rows),
+        Reply::Marker(row) => serde_json::to_vec(row),
+        Reply::Events(rows) => serde_json::to_vec(rows),
+        Reply::Event(event) => serde_json::to_vec(event),
+        Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Interface(interface) => serde_json::to_vec(interface),
+        Reply::Tail => {
+            return Err(Error::Internal(
+                "a stream was answered where a document was asked for".into(),
+            ));
+        }
+    }
+    .map_err(|_| Error::Internal("the answer cannot be written as JSON".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &str, path: &str) -> Option<(Target, String)> {
+        let (route, parameter) = find(method, path).ok()?;
+        Some((route.target, parameter.to_owned()))
+    }
+
+    #[test]
+    fn words_come_before_parameters() {
+        let ask = |kind, parameter: &str| Some((Target::Ask(kind), parameter.to_owned()));
+        assert_eq!(found("GET", "/v1/events/tail"), ask(Kind::EventsTail, ""));
+        assert_eq!(
+            found("GET", "/v1/events/a%2Fb"),
+            ask(Kind::EventsShow, "a%2Fb")
+        );
+        assert_eq!(
+            found("POST", "/v1/interfaces/eth0.100/attach"),
+            ask(Kind::Attach, "eth0.100")
+        );
+        for unknown in [
+            "/",
+            "/v1",
+            "/v1/events/",
+            "/v1/events/a/b",
+            "/v1/status/",
+            "//v1/status",
+            "/v2/status",
+        ] {
+            assert!(
+                matches!(find("GET", unknown), Err(Error::NotFound(_))),
+                "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_known_path_tells_its_methods() {
+        let allow = |method, path| match find(method, path) {
+            Err(Error::Method { allow }) => allow,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(allow("DELETE", "/v1/markers"), "GET, PUT, POST");
+        assert_eq!(allow("HEAD", "/v1/status"), "GET");
+        assert_eq!(
+            allow("PUT", "/v1/markers/remove"),
+            "POST, GET",
+            "also a marker's id"
+        );
+    }
+
+    #[test]
+    fn every_kind_has_its_route() {
+        for kind in Kind::ALL {
+            let query = Query::parse("", &[]).expect("empty");
+            let built = request(kind, "x", &query, Bytes::new()).expect("defaults");
+            assert_eq!(built.kind(), kind);
+            let routes = ROUTES
+                .iter()
+                .filter(|route| route.target == Target::Ask(kind));
+            assert_eq!(routes.count(), 1, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn pages_have_bounds() {
+        let with = |text: &str| {
+            let query = Query::parse(text, &["limit", "after", "state"]).expect("reads");
+            request(Kind::EventsList, "", &query, Bytes::new())
+        };
+        let page = |limit, after: Option<&str>| Page {
+            limit,
+            after: after.map(str::to_owned),
+        };
+        let events = |page, state| Request::EventsList { page, state };
+        assert_eq!(with("").expect("default"), events(page(100, None), None));
+        assert_eq!(
+            with("limit=10000&after=x&state=open").expect("all"),
+            events(page(10_000, Some("x")), Some(State::Open))
+        );
+        for bad in ["limit=0", "limit=10001", "state=ajar"] {
+            assert!(matches!(with(bad), Err(Error::Invalid(_))), "{bad}");
+        }
+    }
+}

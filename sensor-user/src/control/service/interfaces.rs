@@ -1,0 +1,242 @@
+//! Attaching and detaching, by request and by the agent itself.
+
+use std::sync::PoisonError;
+
+use sensor_common::Outcome;
+
+use super::{Error, Sensor, Set, Watched};
+use crate::{
+    dataplane::{self, Attachment, Variant},
+    journal::Action,
+    model::{
+        Actor,
+        request::{InterfaceStatus, OutcomeCount},
+    },
+};
+
+impl Sensor {
+    /// Attaches every configured interface; the first failure detaches those that this call
+    /// attached anew, so that nothing has changed.
+    ///
+    /// # Errors
+    /// What the client is told; the caller is the agent's start.
+    pub fn attach_all(&self, actor: &Actor) -> Result<(), Error> {
+        let names: Vec<String> = {
+            let set = self.set();
+            set.interfaces
+                .iter()
+                .map(|watched| watched.slot.name.clone())
+                .collect()
+        };
+        let mut anew: Vec<String> = Vec::new();
+        for name in names {
+            let outcome = self.attach(actor, &name);
+            if let Err(error) = outcome {
+                for name in anew {
+                    if let Err(error) = self.detach(actor, &name) {
+                        tracing::error!(%error, interface = %name, "could not be detached again");
+                    }
+                }
+                return Err(error);
+            }
+            let adopted = {
+                let set = self.set();
+                set.plane
+                    .attachment(&name)
+                    .is_some_and(|attachment| attachment.adopted)
+            };
+            if !adopted {
+                anew.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn attach(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
+        let mut set = self.set();
+        let set = &mut *set;
+        let at = position(set, interface)?;
+        if set.plane.attachment(interface).is_none() {
+            let action = Action::Attached {
+                interface: interface.into(),
+            };
+            let receipt = self.journal(actor, action)?;
+            let outcome = set.plane.attach(&set.interfaces[at].slot, &receipt);
+            let watched = &mut set.interfaces[at];
+            watched.wanted = true;
+            match outcome {
+                Ok(attachment) => {
+                    watched.trouble = None;
+                    tracing::info!(
+                        interface,
+                        mode = attachment.mode.name(),
+                        frags = attachment.variant == Variant::Frags,
+                        adopted = attachment.adopted,
+                        "attached"
+                    );
+                }
+                Err(error) => {
+                    watched.trouble = Some(error.to_string());
+                    self.journal_failure(actor, &receipt, "attach");
+                    self.tell_interfaces(set);
+                    return Err(from_data_plane(&error));
+                }
+            }
+        }
+        self.tell_interfaces(set);
+        Ok(self.interface_status(set, at))
+    }
+
+    pub(super) fn detach(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
+        let mut set = self.set();
+        let set = &mut *set;
+        let at = position(set, interface)?;
+        if set.plane.attachment(interface).is_some() {
+            let action = Action::Detached {
+                interface: interface.into(),
+            };
+            let receipt = self
+                .parts
+                .journal
+                .append_reserved(actor, action)
+                .map_err(super::from_journal)?;
+            if let Err(error) = set.plane.detach(interface, &receipt) {
+                self.journal_failure(actor, &receipt, "detach");
+                return Err(from_data_plane(&error));
+            }
+            tracing::info!(interface, "detached");
+        }
+        set.interfaces[at].wanted = false;
+        set.interfaces[at].trouble = None;
+        self.tell_interfaces(set);
+        Ok(self.interface_status(set, at))
+    }
+
+    /// Looks after interfaces that went or came back; called once in a while by the agent. Does
+    /// nothing while a change is under way.
+    pub fn look_after(&self, actor: &Actor) {
+        let back: Vec<String> = {
+            let Ok(mut set) = self.set.try_lock() else {
+                return;
+            };
+            let set = &mut *set;
+            let gone = set.plane.take_gone();
+            self.note_gone(set, &gone);
+            let missing = |watched: &&Watched| {
+                watched.wanted && set.plane.attachment(&watched.slot.name).is_none()
+            };
+            let names = set.interfaces.iter().filter(missing);
+            names.map(|watched| watched.slot.name.clone()).collect()
+        };
+        for name in back {
+            if !std::path::Path::new("/sys/class/net").join(&name).exists() {
+                continue;
+            }
+            if let Err(error) = self.attach(actor, &name) {
+                tracing::warn!(%error, interface = name, "an interface is back but cannot be attached");
+            }
+        }
+    }
+
+    /// Journals what the kernel did by itself, afterwards.
+    pub(super) fn note_gone(&self, set: &mut Set, gone: &[String]) {
+        for name in gone {
+            tracing::warn!(
+                interface = name,
+                "the interface is gone, and the program with it"
+            );
+            let agent = super::agent();
+            let action = Action::InterfaceGone {
+                interface: name.clone(),
+            };
+            if let Err(error) = self.parts.journal.append_reserved(&agent, action) {
+                tracing::error!(%error, "a lost interface could not be journalled");
+            }
+            for watched in &mut set.interfaces {
+                if watched.slot.name == *name {
+                    watched.trouble =
+                        Some("the interface is gone; it is attached when it is back".into());
+                }
+            }
+        }
+        if !gone.is_empty() {
+            self.tell_interfaces(set);
+        }
+    }
+
+    pub(super) fn tell_interfaces(&self, set: &Set) {
+        let interfaces = (0..set.interfaces.len())
+            .map(|at| self.interface_status(set, at))
+            .collect();
+        self.told
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .interfaces = interfaces;
+    }
+
+    fn interface_status(&self, set: &Set, at: usize) -> InterfaceStatus {
+        let watched = &set.interfaces[at];
+        let attachment = set.plane.attachment(&watched.slot.name);
+        let mut notes: Vec<String> = watched.trouble.iter().cloned().collect();
+        notes.extend(attachment.into_iter().flat_map(notes_on));
+        InterfaceStatus {
+            name: watched.slot.name.clone(),
+            slot: watched.slot.slot,
+            attached: attachment.is_some(),
+            mode: attachment.map(|attachment| attachment.mode.name().into()),
+            frags: attachment.is_some_and(|attachment| attachment.variant == Variant::Frags),
+            notes,
+            outcomes: self.outcomes(watched.slot.slot).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn outcomes(&self, slot: u8) -> Result<Vec<OutcomeCount>, dataplane::Error> {
+        let traffic = self.parts.counts.traffic(slot)?;
+        let rows = Outcome::ALL.iter().zip(traffic);
+        Ok(rows
+            .map(|(outcome, traffic)| OutcomeCount {
+                outcome: outcome.name().into(),
+                packets: traffic.packets,
+                bytes: traffic.bytes,
+            })
+            .collect())
+    }
+}
+
+/// What attaching changes about an interface, as far as it is known.
+fn notes_on(attachment: &Attachment) -> Vec<String> {
+    let mut notes = vec![format!("MTU {}", attachment.mtu)];
+    if attachment.adopted {
+        notes.push("taken over from the last run".into());
+    }
+    match (attachment.mode, attachment.variant) {
+        (dataplane::Mode::Generic, _) => notes.push(
+            "generic mode: after the socket buffer is made, slower, and sees merged frames where GRO is on".into(),
+        ),
+        (dataplane::Mode::Native, Variant::Linear) => {
+            notes.push("without frags: the driver limits the MTU while the program is attached".into());
+        }
+        (dataplane::Mode::Native, Variant::Frags) => {}
+    }
+    notes
+}
+
+fn position(set: &Set, interface: &str) -> Result<usize, Error> {
+    set.interfaces
+        .iter()
+        .position(|watched| watched.slot.name == interface)
+        .ok_or_else(|| {
+            Error::NotFound(
+                "no such interface in the configuration; add it there and restart".into(),
+            )
+        })
+}
+
+fn from_data_plane(error: &dataplane::Error) -> Error {
+    match error {
+        dataplane::Error::UnknownInterface { .. } => Error::NotFound(error.to_string()),
+        dataplane::Error::Foreign { .. } => Error::Conflict(error.to_string()),
+        dataplane::Error::Capability { .. } => Error::Unavailable(error.to_string()),
+        _ => Error::Internal(error.to_string()),
+    }
+}

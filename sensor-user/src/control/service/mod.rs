@@ -1,0 +1,201 @@
+//! Where every change of the system starts: authorised, journalled, done, answered.
+
+mod events;
+mod interfaces;
+mod markers;
+mod status;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+
+use super::{Error, Service};
+use crate::{
+    dataplane::{Counts, DataPlane, InterfaceSlot},
+    db::{Catalog, Events},
+    hits::Live,
+    journal::{self, Action, Journal, Receipt},
+    model::{
+        Actor, Event, Image, Role,
+        request::{InterfaceStatus, MarkerStatus, Reply, Request},
+    },
+};
+
+pub use markers::index_of;
+
+/// The service over the real parts.
+pub struct Sensor {
+    facts: Facts,
+    parts: Parts,
+    /// One change at a time; held for the whole of a load.
+    set: Mutex<Set>,
+    /// What status tells without waiting for a change under way.
+    told: RwLock<Told>,
+    /// A connection of its own: reading events never waits for storing them.
+    reader: Mutex<Events>,
+}
+
+/// What never changes while the agent runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Name of the sensor.
+    pub sensor: String,
+    /// Version of the agent.
+    pub version: &'static str,
+    /// Release of the kernel.
+    pub kernel: String,
+    /// Clock of deadlines and records.
+    pub clock: &'static str,
+    /// When the agent started.
+    pub started: Timestamp,
+}
+
+/// What the service shares with the loop that consumes hits.
+#[derive(Clone)]
+pub struct Parts {
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// Indexes, subscribers, accounts.
+    pub live: Arc<Live>,
+    /// Kernel counters.
+    pub counts: Arc<Counts>,
+    /// Revisions of events as they are stored.
+    pub tail: broadcast::Sender<Arc<Event>>,
+}
+
+/// What a change works on.
+pub struct Set {
+    /// Markers on disk.
+    pub catalog: Catalog,
+    /// Markers in force.
+    pub plane: DataPlane,
+    /// Configured interfaces.
+    pub interfaces: Vec<Watched>,
+}
+
+/// A configured interface.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// Name, slot and mode.
+    pub slot: InterfaceSlot,
+    /// Whether it should be attached; false after a detach that somebody asked for.
+    pub wanted: bool,
+    /// Why it is not attached, in words.
+    pub trouble: Option<String>,
+}
+
+struct Told {
+    markers: MarkerStatus,
+    interfaces: Vec<InterfaceStatus>,
+}
+
+impl Sensor {
+    /// Over parts that are ready; nothing is attached yet.
+    #[must_use]
+    pub fn new(
+        facts: Facts,
+        parts: Parts,
+        set: Set,
+        reader: Events,
+        image: &Image,
+        total: u64,
+    ) -> Self {
+        let markers = markers::status_of(image, total, set.plane.generation());
+        let sensor = Self {
+            facts,
+            parts,
+            set: Mutex::new(set),
+            told: RwLock::new(Told {
+                markers,
+                interfaces: Vec::new(),
+            }),
+            reader: Mutex::new(reader),
+        };
+        sensor.tell_interfaces(&sensor.set());
+        sensor
+    }
+
+    fn set(&self) -> MutexGuard<'_, Set> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Events> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn journal(&self, actor: &Actor, action: Action) -> Result<Receipt, Error> {
+        self.parts
+            .journal
+            .append(actor, action)
+            .map_err(from_journal)
+    }
+
+    /// Journals that what a receipt announced did not happen.
+    fn journal_failure(&self, actor: &Actor, of: &Receipt, code: &str) {
+        let action = Action::Failed {
+            of: of.index(),
+            code: code.into(),
+        };
+        if let Err(error) = self.parts.journal.append_reserved(actor, action) {
+            tracing::error!(%error, "the failure of a change could not be journalled");
+        }
+    }
+}
+
+impl Service for Sensor {
+    fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
+        match request {
+            Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
+            Request::MarkersLoad { format, body } => {
+                self.markers_load(actor, format, &body).map(Reply::Changed)
+            }
+            Request::MarkersAdd { format, body } => {
+                self.markers_add(actor, format, &body).map(Reply::Changed)
+            }
+            Request::MarkersRemove { body } => {
+                self.markers_remove(actor, &body).map(Reply::Changed)
+            }
+            Request::MarkersList(page) => self.markers_list(actor, &page).map(Reply::Markers),
+            Request::MarkersShow { id } => self
+                .markers_show(actor, &id)
+                .map(|row| Reply::Marker(Box::new(row))),
+            Request::EventsList { page, state } => {
+                self.events_list(actor, &page, state).map(Reply::Events)
+            }
+            Request::EventsShow { id } => self
+                .events_show(actor, &id)
+                .map(|event| Reply::Event(Box::new(event))),
+            Request::EventsTail => self.events_tail(actor).map(|()| Reply::Tail),
+            Request::JournalShow { from, limit } => {
+                self.journal_show(actor, from, limit).map(Reply::Journal)
+            }
+            Request::Attach { interface } => self.attach(actor, &interface).map(Reply::Interface),
+            Request::Detach { interface } => self.detach(actor, &interface).map(Reply::Interface),
+        }
+    }
+
+    fn tail(&self, _actor: &Actor) -> broadcast::Receiver<Arc<Event>> {
+        self.parts.tail.subscribe()
+    }
+}
+
+/// The agent itself: start-up, timers, what the kernel did.
+#[must_use]
+pub fn agent() -> Actor {
+    Actor {
+        uid: rustix::process::getuid().as_raw(),
+        role: Role::Agent,
+    }
+}
+
+fn from_journal(error: journal::Error) -> Error {
+    match error {
+        journal::Error::Full { .. } => Error::Unavailable(error.to_string()),
+        error => Error::Internal(error.to_string()),
+    }
+}
+
+fn internal(error: impl ToString) -> Error {
+    Error::Internal(error.to_string())
+}

@@ -1,0 +1,140 @@
+//! Status and the snapshot behind the metrics page: told without waiting for a change under way.
+
+use std::sync::PoisonError;
+
+use sensor_common::{Outcome, Term};
+
+use super::{Error, Sensor, internal};
+use crate::{
+    crypto::hex,
+    hits::Account,
+    metrics::Snapshot,
+    model::request::{Count, EventStatus, InterfaceStatus, JournalStatus, MarkerStatus, Status},
+};
+
+impl Sensor {
+    pub(super) fn status(&self) -> Result<Status, Error> {
+        let (stored, open) = self.reader().counts().map_err(internal)?;
+        // Accounts first: what the kernel emits in between is in flight, never too much.
+        let agent_records = self.agent_records()?;
+        let head = self.parts.journal.head();
+        let count = |term: &str, count| Count {
+            term: term.into(),
+            count,
+        };
+        let ledger = self.parts.counts.ledger().map_err(internal)?;
+        let (markers, interfaces) = self.told()?;
+        Ok(Status {
+            sensor: self.facts.sensor.clone(),
+            version: self.facts.version.into(),
+            kernel: self.facts.kernel.clone(),
+            clock: self.facts.clock.into(),
+            started: self.facts.started,
+            interfaces,
+            markers,
+            events: EventStatus { stored, open },
+            kernel_hits: Term::ALL
+                .iter()
+                .zip(ledger)
+                .map(|(term, value)| count(term.name(), value))
+                .collect(),
+            agent_records: agent_records
+                .into_iter()
+                .map(|(term, value)| count(term, value))
+                .collect(),
+            journal: JournalStatus {
+                size: head.size,
+                root: hex(&head.root),
+            },
+        })
+    }
+
+    /// Figures for the metrics page.
+    ///
+    /// # Errors
+    /// When a map or the store cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        let (markers, interfaces) = self.told()?;
+        let agent_records = self.agent_records()?;
+        let ledger = self.parts.counts.ledger().map_err(internal)?;
+        let accounts = self.parts.live.accounts();
+        let mut traffic = Vec::new();
+        for interface in &interfaces {
+            let counts = self
+                .parts
+                .counts
+                .traffic(interface.slot)
+                .map_err(internal)?;
+            for (outcome, count) in Outcome::ALL.iter().zip(counts) {
+                traffic.push((
+                    interface.name.clone(),
+                    outcome.name(),
+                    count.packets,
+                    count.bytes,
+                ));
+            }
+        }
+        Ok(Snapshot {
+            traffic,
+            attached: interfaces
+                .iter()
+                .map(|interface| (interface.name.clone(), interface.attached))
+                .collect(),
+            kernel_hits: Term::ALL
+                .iter()
+                .map(|term| term.name())
+                .zip(ledger)
+                .collect(),
+            // The whole is the kernel's term; the parts alone are shown beside it.
+            agent_records: agent_records.into_iter().skip(1).collect(),
+            flow_events: [Account::EventsFromFlows, Account::FlowPackets]
+                .iter()
+                .map(|account| (account.name(), accounts.get(*account)))
+                .collect(),
+            patterns: markers
+                .in_force
+                .iter()
+                .map(|kind| (kind.kind.name(), kind.count))
+                .collect(),
+            markers: markers.total,
+            generation: markers.generation,
+            events: self.reader().counts().map_err(internal)?,
+            journal: self.parts.journal.head().size,
+            door: Vec::new(),
+        })
+    }
+
+    /// Records that the kernel emitted, then where each ended, then those still on their way.
+    fn agent_records(&self) -> Result<Vec<(&'static str, u64)>, Error> {
+        let accounts = self.parts.live.accounts();
+        let ledger = self.parts.counts.ledger().map_err(internal)?;
+        let records = ledger[Term::Records as usize];
+        let mut terms = vec![(Term::Records.name(), records)];
+        terms.extend(
+            Account::IDENTITY
+                .iter()
+                .map(|account| (account.name(), accounts.get(*account))),
+        );
+        terms.push(("in_flight", records.saturating_sub(accounts.records())));
+        Ok(terms)
+    }
+
+    pub(super) fn tell_markers(&self, markers: MarkerStatus) {
+        self.told
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .markers = markers;
+    }
+
+    /// What was last told, with the counters of now.
+    fn told(&self) -> Result<(MarkerStatus, Vec<InterfaceStatus>), Error> {
+        let (markers, mut interfaces) = {
+            let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
+            (told.markers.clone(), told.interfaces.clone())
+        };
+        for interface in &mut interfaces {
+            interface.outcomes = self.outcomes(interface.slot).map_err(internal)?;
+        }
+        Ok((markers, interfaces))
+    }
+}

@@ -1,0 +1,90 @@
+//! What a request is, without what it carries: the unit of authorisation, routing and journal.
+
+use super::request::Request;
+
+/// One for each variant of [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RequestKind {
+    /// [`Request::Status`].
+    Status,
+    /// [`Request::MarkersLoad`].
+    MarkersLoad,
+    /// [`Request::MarkersAdd`].
+    MarkersAdd,
+    /// [`Request::MarkersRemove`].
+    MarkersRemove,
+    /// [`Request::MarkersList`].
+    MarkersList,
+    /// [`Request::MarkersShow`].
+    MarkersShow,
+    /// [`Request::EventsList`].
+    EventsList,
+    /// [`Request::EventsShow`].
+    EventsShow,
+    /// [`Request::EventsTail`].
+    EventsTail,
+    /// [`Request::JournalShow`].
+    JournalShow,
+    /// [`Request::Attach`].
+    Attach,
+    /// [`Request::Detach`].
+    Detach,
+}
+
+impl RequestKind {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Status,
+        Self::MarkersLoad,
+        Self::MarkersAdd,
+        Self::MarkersRemove,
+        Self::MarkersList,
+        Self::MarkersShow,
+        Self::EventsList,
+        Self::EventsShow,
+        Self::EventsTail,
+        Self::JournalShow,
+        Self::Attach,
+        Self::Detach,
+    ];
+
+    /// The name in logs, API description and journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::MarkersLoad => "markers_load",
+            Self::MarkersAdd => "markers_add",
+            Self::MarkersRemove => "markers_remove",
+            Self::MarkersList => "markers_list",
+            Self::MarkersShow => "markers_show",
+            Self::EventsList => "events_list",
+            Self::EventsShow => "events_show",
+            Self::EventsTail => "events_tail",
+            Self::JournalShow => "journal_show",
+            Self::Attach => "attach",
+            Self::Detach => "detach",
+        }
+    }
+}
+
+impl Request {
+    /// What is asked.
+    #[must_use]
+    pub const fn kind(&self) -> RequestKind {
+        match self {
+            Self::Status => RequestKind::Status,
+            Self::MarkersLoad { .. } => RequestKind::MarkersLoad,
+            Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
+            Self::MarkersRemove { .. } => RequestKind::MarkersRemove,
+            Self::MarkersList(_) => RequestKind::MarkersList,
+            Self::MarkersShow { .. } => RequestKind::MarkersShow,
+            Self::EventsList { .. } => RequestKind::EventsList,
+            Self::EventsShow { .. } => RequestKind::EventsShow,
+            Self::EventsTail => RequestKind::EventsTail,
+            Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::Attach { .. } => RequestKind::Attach,
+            Self::Detach { .. } => RequestKind::Detach,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One replay: every frame of every capture through the program, in capture time.
+
+use std::{io::Write, path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+use sensor_common::Record;
+
+use super::{
+    Error, Summary,
+    capture::{Capture, Frame},
+};
+use crate::{
+    clock::KernelClock,
+    crypto,
+    dataplane::{Offline, RunError, Sizes, Variant, probe},
+    hits::{
+        Account, Accounts, EventContext, Index, Indexes, Joiner, Subscribers, Surroundings,
+        Timeouts, Zone,
+    },
+    markers,
+    model::{Marker, State},
+};
+
+/// Time between two drains of the flow tables, capture time.
+const DRAIN_INTERVAL: u64 = 1_000_000_000;
+/// Flows of the tables; drained before they can fill.
+const FLOW_ENTRIES: u32 = 65_536;
+
+/// What to replay.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// Markers, in the order of their file.
+    pub markers: Vec<Marker>,
+    /// Captures, one after the other.
+    pub captures: Vec<PathBuf>,
+    /// Subscriber prefixes; without any, the side is `unknown` and nothing is transit.
+    pub subscribers: Vec<ipnet::IpNet>,
+    /// When an event is over, in capture time.
+    pub timeouts: Timeouts,
+}
+
+/// Called with bytes read and the length of the capture now and then.
+pub type Progress<'a> = &'a mut dyn FnMut(&std::path::Path, u64, Option<u64>);
+
+struct Run<'a, W> {
+    offline: Offline,
+    joiner: Joiner,
+    indexes: Indexes,
+    subscribers: Subscribers,
+    accounts: Accounts,
+    records: Vec<Record>,
+    out: &'a mut W,
+    summary: Summary,
+    /// Capture time of the last drain and of the last look at what is over.
+    drained: u64,
+    closed: u64,
+    /// Records since the last drain: flows wait in the table.
+    waiting: u32,
+}
+
+impl Replay {
+    /// Replays, writing each event once, in its final state, as a line of JSON.
+    ///
+    /// # Errors
+    /// [`Error`]; events of the frames before a fault have been written.
+    pub fn run<W: Write>(&self, out: &mut W, progress: Progress<'_>) -> Result<Summary, Error> {
+        let features = probe().map_err(Error::DataPlane)?;
+        let variant = if features.frags {
+            Variant::Frags
+        } else {
+            Variant::Linear
+        };
+        // Validity follows capture time and is judged per hit, so every marker is compiled.
+        let image = markers::compile(&self.markers, Timestamp::MIN)?;
+        let sizes = Sizes {
+            flow_entries: FLOW_ENTRIES,
+            ..Sizes::default()
+        };
+        let offline = Offline::new(&image, sizes, variant).map_err(Error::DataPlane)?;
+        let index = Index::new(
+            self.markers
+                .iter()
+                .map(|marker| (markers::pattern_id(&marker.pattern), marker.clone())),
+        );
+        let mut subscribers = Subscribers::default();
+        let zone = Zone {
+            prefixes: self.subscribers.clone(),
+            realm: 0,
+        };
+        subscribers.insert(0, "replay".into(), zone, []);
+        let context = EventContext {
+            sensor: "replay".into(),
+        };
+        let mut run = Run {
+            offline,
+            joiner: Joiner::new(context, self.timeouts),
+            indexes: Indexes::of(index),
+            subscribers,
+            accounts: Accounts::default(),
+            records: Vec::new(),
+            out,
+            summary: Summary::default(),
+            drained: 0,
+            closed: 0,
+            waiting: 0,
+        };
+        let outcome = self
+            .captures
+            .iter()
+            .try_for_each(|path| run.capture(path, progress));
+        run.finish()?;
+        outcome.map(|()| run.summary)
+    }
+}
+
+impl<W: Write> Run<'_, W> {
+    fn capture(&mut self, path: &std::path::Path, progress: Progress<'_>) -> Result<(), Error> {
+        let mut capture = Capture::open(path)?;
+        let length = capture.file_len();
+        loop {
+            let read = capture.bytes_read();
+            let Some(frame) = capture.next_frame()? else {
+                progress(path, read, length);
+                return Ok(());
+            };
+            self.frame(&frame)?;
+            if self.summary.frames.is_multiple_of(4096) {
+                progress(path, read, length);
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), Error> {
+        self.advance(frame.time)?;
+        self.summary.frames += 1;
+        match self.offline.run(frame.data, frame.time) {
+            Ok(_) => {}
+            Err(RunError::TooShort) => self.summary.too_short += 1,
+            Err(RunError::TooLong { .. }) => self.summary.too_long += 1,
+            Err(RunError::DataPlane(error)) => return Err(Error::DataPlane(error)),
+        }
+        self.consume()
+    }
+
+    /// Lets capture time pass: flows that wait are counted, events that are over are closed, before
+    /// the next packet is judged.
+    fn advance(&mut self, now: u64) -> Result<(), Error> {
+        let full = self.waiting >= FLOW_ENTRIES / 2;
+        if self.waiting > 0 && (full || now.saturating_sub(self.drained) >= DRAIN_INTERVAL) {
+            self.drain()?;
+            self.drained = now;
+        }
+        if self.joiner.open_count() > 0 && now.saturating_sub(self.closed) >= DRAIN_INTERVAL {
+            self.joiner.close_over(now);
+            self.closed = now;
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn consume(&mut self) -> Result<(), Error> {
+        self.records.clear();
+        self.offline
+            .tap()
+            .read_records(&mut self.records, usize::MAX);
+        for record in &self.records {
+            if self.waiting == 0 {
+                self.drained = record.time;
+            }
+            self.waiting += 1;
+            if let Some(month) = self.joiner.missing_key(record.time, KernelClock::Replay) {
+                self.joiner.add_key(month, crypto::random()?);
+            }
+            let around = Surroundings {
+                indexes: &self.indexes,
+                subscribers: &self.subscribers,
+                clock: KernelClock::Replay,
+            };
+            let account = self.joiner.record(record, around);
+            self.accounts.add(account, 1);
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        let tap = self.offline.tap();
+        let ended = tap.flip_alone().map_err(Error::DataPlane)?;
+        let flows = tap.flows(ended).map_err(Error::DataPlane)?;
+        tap.clear(ended).map_err(Error::DataPlane)?;
+        for (key, flow) in &flows {
+            let around = Surroundings {
+                indexes: &self.indexes,
+                subscribers: &self.subscribers,
+                clock: KernelClock::Replay,
+            };
+            if self.joiner.flow(key, flow, around) {
+                self.accounts.add(Account::EventsFromFlows, 1);
+            }
+            self.accounts.add(Account::FlowPackets, flow.packets);
+        }
+        self.waiting = 0;
+        Ok(())
+    }
+
+    /// Writes the events that were closed, in the order of their first packets.
+    fn write(&mut self) -> Result<(), Error> {
+        let mut events: Vec<_> = self
+            .joiner
+            .take_changes()
+            .into_iter()
+            .map(|change| change.event)
+            .filter(|event| event.state == State::Closed)
+            .collect();
+        events.sort_by(|one, other| (one.first_seen, &one.id).cmp(&(other.first_seen, &other.id)));
+        for event in events {
+            self.summary.events += 1;
+            self.summary.event_packets += event.packets;
+            serde_json::to_writer(&mut *self.out, &event)
+                .map_err(|error| Error::Output(error.into()))?;
+            self.out.write_all(b"\n").map_err(Error::Output)?;
+        }
+        Ok(())
+    }
+
+    /// Ends every flow and event, and reads the counters.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.drain()?;
+        self.joiner.close_all();
+        self.write()?;
+        self.out.flush().map_err(Error::Output)?;
+        let counts = self.offline.tap().counts();
+        self.summary.ledger = counts.ledger().map_err(Error::DataPlane)?;
+        self.summary.traffic = counts.traffic(0).map_err(Error::DataPlane)?;
+        self.summary.accounts = self.accounts;
+        Ok(())
+    }
+}
+
+/// The timeouts of a replay that asks for none.
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(60),
+            active: Duration::from_secs(1800),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! A service that holds everything in memory.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use sensor_user::{
+    control::{Error, Service},
+    model::{
+        Actor, Event, Marker, MatchedIn, Pap, Pattern, PatternKind, RequestKind, State,
+        SubscriberSide, Tlp, Vantage,
+        request::{
+            Changed, Count, EventStatus, InterfaceStatus, JournalPage, JournalRow, JournalStatus,
+            KindCount, MarkerRow, MarkerStatus, OutcomeCount, Page, Refusal, Reply, Request, Rows,
+            Status,
+        },
+    },
+};
+use serde_json::value::RawValue;
+use tokio::sync::broadcast;
+
+/// Id of a marker whose showing panics.
+pub const PANICS: &str = "panics";
+/// Interface whose attaching takes [`SLOW_TIME`].
+pub const SLOW: &str = "slow0";
+/// See [`SLOW`].
+pub const SLOW_TIME: Duration = Duration::from_millis(500);
+
+/// The service.
+pub struct Memory {
+    pub markers: Mutex<Vec<MarkerRow>>,
+    pub asked: Mutex<Vec<(u32, RequestKind)>>,
+    pub events: broadcast::Sender<Arc<Event>>,
+}
+
+impl Memory {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            markers: Mutex::default(),
+            asked: Mutex::default(),
+            events: broadcast::channel(4).0,
+        })
+    }
+
+    fn load(&self, body: &[u8], replace: bool) -> Result<Reply, Error> {
+        let text = std::str::from_utf8(body).expect("tests send text");
+        let (mut rows, mut refusals) = (Vec::new(), Vec::new());
+        for (line, text) in (1..).zip(text.lines()) {
+            match text.parse::<Pattern>() {
+                Ok(pattern) => rows.push(row(&format!("m{line:07}"), pattern)),
+                Err(error) => refusals.push(Refusal {
+                    line,
+                    field: "pattern".into(),
+                    code: error.code().into(),
+                    reason: error.to_string(),
+                }),
+            }
+        }
+        if !refusals.is_empty() {
+            let total = refusals.len() as u64;
+            return Err(Error::Refused { refusals, total });
+        }
+        let added = rows.len() as u64;
+        let mut markers = self.markers.lock().expect("no test panics with it");
+        if replace {
+            markers.clear();
+        }
+        markers.append(&mut rows);
+        Ok(Reply::Changed(Changed {
+            markers: markers.len() as u64,
+            patterns: markers.len() as u64,
+            generation: 2,
+            digest: "ab".repeat(32),
+            added,
+            removed: 0,
+            duplicates: 0,
+            expired: 0,
+            receipt: 7,
+        }))
+    }
+
+    fn page(&self, page: &Page) -> Rows<MarkerRow> {
+        let markers = self.markers.lock().expect("no test panics with it");
+        let after = page.after.clone().unwrap_or_default();
+        let later = markers.iter().filter(|row| row.marker.id > after);
+        let rows: Vec<_> = later.take(page.limit as usize).cloned().collect();
+        let last = rows.last().map(|row| row.marker.id.clone());
+        let more = markers.last().map(|row| row.marker.id.clone()) != last;
+        Rows {
+            rows,
+            next: last.filter(|_| more),
+        }
+    }
+}
+
+impl Service for Memory {
+    fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
+        let asked = (actor.uid, request.kind());
+        self.asked
+            .lock()
+            .expect("no test panics with it")
+            .push(asked);
+        Ok(match request {
+            Request::Status => Reply::Status(Box::new(status())),
+            Request::MarkersLoad { body, .. } => self.load(&body, true)?,
+            Request::MarkersAdd { body, .. } => self.load(&body, false)?,
+            Request::MarkersRemove { .. } => self.load(b"", false)?,
+            Request::MarkersList(page) => Reply::Markers(self.page(&page)),
+            Request::MarkersShow { id } if id == PANICS => panic!("as told"),
+            Request::MarkersShow { id } | Request::EventsShow { id } if id == "none" => {
+                return Err(Error::NotFound("there is none with this id".into()));
+            }
+            Request::MarkersShow { id } => Reply::Marker(Box::new(row(
+                &id,
+                "ip 203.0.113.5".parse().expect("pattern"),
+            ))),
+            Request::EventsShow { id } => Reply::Event(Box::new(event(&id))),
+            Request::EventsList { .. } => Reply::Events(Rows {
+                rows: vec![event("e1")],
+                next: None,
+            }),
+            Request::EventsTail => Reply::Tail,
+            Request::JournalShow { .. } => Reply::Journal(journal()),
+            Request::Attach { interface } | Request::Detach { interface } => {
+                if interface == SLOW {
+                    std::thread::sleep(SLOW_TIME);
+                }
+                Reply::Interface(status().interfaces.remove(0))
+            }
+        })
+    }
+
+    fn tail(&self, _: &Actor) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+}
+
+fn row(id: &str, pattern: Pattern) -> MarkerRow {
+    MarkerRow {
+        marker: Marker {
+            id: id.into(),
+            pattern,
+            until: None,
+            tlp: Tlp::Amber,
+            pap: Pap::Amber,
+        },
+        pattern_id: "00000000000000ff".into(),
+        in_force: true,
+    }
+}
+
+/// An event with every field filled in.
+pub fn event(id: &str) -> Event {
+    let time: Timestamp = "2026-01-02T03:04:05Z".parse().expect("time");
+    Event {
+        schema: 1,
+        id: id.into(),
+        rev: 1,
+        state: State::Open,
+        sensor: "pop1".into(),
+        vantage: Vantage(100 << 12),
+        markers: vec!["m1".into()],
+        orders: vec![],
+        pattern_kind: PatternKind::Ip,
+        matched_in: MatchedIn::DstIp,
+        first_seen: time,
+        last_seen: time,
+        src_ip: Some([10, 0, 0, 1].into()),
+        src_port: Some(40_000),
+        dst_ip: Some([203, 0, 113, 5].into()),
+        dst_port: Some(443),
+        proto: "tcp".into(),
+        packets: 3,
+        bytes: 180,
+        subscriber_side: SubscriberSide::Src,
+        interface: "eth0".into(),
+        vlan: vec![100],
+        generation: 1,
+        tlp: Tlp::Amber,
+        pap: Pap::Amber,
+    }
+}
+
+fn journal() -> JournalPage {
+    let entry = RawValue::from_string("{\"kind\":\"start\"}".into()).expect("JSON");
+    JournalPage {
+        rows: vec![JournalRow {
+            index: 0,
+            leaf: "cd".repeat(32),
+            entry,
+        }],
+        size: 1,
+        root: "ef".repeat(32),
+    }
+}
+
+fn status() -> Status {
+    let count = |term: &str, count| Count {
+        term: term.into(),
+        count,
+    };
+    Status {
+        sensor: "pop1".into(),
+        version: "0.1.0".into(),
+        kernel: "6.18".into(),
+        clock: "tai".into(),
+        started: Timestamp::now(),
+        interfaces: vec![InterfaceStatus {
+            name: "eth0".into(),
+            slot: 0,
+            attached: true,
+            mode: Some("native".into()),
+            frags: true,
+            notes: vec!["the peer's TSO is off".into()],
+            outcomes: vec![
+                OutcomeCount {
+                    outcome: "miss".into(),
+                    packets: 997,
+                    bytes: 99_700,
+                },
+                OutcomeCount {
+                    outcome: "hit".into(),
+                    packets: 3,
+                    bytes: 300,
+                },
+            ],
+        }],
+        markers: MarkerStatus {
+            total: 2,
+            in_force: vec![KindCount {
+                kind: PatternKind::Ip,
+                count: 2,
+            }],
+            generation: 1,
+            digest: "ab".repeat(32),
+        },
+        events: EventStatus { stored: 1, open: 1 },
+        kernel_hits: vec![
+            count("hits", 3),
+            count("records", 1),
+            count("aggregated", 2),
+        ],
+        agent_records: vec![count("records", 1), count("events", 0)],
+        journal: JournalStatus {
+            size: 1,
+            root: "ef".repeat(32),
+        },
+    }
+}

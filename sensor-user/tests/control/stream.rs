@@ -1,0 +1,108 @@
+//! The endless answer.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+use sensor_user::model::Event;
+
+use crate::{
+    fixture::{Running, eventually},
+    memory::event,
+};
+
+/// A tail that has begun.
+fn tail(door: &Running) -> BufReader<UnixStream> {
+    let mut stream = door.connect();
+    let head = b"GET /v1/events/tail HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(head).expect("sends");
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert_ne!(
+            reader.read_line(&mut line).expect("head"),
+            0,
+            "closed within the head"
+        );
+    }
+    reader
+}
+
+/// The next line of JSON; chunk sizes and blank lines are passed over. Blank at the end.
+fn next(reader: &mut BufReader<UnixStream>) -> String {
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).expect("line") == 0 || line.starts_with('{') {
+            return line;
+        }
+    }
+}
+
+#[test]
+fn events_come_as_they_are_stored() {
+    let door = Running::start();
+    let mut reader = tail(&door);
+    for id in ["e1", "e2"] {
+        door.service
+            .events
+            .send(Arc::new(event(id)))
+            .expect("a tail listens");
+        let received: Event = serde_json::from_str(&next(&mut reader)).expect("an event");
+        assert_eq!(received, event(id), "the operator sees addresses");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_is_forgotten() {
+    let door = Running::start();
+    let reader = tail(&door);
+    assert_eq!(door.service.events.receiver_count(), 1);
+    drop(reader);
+    eventually("the tail ends", || {
+        door.service.events.receiver_count() == 0
+    });
+}
+
+#[test]
+fn a_slow_client_learns_what_it_missed() {
+    let door = Running::start();
+    let mut reader = tail(&door);
+    // Large enough for the socket's buffers to be full long before the last.
+    let mut large = event("e");
+    large.markers = vec!["m".repeat(100); 1000];
+    let large = Arc::new(large);
+    for _ in 0..100 {
+        door.service
+            .events
+            .send(Arc::clone(&large))
+            .expect("a tail listens");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let (mut received, mut missed) = (0, 0);
+    while received + missed < 100 {
+        let line: serde_json::Value = serde_json::from_str(&next(&mut reader)).expect("JSON");
+        match line["lagged"].as_u64() {
+            Some(lagged) => missed += lagged,
+            None => received += 1,
+        }
+    }
+    assert!(
+        received > 0 && missed > 0,
+        "{received} received, {missed} missed"
+    );
+    assert_eq!(missed, door.counts.lagged.load(Relaxed));
+}
+
+#[test]
+fn stopping_ends_tails_at_once() {
+    let mut door = Running::start();
+    let mut reader = tail(&door);
+    door.tell_to_stop();
+    assert_eq!(next(&mut reader), "", "the stream ends");
+    door.wait();
+}
