@@ -1,1 +1,16 @@
+//! What the end-to-end tests of marker-sensor are built from.
+//!
+//! The judges are independent of what they judge: [`oracle`] shares no code with the XDP programs,
+//! and is itself judged against tshark. The networks are namespaces that a test makes and that
+//! disappear with it; no frame leaves them.
+#![forbid(unsafe_code)]
 
+pub mod command;
+pub mod daemon;
+pub mod identity;
+pub mod need;
+pub mod netns;
+pub mod oracle;
+pub mod packet;
+pub mod random;
+pub mod traffic;

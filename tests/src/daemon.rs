@@ -1,0 +1,238 @@
+//! The daemon under test, its configuration and its doors.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    command::{self, wait_until},
+    netns::{Bpffs, Netns},
+};
+
+mod client;
+mod settings;
+
+pub use client::{Answer, Client};
+pub use settings::{Interface, Settings};
+
+/// How long the daemon may take to answer, or to end.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What outlives one run of the daemon: state, sockets and pins, in a directory of their own.
+#[derive(Debug)]
+pub struct Home {
+    // Unmounted before the directory is removed: fields drop in this order.
+    bpffs: Bpffs,
+    dir: TempDir,
+}
+
+impl Home {
+    /// A new, empty one.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        let dir = TempDir::with_prefix("marker-sensor-").expect("a temporary directory");
+        let bpffs = Bpffs::mount(&dir.path().join("bpf"));
+        fs::create_dir(dir.path().join("state")).expect("a new directory");
+        Self { bpffs, dir }
+    }
+
+    /// The state directory.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// Where the maps and links are pinned.
+    #[must_use]
+    pub fn pins(&self) -> &Path {
+        self.bpffs.path()
+    }
+
+    /// The control socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.dir.path().join("control.sock")
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("sensor.toml")
+    }
+
+    /// Where the daemon's standard error goes; runs follow each other in it.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.dir.path().join("stderr.log")
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A running daemon; killed when the value is dropped.
+#[derive(Debug)]
+pub struct Sensord<'a> {
+    home: &'a Home,
+    netns: &'a Netns,
+    metrics_port: u16,
+    child: Child,
+}
+
+impl<'a> Sensord<'a> {
+    /// Writes the configuration, starts the daemon inside the namespace and waits until it answers
+    /// on its control socket.
+    ///
+    /// # Panics
+    /// When it ends or does not answer within fifteen seconds; the message has what it said.
+    #[must_use]
+    pub fn start(home: &'a Home, netns: &'a Netns, settings: &Settings) -> Self {
+        let mut daemon = Self::spawn(home, netns, settings);
+        let client = daemon.client();
+        let mut ended = None;
+        let answers = wait_until(PATIENCE, || {
+            ended = daemon.child.try_wait().expect("the child is ours");
+            ended.is_some() || client.get("/v1/status").is_ok_and(|a| a.status == 200)
+        });
+        if let Some(status) = ended {
+            panic!("sensord ended at start: {status}\n{}", daemon.stderr());
+        }
+        assert!(answers, "sensord does not answer\n{}", daemon.stderr());
+        daemon
+    }
+
+    /// The same without waiting: for starts that must fail.
+    ///
+    /// # Panics
+    /// When the program is missing.
+    #[must_use]
+    pub fn spawn(home: &'a Home, netns: &'a Netns, settings: &Settings) -> Self {
+        fs::write(home.config(), settings.toml(home)).expect("a writable directory");
+        let program = binary("sensord");
+        let program = program.to_str().expect("a path in UTF-8");
+        let config = home.config();
+        let config = config.to_str().expect("a path in UTF-8");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(home.log())
+            .expect("a writable directory");
+        // nsenter replaces itself: the child is the daemon.
+        let child = command::command(&netns.wrap(&[program, "run", "--config", config]))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("nsenter starts");
+        Self {
+            home,
+            netns,
+            metrics_port: settings.metrics_port,
+            child,
+        }
+    }
+
+    /// A client of its control socket.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::new(&self.home.socket())
+    }
+
+    /// Its metrics, as text.
+    ///
+    /// # Panics
+    /// When they cannot be fetched.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let url = format!("http://127.0.0.1:{}/metrics", self.metrics_port);
+        let limit = PATIENCE.as_secs().to_string();
+        self.netns
+            .run(&["curl", "-sSf", "--noproxy", "*", "--max-time", &limit, &url])
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it said on standard error, earlier runs of the same home included.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(self.home.log()).unwrap_or_default()
+    }
+
+    /// Kills it without notice and waits until it is gone.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn kill9(mut self) {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+
+    /// Asks it to end and waits.
+    ///
+    /// # Panics
+    /// When it has not ended after fifteen seconds.
+    pub fn stop(mut self) -> ExitStatus {
+        command::run(&["kill", "-TERM", &self.child.id().to_string()]);
+        self.wait()
+            .unwrap_or_else(|| panic!("sensord ignores SIGTERM\n{}", self.stderr()))
+    }
+
+    /// Waits up to fifteen seconds for it to end by itself.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn wait(&mut self) -> Option<ExitStatus> {
+        let mut ended = None;
+        wait_until(PATIENCE, || {
+            ended = self.child.try_wait().expect("the child is ours");
+            ended.is_some()
+        });
+        ended
+    }
+}
+
+impl Drop for Sensord<'_> {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program of this workspace: `SENSORD_BIN` (`SENSORCTL_BIN`, …) says where, else it is that of
+/// the profile of the running test, else of `debug` or `release`.
+///
+/// # Panics
+/// When it was not built.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let variable = format!("{}_BIN", name.to_uppercase());
+    if let Some(path) = env::var_os(&variable) {
+        return path.into();
+    }
+    let test = env::current_exe().expect("the running test has a path");
+    // …/target/PROFILE/deps/TEST
+    let profile = test.ancestors().nth(2).expect("tests run from deps/");
+    let target = profile
+        .parent()
+        .expect("a profile is in a target directory");
+    [profile, &target.join("debug"), &target.join("release")]
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| panic!("{name} is not built; run `cargo build` or set {variable}"))
+}

@@ -1,0 +1,263 @@
+//! The program against the oracle: 12,000 random (packet, marker set) pairs through
+//! BPF_PROG_TEST_RUN, truncated everywhere, split everywhere. `SENSOR_SEED` repeats a run.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use jiff::Timestamp;
+use sensor_common::{FlowKey, Outcome, Record, Term, Traffic};
+use sensor_tests::{
+    need, oracle,
+    random::{Pool, Random},
+};
+use sensor_user::{
+    dataplane::{Offline, Sizes, Variant},
+    markers::{compile, pattern_id},
+    model::{Image, Marker, Pap, Pattern, Tlp},
+};
+
+/// Marker sets, and frames judged by each.
+const SETS: usize = 300;
+const FRAMES: usize = 40;
+/// One frame in so many is truncated at every byte.
+const TRUNCATED: usize = 10;
+const XDP_PASS: u32 = 2;
+const SEED: u64 = 20_261_122;
+
+/// What a test can see of a hit.
+type Seen = (String, u8, u8, IpAddr, IpAddr, u16, u16, u8, u32, u32);
+
+/// The program with one marker set, and what it counted so far.
+struct Subject {
+    offline: Offline,
+    patterns: Vec<Pattern>,
+    traffic: Vec<Traffic>,
+    hits: u64,
+}
+
+impl Subject {
+    fn new(patterns: &[Pattern], variant: Variant) -> Self {
+        let sizes = Sizes {
+            flow_entries: 512,
+            ring_bytes: 65_536,
+        };
+        let offline = Offline::new(&image(patterns), sizes, variant).expect("it loads");
+        Self {
+            offline,
+            patterns: patterns.to_vec(),
+            traffic: vec![Traffic::default(); Outcome::ALL.len()],
+            hits: 0,
+        }
+    }
+
+    /// Runs a frame, `linear` bytes of it in the linear part, and compares everything it did with
+    /// what the oracle says.
+    fn check(&mut self, frame: &[u8], linear: Option<u32>) {
+        let mut after = frame.to_vec();
+        let time = 1_700_000_000_000_000_000;
+        let verdict = match linear {
+            Some(linear) => self.offline.run_split(frame, linear, time, &mut after),
+            None => self.offline.run(frame, time),
+        }
+        .expect("it runs");
+        let context = || format!("linear {linear:?}, frame {}", hex(frame));
+        assert_eq!(verdict.action, XDP_PASS, "action, {}", context());
+        assert_eq!(after, frame, "bytes, {}", context());
+
+        let expected = oracle::judge(frame, &self.patterns);
+        let outcome = self.outcome();
+        assert_eq!(outcome, expected.outcome, "outcome, {}", context());
+        let seen = self.seen();
+        let hits: BTreeSet<Seen> = expected.hits.iter().map(told_by_oracle).collect();
+        assert_eq!(seen, hits, "hits, {}", context());
+        assert_eq!(
+            hits.len(),
+            expected.hits.len(),
+            "the oracle repeats a hit, {}",
+            context()
+        );
+        let ledger = self.offline.tap().counts().ledger().expect("counters");
+        let new = ledger[Term::Hits as usize] - self.hits;
+        self.hits = ledger[Term::Hits as usize];
+        assert_eq!(new, hits.len() as u64, "hits counted, {}", context());
+        let terms: u64 = Term::ALL[1..]
+            .iter()
+            .map(|term| ledger[*term as usize])
+            .sum();
+        assert_eq!(self.hits, terms, "invariant 7, {}", context());
+    }
+
+    /// The class whose counter moved, by one packet.
+    fn outcome(&mut self) -> Outcome {
+        let now = self.offline.tap().counts().traffic(0).expect("counters");
+        let moved: Vec<Outcome> = Outcome::ALL
+            .into_iter()
+            .filter(|outcome| {
+                let at = *outcome as usize;
+                now[at].packets != self.traffic[at].packets
+            })
+            .collect();
+        assert_eq!(moved.len(), 1, "one outcome: {moved:?}");
+        let at = moved[0] as usize;
+        assert_eq!(now[at].packets, self.traffic[at].packets + 1);
+        self.traffic = now.to_vec();
+        moved[0]
+    }
+
+    /// Records of the last frame; its flows are forgotten, so that the next frame is a first one.
+    fn seen(&mut self) -> BTreeSet<Seen> {
+        let tap = self.offline.tap();
+        let mut records = Vec::new();
+        tap.read_records(&mut records, usize::MAX);
+        if !records.is_empty() {
+            let ended = tap.flip_alone().expect("flip");
+            let flows = tap.flows(ended).expect("flows");
+            assert_eq!(flows.len(), records.len(), "a flow for each record");
+            assert!(flows.iter().all(|(_, flow)| flow.packets == 0));
+            tap.clear(ended).expect("clear");
+        }
+        records
+            .iter()
+            .map(|record| self.told_by_program(record))
+            .collect()
+    }
+
+    fn told_by_program(&self, record: &Record) -> Seen {
+        let pattern = self
+            .patterns
+            .iter()
+            .find(|pattern| pattern_id(pattern).0 == record.key.pattern)
+            .expect("a pattern of the set");
+        let key = &record.key;
+        (
+            pattern.to_string(),
+            record.matched_in,
+            key.family,
+            address(key, &key.src),
+            address(key, &key.dst),
+            key.src_port,
+            key.dst_port,
+            key.proto,
+            record.bytes,
+            key.vantage,
+        )
+    }
+}
+
+fn told_by_oracle(hit: &oracle::OracleHit) -> Seen {
+    (
+        hit.pattern.to_string(),
+        hit.matched_in,
+        hit.family,
+        hit.src,
+        hit.dst,
+        hit.src_port,
+        hit.dst_port,
+        hit.proto,
+        hit.bytes,
+        hit.vantage(0),
+    )
+}
+
+fn address(key: &FlowKey, words: &[u32; 4]) -> IpAddr {
+    let octets = words.map(u32::to_ne_bytes);
+    if key.family == 4 {
+        return octets[3].into();
+    }
+    let mut all = [0; 16];
+    all.copy_from_slice(&octets.concat());
+    all.into()
+}
+
+fn image(patterns: &[Pattern]) -> Image {
+    let markers: Vec<Marker> = patterns
+        .iter()
+        .map(|pattern| Marker {
+            id: pattern.to_string(),
+            pattern: *pattern,
+            until: None,
+            tlp: Tlp::default(),
+            pap: Pap::default(),
+        })
+        .collect();
+    compile(&markers, Timestamp::UNIX_EPOCH).expect("no collision")
+}
+
+fn hex(frame: &[u8]) -> String {
+    frame.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether frames can be split between linear part and fragments here.
+fn splits() -> bool {
+    need::need(
+        "XDP test frames with a short linear part",
+        need::kernel() >= (6, 18),
+        (6, 18),
+    )
+}
+
+#[test]
+fn program_and_oracle_agree_on_every_pair() {
+    if !need::root() {
+        return;
+    }
+    let splits = splits();
+    let pool = Pool::default();
+    let mut random = Random::from_env(SEED);
+    let (mut pairs, mut runs, mut hits) = (0, 0, 0);
+    for set in 0..SETS {
+        let patterns = pool.patterns(&mut random, 24);
+        let variant = if set % 4 == 0 {
+            Variant::Linear
+        } else {
+            Variant::Frags
+        };
+        let mut subject = Subject::new(&patterns, variant);
+        for index in 0..FRAMES {
+            let frame = pool.frame(&mut random);
+            if frame.len() < 14 {
+                continue;
+            }
+            pairs += 1;
+            let whole = frame.len() as u32;
+            subject.check(&frame, splits.then_some(whole));
+            runs += 1;
+            if splits && variant == Variant::Frags {
+                let linear = 14 + random.below(frame.len() - 13) as u32;
+                subject.check(&frame, Some(linear));
+                runs += 1;
+            }
+            if index % TRUNCATED == 0 {
+                for end in 14..frame.len() {
+                    subject.check(&frame[..end], None);
+                    runs += 1;
+                }
+            }
+        }
+        hits += subject.hits;
+    }
+    println!("{pairs} pairs, {runs} runs, {hits} hits, no disagreement");
+    assert!(pairs >= 10_000, "only {pairs} pairs");
+    assert!(
+        hits > pairs / 4,
+        "hits are too rare to prove anything: {hits}"
+    );
+}
+
+#[test]
+fn every_split_of_a_frame_gives_the_same_verdict() {
+    if !need::root() || !splits() {
+        return;
+    }
+    let pool = Pool::default();
+    let mut random = Random::from_env(SEED + 1);
+    for _ in 0..20 {
+        let patterns = pool.patterns(&mut random, 24);
+        let mut subject = Subject::new(&patterns, Variant::Frags);
+        for _ in 0..5 {
+            let frame = pool.frame(&mut random);
+            for linear in 14..=frame.len() as u32 {
+                subject.check(&frame, Some(linear));
+            }
+        }
+    }
+}
