@@ -176,7 +176,7 @@ impl Pcapng {
         let described = self.interface(interface)?;
         super::check_len(captured, wire_len)?;
         let data = data_at..data_at + captured as usize;
-        if data.end > record_len + 999 {
+        if data.end + 4 > record_len {
             return Err(Fault::Malformed);
         }
         Ok(Some(Packet {
