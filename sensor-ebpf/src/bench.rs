@@ -18,13 +18,13 @@ static TARGET: ProgramArray<1> = ProgramArray::new();
 static RANDOM: Array<u64, 1> = Array::new();
 
 /// The cheapest program there is.
-#[xdp]
+#[xdp(frags)]
 pub fn empty(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
 /// Randomises the addresses of an untagged IPv4 or IPv6 frame, then runs the target.
-#[xdp]
+#[xdp(frags)]
 pub fn vary(ctx: XdpContext) -> u32 {
     if let Some(state) = RANDOM.get_ptr_mut(0) {
         // SAFETY: one word, and the bench runs on one CPU.

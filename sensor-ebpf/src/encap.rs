@@ -122,10 +122,14 @@ const fn is_tunnel(protocol: u16) -> bool {
     )
 }
 
-/// IP protocols behind which another packet or ciphertext stands: IP-in-IP, 6in4, GRE, ESP, L2TP,
-/// MPLS-in-IP.
+/// IP protocols behind which another packet, compressed data or ciphertext stands: IP-in-IP, 6in4,
+/// GRE, ESP, AH (in IPv4; in IPv6 it is walked), minimal encapsulation, IPIP, EtherIP,
+/// encapsulation header, IPComp, L2TP, MPLS-in-IP, Ethernet.
 pub const fn carries_hidden(proto: u8) -> bool {
-    matches!(proto, 4 | 41 | 47 | 50 | 115 | 137)
+    matches!(
+        proto,
+        4 | 41 | 47 | 50 | 51 | 55 | 94 | 97 | 98 | 108 | 115 | 137 | 143
+    )
 }
 
 /// RFC 2516: six bytes, then the PPP protocol.

@@ -3,6 +3,7 @@
 //! This crate depends on no other crate of the workspace: `cargo xtask setup` must build on a
 //! machine that cannot compile the XDP programs yet.
 
+mod bench;
 mod check;
 mod process;
 mod setup;
@@ -27,7 +28,13 @@ pub struct Command {
 }
 
 /// A new command is one file and one line here.
-const COMMANDS: &[Command] = &[check::COMMAND, setup::COMMAND, test::COMMAND, tidy::COMMAND];
+const COMMANDS: &[Command] = &[
+    bench::COMMAND,
+    check::COMMAND,
+    setup::COMMAND,
+    test::COMMAND,
+    tidy::COMMAND,
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

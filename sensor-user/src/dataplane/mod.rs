@@ -5,6 +5,8 @@
 //! ring are shared by all instances and outlive generations.
 
 mod attach;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod encode;
 mod error;
 mod generation;

@@ -132,29 +132,14 @@ impl Offline {
         })
     }
 
-    /// Runs one frame `repeat` times and returns the mean time.
-    ///
-    /// # Errors
-    /// [`RunError`].
-    pub fn time(&mut self, frame: &[u8], repeat: u32) -> Result<Verdict, RunError> {
-        self.check_length(frame)?;
-        self.test_run(TestRunOptions {
-            data_in: Some(frame),
-            repeat,
-            ..TestRunOptions::default()
-        })
-    }
-
     /// Records, flows and counters.
     pub fn tap(&mut self) -> &mut Tap {
         &mut self.tap
     }
 
     /// The program, for a bench that jumps to it.
-    ///
-    /// # Errors
-    /// When it is not loaded.
-    pub fn program_fd(&mut self) -> Result<&aya::programs::ProgramFd, Error> {
+    #[cfg(feature = "bench")]
+    pub(super) fn program_fd(&mut self) -> Result<&aya::programs::ProgramFd, Error> {
         Ok(self.instance.program(self.variant)?.fd()?)
     }
 

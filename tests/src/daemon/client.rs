@@ -109,12 +109,17 @@ impl Client {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let length = body.len();
-        write!(
-            stream,
+        let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              Content-Length: {length}\r\n\r\n"
-        )?;
-        stream.write_all(body)?;
+        )
+        .into_bytes();
+        request.extend(body);
+        match stream.write_all(&request) {
+            // A server may answer and leave before it has read a body that it refuses.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
         Ok(BufReader::new(stream))
     }
 }

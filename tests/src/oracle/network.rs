@@ -184,9 +184,11 @@ fn judged(
     (outcome, Some(sight))
 }
 
-/// IPv4 in IP, IPv6 in IP, GRE, ESP, L2TP, MPLS in IP.
+/// IPv4 in IP, IPv6 in IP, GRE, ESP, AH (behind IPv4: behind IPv6 it is on the chain), minimal
+/// encapsulation (RFC 2004), IPIP, EtherIP (RFC 3378), encapsulation header (RFC 1241), IPComp
+/// (RFC 3173), L2TP, MPLS in IP, Ethernet (RFC 8986).
 fn hides(proto: u8) -> bool {
-    [4, 41, 47, 50, 115, 137].contains(&proto)
+    [4, 41, 47, 50, 51, 55, 94, 97, 98, 108, 115, 137, 143].contains(&proto)
 }
 
 /// 224.0.0.0/4 (RFC 1112), the limited broadcast address (RFC 919), ff00::/8 (RFC 4291 §2.7).
