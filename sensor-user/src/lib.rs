@@ -1,4 +1,33 @@
-//! The agent of marker-sensor.
+//! The agent of marker-sensor: library of `sensord` and `sensorctl`.
+//!
+//! A layer imports only lower ones, siblings never each other (`cargo xtask tidy`): `bins > agent, cli,
+//! replay > control > {dataplane, markers, hits} > journal > {config, clock, crypto, db, metrics} >
+//! model`.
+//!
+//! # Invariants
+//!
+//! 1. The sensor never changes a packet's fate: every path returns `XDP_PASS`, the bytes are
+//!    untouched. `tests: program_and_oracle_agree_on_every_pair`
+//! 2. A packet that matches nothing leaves no trace but counters.
+//!    `tests: program_and_oracle_agree_on_every_pair`
+//! 3. A packet is judged by one generation; a load that fails leaves the old one in force.
+//!    `tests: a_load_that_fails_leaves_the_old_generation_in_force`
+//! 4. A kernel match is confirmed on the exact value before it becomes an event.
+//!    `tests: transit_refuted_and_expired_hits_open_nothing`
+//! 7. Nothing is lost silently: both identities hold, ring and table full included.
+//!    `tests: a_full_ring_is_counted_and_its_flows_are_told_by_the_table, a_full_flow_table_is_counted`
+//! 8. Nothing changes without a journal receipt, which only the journal can make.
+//!    `tests: every_change_has_its_journal_entry`
+//! 9. Killing the agent does not stop detection; starting it neither detaches nor misses.
+//!    `tests: a_killed_agent_leaves_whole_events_and_counts_the_gap`
+//! 10. No marker value, subscriber address or name in labels, logs, panics or journal.
+//!    `tests: no_value_reaches_labels_log_or_journal`
+//! 11. A refused marker or request is told with a reason code; nothing is dropped quietly.
+//!    `tests: each_refusal_names_line_field_and_reason_but_no_value`
+//! 12. The agent has no `unsafe` of its own. `tests: the_agent_forbids_it`
+//!
+//! Numbers are those of the design. Not built yet: 5 (the inspection lane and what it borrows) and
+//! 6 (six months, and destruction).
 #![forbid(unsafe_code)]
 
 pub mod agent;

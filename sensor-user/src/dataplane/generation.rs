@@ -222,10 +222,8 @@ impl DataPlane {
         let gone: Vec<String> = self
             .attached
             .iter()
-            .filter(|(name, attached)| match link_state::query(name) {
-                Ok(state) => state.index != attached.attachment.index,
-                Err(Error::UnknownInterface { .. }) => true,
-                Err(_) => false,
+            .filter(|(name, attached)| {
+                link_state::index(name).is_ok_and(|index| index != Some(attached.attachment.index))
             })
             .map(|(name, _)| name.clone())
             .collect();

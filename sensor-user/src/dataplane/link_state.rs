@@ -1,7 +1,14 @@
 //! What the kernel says about an interface: index, MTU, who holds its XDP hook (rtnetlink(7)).
 
+use std::io;
+
 use futures_util::TryStreamExt as _;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
+
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketType, netdevice::name_to_index, socket},
+};
 
 use super::{Error, Mode};
 
@@ -14,6 +21,20 @@ pub(super) struct LinkState {
     pub mtu: u32,
     /// Program on the XDP hook and the mode it runs in.
     pub xdp: Option<(u32, Mode)>,
+}
+
+/// The index of an interface; `None` when there is none of this name. Cheaper than [`query`], for a
+/// look every second.
+///
+/// # Errors
+/// When the question cannot be asked.
+pub(super) fn index(interface: &str) -> io::Result<Option<u32>> {
+    let socket = socket(AddressFamily::UNIX, SocketType::DGRAM, None)?;
+    match name_to_index(&socket, interface) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::NODEV) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Asks the kernel; blocks.
@@ -63,7 +84,7 @@ async fn ask(interface: &str) -> Result<LinkState, Error> {
             });
         }
         Err(rtnetlink::Error::NetlinkError(message))
-            if message.raw_code() == -rustix::io::Errno::NODEV.raw_os_error() =>
+            if message.raw_code() == -Errno::NODEV.raw_os_error() =>
         {
             return Err(Error::UnknownInterface {
                 interface: interface.into(),

@@ -22,11 +22,13 @@ impl Pins {
     pub(super) fn open(bpffs: &Path) -> Result<Self, Error> {
         let root = bpffs.join(LAYOUT_VERSION.to_string());
         let pins = Self { root };
+        // Asked before anything is made: on another file system nothing is left behind.
+        let existing = bpffs.ancestors().find(|path| path.exists());
+        if !is_bpffs(existing.unwrap_or(bpffs))? {
+            return Err(Error::NotBpffs { path: bpffs.into() });
+        }
         for directory in [pins.shared(), pins.links()] {
             fs::create_dir_all(&directory).map_err(|source| pin_error(&directory, source))?;
-        }
-        if !is_bpffs(&pins.root)? {
-            return Err(Error::NotBpffs { path: bpffs.into() });
         }
         Ok(pins)
     }

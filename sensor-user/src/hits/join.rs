@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use jiff::Timestamp;
 use sensor_common::{Address, Flow, FlowKey, MATCHED_SRC_IP, Record};
 
 use super::{
@@ -285,13 +286,8 @@ impl Joiner {
             .subscribers
             .side(vantage, src, dst)
             .ok_or(Account::Transit)?;
-        let key_of_month = self
-            .keys
-            .get(&month(first_seen))
-            .copied()
-            .unwrap_or_default();
         Ok(OpenEvent {
-            id: event_id(&key_of_month, key, flow.first),
+            id: event_id(self.key_of(first_seen), key, flow.first),
             rev: 1,
             key: *key,
             kind: found.kind,
@@ -309,6 +305,15 @@ impl Joiner {
             packets: 0,
             bytes: 0,
         })
+    }
+
+    /// The key of a month. Callers give it before a hit of that month; when two conversions of one
+    /// kernel time fall on either side of midnight, the neighbour's key serves as well.
+    fn key_of(&self, time: Timestamp) -> &[u8; 32] {
+        self.keys
+            .get(&month(time))
+            .or_else(|| self.keys.values().next())
+            .expect("a month's key is given before its first hit")
     }
 
     /// Closes what is over at kernel time `now`.

@@ -1,0 +1,241 @@
+//! Changes: whole or not at all, each with its journal entry, none with a value where it must not be.
+
+use std::{fs, net::IpAddr, path::Path};
+
+use sensor_tests::{
+    command::{output, run},
+    daemon::{Client, Home, Interface, Sensord, Settings, binary},
+    identity::{Identities, events},
+    need,
+    netns::Topology,
+    traffic::ping,
+};
+use serde_json::Value;
+
+const MARKED: &str = "10.2.0.2";
+
+fn settings() -> Settings {
+    let interface = |name| Interface::new(name, &Topology::SUBSCRIBERS);
+    Settings::on(vec![
+        interface(Topology::ACCESS),
+        interface(Topology::TRANSIT),
+    ])
+}
+
+fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+fn load(client: &Client, markers: &str) -> Value {
+    let answer = client.put("/v1/markers", markers).expect("an answer");
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    answer.body
+}
+
+/// Hits of three pings to the marked address.
+fn hits(topology: &Topology, client: &Client) -> u64 {
+    let before = Identities::settled(client).kernel["hits"];
+    assert_eq!(
+        ping(&topology.subscriber, address(MARKED), 3),
+        3,
+        "packets pass"
+    );
+    Identities::settled(client).kernel["hits"] - before
+}
+
+/// Actions of the journal, in order, without the reads that this test makes itself.
+fn actions(client: &Client) -> Vec<String> {
+    let page = client
+        .get("/v1/journal?limit=1000")
+        .expect("an answer")
+        .body;
+    let rows = page["rows"].as_array().expect("rows");
+    let action = |row: &Value| {
+        row["entry"]["action"]
+            .as_str()
+            .expect("an action")
+            .to_owned()
+    };
+    rows.iter()
+        .map(action)
+        .filter(|action| action != "journal_read" && action != "events_read")
+        .collect()
+}
+
+#[test]
+fn a_load_that_fails_leaves_the_old_generation_in_force() {
+    if !need::root() {
+        return;
+    }
+    let topology = Topology::new();
+    let home = Home::new();
+    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let client = daemon.client();
+    let old = load(&client, &format!("ip {MARKED} id=old\n"));
+    assert_eq!(hits(&topology, &client), 6, "three pings, two directions");
+
+    // Half of the way in, the new generation's maps cannot be pinned.
+    let pins = home.pins().to_str().expect("UTF-8");
+    run(&["mount", "-o", "remount,ro", pins]);
+    let failed = client
+        .put("/v1/markers", "ip 198.51.100.1 id=new\n")
+        .expect("an answer");
+    run(&["mount", "-o", "remount,rw", pins]);
+    assert_eq!(failed.status, 500, "{:?}", failed.body);
+    assert_eq!(
+        hits(&topology, &client),
+        6,
+        "the old generation still matches"
+    );
+    let status = client.get("/v1/status").expect("an answer").body;
+    assert_eq!(status["markers"]["digest"], old["digest"]);
+    assert_eq!(status["markers"]["generation"], old["generation"]);
+    let listed = client.get("/v1/markers?limit=10").expect("an answer").body;
+    assert_eq!(listed["rows"].as_array().expect("rows").len(), 1);
+    assert_eq!(listed["rows"][0]["id"], "old");
+    let actions = actions(&client);
+    let end: Vec<&str> = actions
+        .iter()
+        .map(String::as_str)
+        .filter(|a| *a != "markers_read")
+        .collect();
+    assert!(end.ends_with(&["markers_loaded", "failed"]), "{end:?}");
+
+    let new = load(&client, "ip 198.51.100.1 id=new\n");
+    assert_ne!(new["digest"], old["digest"]);
+    assert_eq!(
+        hits(&topology, &client),
+        0,
+        "the old marker is gone, the next load works"
+    );
+    let events = events(&client);
+    assert!(
+        events
+            .iter()
+            .all(|event| event["markers"] == serde_json::json!(["old"]))
+    );
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn every_change_has_its_journal_entry() {
+    if !need::root() {
+        return;
+    }
+    let topology = Topology::new();
+    let home = Home::new();
+    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let client = daemon.client();
+    load(&client, "ip 198.51.100.1 id=a\nip 198.51.100.2 id=b\n");
+    let post = |path: &str, body: &str| {
+        let answer = client
+            .request("POST", path, body.as_bytes())
+            .expect("an answer");
+        assert_eq!(answer.status, 200, "{path}: {:?}", answer.body);
+    };
+    post("/v1/markers", "ip 198.51.100.3 id=c\n");
+    post("/v1/markers/remove", "a\n");
+    post(&format!("/v1/interfaces/{}/detach", Topology::ACCESS), "");
+    post(&format!("/v1/interfaces/{}/attach", Topology::ACCESS), "");
+    let ids = client.get("/v1/markers?limit=10").expect("an answer").body;
+    let ids: Vec<&str> = ids["rows"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .map(|row| row["id"].as_str().expect("an id"))
+        .collect();
+    assert_eq!(ids, ["b", "c"]);
+    let expected = [
+        "started",
+        "attached",
+        "attached",
+        "markers_loaded",
+        "markers_added",
+        "markers_removed",
+        "detached",
+        "attached",
+        "markers_read",
+    ];
+    assert_eq!(actions(&client), expected);
+    let socket = home.socket();
+    let sensorctl = binary("sensorctl");
+    let verify = |extra: &[&str]| {
+        let mut words = vec![
+            sensorctl.to_str().expect("UTF-8"),
+            "--socket",
+            socket.to_str().expect("UTF-8"),
+            "journal",
+            "verify",
+        ];
+        words.extend(extra);
+        output(&words)
+    };
+    assert!(
+        verify(&[]).status.success(),
+        "the journal proves itself through the socket"
+    );
+    assert!(daemon.stop().success());
+    let directory = home.state().join("journal");
+    let offline = verify(&["--dir", directory.to_str().expect("UTF-8")]);
+    assert!(
+        offline.status.success(),
+        "{}",
+        String::from_utf8_lossy(&offline.stderr)
+    );
+    tamper(&directory);
+    let found = verify(&["--dir", directory.to_str().expect("UTF-8")]);
+    assert_eq!(
+        found.status.code(),
+        Some(65),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+}
+
+/// Changes one count in the middle of the journal.
+fn tamper(directory: &Path) {
+    let segment = fs::read_dir(directory)
+        .expect("the journal's directory")
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .expect("a segment");
+    let text = fs::read_to_string(&segment).expect("a segment is text");
+    let changed = text.replacen("\"added\":2", "\"added\":3", 1);
+    assert_ne!(changed, text);
+    fs::write(&segment, changed).expect("writable");
+}
+
+#[test]
+fn no_value_reaches_labels_log_or_journal() {
+    if !need::root() || !need::tool("curl") {
+        return;
+    }
+    let topology = Topology::new();
+    let home = Home::new();
+    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let client = daemon.client();
+    let markers = format!("ip {MARKED} id=m\ncidr 2001:db8:2::/64 id=n\nip 203.0.113.77\n");
+    load(&client, &markers);
+    let bad = client.put("/v1/markers", "ip 203.0.113.78\nip 203.0.113.79 tlp=x\n");
+    assert_eq!(bad.expect("an answer").status, 422);
+    for host in Topology::HOST {
+        assert_eq!(ping(&topology.subscriber, address(host), 3), 3);
+    }
+    assert!(Identities::settled(&client).kernel["hits"] >= 12);
+    assert!(events(&client).len() >= 2);
+    let metrics = daemon.metrics();
+    let log = daemon.stderr();
+    assert!(daemon.stop().success());
+    let mut journal = String::new();
+    for entry in fs::read_dir(home.state().join("journal")).expect("a directory") {
+        let bytes = fs::read(entry.expect("an entry").path()).expect("a file");
+        journal.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    let forbidden = ["10.2.0", "10.1.0", "2001:db8", "203.0.113"];
+    for (place, text) in [("metrics", &metrics), ("log", &log), ("journal", &journal)] {
+        assert!(!text.is_empty(), "{place} is empty");
+        for value in forbidden {
+            assert!(!text.contains(value), "{value} stands in the {place}");
+        }
+    }
+}
