@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod demo;
 mod process;
 mod setup;
 mod test;
@@ -31,6 +32,7 @@ pub struct Command {
 const COMMANDS: &[Command] = &[
     bench::COMMAND,
     check::COMMAND,
+    demo::COMMAND,
     setup::COMMAND,
     test::COMMAND,
     tidy::COMMAND,

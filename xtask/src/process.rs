@@ -72,6 +72,20 @@ impl Line {
         Ok(())
     }
 
+    /// Runs it without a word and returns its standard output; what it said on standard error is in
+    /// the error.
+    pub fn tell(&self) -> Result<String> {
+        let output = self
+            .command()
+            .output()
+            .with_context(|| format!("cannot start `{}`", self.words[0]))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            bail!("`{self}` ended with {}: {}", output.status, said.trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// Standard output where the command exists and exits with 0: for questions.
     pub fn ask(&self) -> Option<String> {
         let output = self.command().output().ok()?;
@@ -111,5 +125,7 @@ mod tests {
         let error = Line::new("false").run().unwrap_err();
         assert!(error.to_string().starts_with("`false` ended with"));
         assert_eq!(Line::new("false").ask(), None);
+        let error = Line::new("sh -c").args(["echo why >&2; exit 3"]).tell();
+        assert!(error.unwrap_err().to_string().ends_with("3: why"));
     }
 }

@@ -23,7 +23,7 @@ pub const COMMAND: Command = Command {
 fn run(arguments: &[String]) -> Result<ExitCode> {
     setup::ensure()?;
     let root = tree::root();
-    Line::new("cargo build --package sensor-user --bins")
+    Line::new("cargo build --workspace --exclude sensor-ebpf --bins")
         .dir(root.clone())
         .run()?;
 

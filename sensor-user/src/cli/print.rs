@@ -125,7 +125,7 @@ pub fn refusals(failure: &Failure, colour: bool) -> String {
 #[must_use]
 pub fn changed(changed: &Changed) -> String {
     let mut text = format!(
-        "{} markers in the set, {} patterns in force\nadded {}, removed {}, repeated lines {}, over already {}\ngeneration {}, digest {}, journal entry {}",
+        "{} markers in the set, {} patterns in force\nadded {}, removed {}, repeated lines {}, already expired {}\ngeneration {}, digest {}, journal entry {}",
         changed.markers,
         changed.patterns,
         changed.added,
