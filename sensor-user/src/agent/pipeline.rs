@@ -155,10 +155,10 @@ impl Pipeline {
         self.save(&mut progress, stop)?;
         self.tap.clear(ended)?;
         let lost = progress.accounts.get(Account::LostAtRestart);
-        info!(
-            open_events = self.joiner.open_count(),
-            lost, "took over from the last run"
-        );
+        if same {
+            let open_events = self.joiner.open_count();
+            info!(open_events, lost, "went on where the last run stopped");
+        }
         Ok(progress)
     }
 

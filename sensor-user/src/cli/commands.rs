@@ -167,9 +167,7 @@ impl Session {
                 return Ok(());
             };
             if shown >= most {
-                return self
-                    .out
-                    .remark("there are more; raise --limit or use --all where there is one");
+                return self.out.remark("there are more; raise --limit");
             }
             after = format!("&after={}", encode(&next));
         }

@@ -40,10 +40,7 @@ pub async fn verify(
     let root = hex(&head.root);
     let json = format!("{{\"size\":{},\"root\":\"{root}\"}}", head.size);
     session.out.answer(json.as_bytes(), || {
-        format!(
-            "the journal proves itself: {} entries, root {root}",
-            head.size
-        )
+        format!("journal intact: {} entries, root {root}", head.size)
     })
 }
 

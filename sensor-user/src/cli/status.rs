@@ -185,7 +185,7 @@ fn outcomes(status: &Status, out: &Out) -> String {
 }
 
 fn identities(status: &Status, out: &Out) -> String {
-    let mut rows = table(&["IDENTITY", "", "SUM"], out.colour);
+    let mut rows = table(&["IDENTITY", "", "WHERE EACH ENDED"], out.colour);
     for (name, total, terms) in [
         ("kernel", "hits", &status.kernel_hits),
         ("agent", "records", &status.agent_records),
@@ -205,9 +205,15 @@ fn identity(total: &str, terms: &[Count]) -> (bool, String) {
     let parts = || terms.iter().filter(|count| count.term != total);
     let sum: u128 = parts().map(|count| u128::from(count.count)).sum();
     let written: Vec<_> = parts()
+        .filter(|count| count.count > 0)
         .map(|count| format!("{} {}", clean(&count.term), count.count))
         .collect();
-    let mut sentence = format!("{total} {} = {}", whole.count, written.join(" + "));
+    let written = if written.is_empty() {
+        "0".to_owned()
+    } else {
+        written.join(" + ")
+    };
+    let mut sentence = format!("{total} {} = {written}", whole.count);
     let ok = sum == u128::from(whole.count);
     if !ok {
         // Writing to a string does not fail.

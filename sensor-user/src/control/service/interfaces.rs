@@ -205,7 +205,7 @@ impl Sensor {
 
 /// What attaching changes about an interface, as far as it is known.
 fn notes_on(attachment: &Attachment) -> Vec<String> {
-    let mut notes = vec![format!("MTU {}", attachment.mtu)];
+    let mut notes = Vec::new();
     if attachment.adopted {
         notes.push("taken over from the last run".into());
     }
@@ -214,7 +214,10 @@ fn notes_on(attachment: &Attachment) -> Vec<String> {
             "generic mode: after the socket buffer is made, slower, and sees merged frames where GRO is on".into(),
         ),
         (dataplane::Mode::Native, Variant::Linear) => {
-            notes.push("without frags: the driver limits the MTU while the program is attached".into());
+            notes.push(format!(
+                "without frags: the driver limits the MTU (now {}) while the program is attached",
+                attachment.mtu
+            ));
         }
         (dataplane::Mode::Native, Variant::Frags) => {}
     }
