@@ -34,7 +34,7 @@ mod exit {
 /// Passive sensor for technical markers on routers (L. 33-14 CPCE): matches in XDP, never changes
 /// a packet's fate.
 #[derive(Parser)]
-#[command(name = "sensord", version, about, after_help = EXAMPLES)]
+#[command(name = "sensord", version, after_help = EXAMPLES)]
 struct Command {
     #[command(subcommand)]
     action: Action,
@@ -134,7 +134,13 @@ fn run(args: &RunArgs) -> Result<(), (u8, String)> {
         None if args.interface.is_empty() => Config::load(config::PATH.as_ref()),
         None => Config::from_flags(&args.interface, &args.subscribers),
     };
-    let mut config = read.map_err(|error| (exit::CONFIG, error.to_string()))?;
+    let mut config = read.map_err(|error| match (&args.config, error) {
+        (None, error @ config::Error::Read { .. }) => {
+            let hint = "give --config FILE, or --interface and --subscribers";
+            (exit::CONFIG, format!("{error}; {hint}"))
+        }
+        (_, error) => (exit::CONFIG, error.to_string()),
+    })?;
     if let Some(path) = &args.state_dir {
         config.state_dir.clone_from(path);
     }
