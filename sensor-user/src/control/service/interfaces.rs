@@ -129,7 +129,7 @@ impl Sensor {
             names.map(|watched| watched.slot.name.clone()).collect()
         };
         for name in back {
-            if !std::path::Path::new("/sys/class/net").join(&name).exists() {
+            if !dataplane::exists(&name) {
                 continue;
             }
             if let Err(error) = self.attach(actor, &name) {
