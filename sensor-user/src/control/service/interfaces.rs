@@ -37,6 +37,9 @@ impl Sensor {
                         tracing::error!(%error, interface = %name, "could not be detached again");
                     }
                 }
+                if let Err(error) = self.set().plane.abandon() {
+                    tracing::error!(%error, "pins of a start that failed are left");
+                }
                 return Err(error);
             }
             let adopted = {
