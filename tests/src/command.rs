@@ -53,6 +53,20 @@ pub fn feed(words: &[&str], input: &[u8]) -> Output {
     child.wait_with_output().expect("the child is ours")
 }
 
+/// What a program that has ended said: exit code, standard output, standard error.
+///
+/// # Panics
+/// When it was killed.
+#[must_use]
+pub fn said(output: Output) -> (i32, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (
+        output.status.code().expect("the program was not killed"),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
 /// A command that reads nothing.
 #[must_use]
 pub fn command(words: &[&str]) -> Command {

@@ -160,6 +160,19 @@ impl<'a> Sensord<'a> {
             .run(&["curl", "-sSf", "--noproxy", "*", "--max-time", &limit, &url])
     }
 
+    /// Runs `sensorctl` on its socket; exit code, standard output, standard error.
+    ///
+    /// # Panics
+    /// When it is missing or killed.
+    #[must_use]
+    pub fn control(&self, words: &[&str]) -> (i32, String, String) {
+        let (program, socket) = (binary("sensorctl"), self.home.socket());
+        let program = program.to_str().expect("a path in UTF-8");
+        let socket = socket.to_str().expect("a path in UTF-8");
+        let words = [&[program, "--socket", socket], words].concat();
+        command::said(command::output(&words))
+    }
+
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {

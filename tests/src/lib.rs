@@ -5,12 +5,15 @@
 //! disappear with it; no frame leaves them.
 #![forbid(unsafe_code)]
 
+pub mod capture;
 pub mod command;
 pub mod daemon;
 pub mod identity;
 pub mod need;
 pub mod netns;
+pub mod offline;
 pub mod oracle;
 pub mod packet;
 pub mod random;
 pub mod traffic;
+pub mod tshark;

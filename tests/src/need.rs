@@ -6,14 +6,20 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 9] = [
+pub const FROM_SETUP: [&str; 15] = [
     "curl",
+    "editcap",
     "ethtool",
     "ip",
     "mount",
     "nsenter",
+    "ping",
+    "prometheus",
+    "promtool",
+    "setpriv",
     "socat",
     "tc",
+    "tcpdump",
     "tcpreplay",
     "tshark",
 ];
@@ -58,6 +64,15 @@ pub fn root() -> bool {
 #[must_use]
 pub fn tool(name: &str) -> bool {
     find(name).is_some() || skip(&format!("the tool {name}"), FROM_SETUP.contains(&name))
+}
+
+/// Root and every one of these programs.
+///
+/// # Panics
+/// As [`root`] and [`tool`].
+#[must_use]
+pub fn root_and(tools: &[&str]) -> bool {
+    root() && tools.iter().all(|name| tool(name))
 }
 
 /// Major and minor version of the running kernel.

@@ -12,8 +12,10 @@ use ipnet::IpNet;
 use crate::command;
 
 mod topology;
+mod wire;
 
 pub use topology::Topology;
+pub use wire::Wire;
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
@@ -112,6 +114,17 @@ impl Netns {
     pub fn route(&self, to: IpNet, via: IpAddr) {
         let (to, via) = (to.to_string(), via.to_string());
         self.run(&["ip", "route", "add", &to, "via", &via]);
+    }
+
+    /// Kernel id of the XDP program on an interface, when there is one.
+    ///
+    /// # Panics
+    /// When the interface does not exist.
+    #[must_use]
+    pub fn xdp_program(&self, interface: &str) -> Option<u64> {
+        let text = self.run(&["ip", "-j", "link", "show", "dev", interface]);
+        let links: serde_json::Value = serde_json::from_str(&text).expect("`ip -j` writes JSON");
+        links[0]["xdp"]["prog"]["id"].as_u64()
     }
 
     /// Turns off every offload that makes frames larger or other than those on a wire.

@@ -149,18 +149,26 @@ pub fn replay(netns: &Netns, interface: &str, capture: &Path, per_second: u32) {
 /// # Panics
 /// When the file cannot be written, or a frame is longer than 65,535 bytes.
 pub fn pcap_write(path: &Path, frames: &[Vec<u8>]) {
-    const START: u32 = 1_704_067_200;
+    let times = (0..).map(Duration::from_micros);
+    pcap_write_at(path, times.zip(frames.iter().map(Vec::as_slice)));
+}
+
+/// The same, each frame at its own time after 2024-01-01T00:00:00Z.
+///
+/// # Panics
+/// As [`pcap_write`].
+pub fn pcap_write_at<'a>(path: &Path, frames: impl IntoIterator<Item = (Duration, &'a [u8])>) {
+    const START: u64 = 1_704_067_200;
     let mut file = Vec::new();
     file.extend(0xa1b2_c3d4u32.to_le_bytes());
     file.extend([2, 0, 4, 0]);
     file.extend([0; 8]);
     file.extend(65_535u32.to_le_bytes());
     file.extend(1u32.to_le_bytes());
-    for (index, frame) in frames.iter().enumerate() {
+    for (time, frame) in frames {
         let length = u32::from(u16::try_from(frame.len()).expect("a frame fits the snap length"));
-        let index = index as u32;
-        let seconds = START + index / 1_000_000;
-        for word in [seconds, index % 1_000_000, length, length] {
+        let seconds = (START + time.as_secs()) as u32;
+        for word in [seconds, time.subsec_micros(), length, length] {
             file.extend(word.to_le_bytes());
         }
         file.extend(frame);

@@ -41,6 +41,8 @@ pub struct DataPlane {
     generation: u32,
     encoded: Encoded,
     attached: BTreeMap<String, Attached>,
+    /// Whether this run made the shared maps.
+    fresh: bool,
 }
 
 struct Attached {
@@ -63,6 +65,7 @@ impl DataPlane {
     ) -> Result<(Self, Tap), Error> {
         let pins = Pins::open(&setup.bpffs)?;
         pins.check_shared(setup.sizes)?;
+        let fresh = !pins.has_shared();
         let (encoded, mut anchor) = build(&setup, &pins, image, generation)?;
         let tap = Tap::take(&mut anchor, epoch)?;
         pins.end_others(Some(generation))?;
@@ -72,6 +75,7 @@ impl DataPlane {
             generation,
             encoded,
             attached: BTreeMap::new(),
+            fresh,
         };
         Ok((plane, tap))
     }
@@ -207,6 +211,18 @@ impl DataPlane {
         }
         self.pins.remove_link(interface)?;
         Ok(true)
+    }
+
+    /// Removes the pins of a start that failed, so that it leaves nothing behind. Pins stay when
+    /// an interface is attached, or when a former agent left them: they hold its counters.
+    ///
+    /// # Errors
+    /// When a pin cannot be removed.
+    pub fn abandon(&mut self) -> Result<(), Error> {
+        if self.fresh && self.attached.is_empty() {
+            self.pins.remove_all()?;
+        }
+        Ok(())
     }
 
     /// How the program runs on an interface, when it is attached.

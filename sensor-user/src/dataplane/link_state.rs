@@ -37,6 +37,13 @@ pub(super) fn index(interface: &str) -> io::Result<Option<u32>> {
     }
 }
 
+/// Whether an interface is there, in this process's own network namespace: `/sys/class/net` tells
+/// of the namespace that sysfs was mounted in.
+#[must_use]
+pub fn exists(interface: &str) -> bool {
+    matches!(index(interface), Ok(Some(_)))
+}
+
 /// Asks the kernel; blocks.
 ///
 /// # Errors

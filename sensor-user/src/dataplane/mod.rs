@@ -20,6 +20,7 @@ mod tap;
 pub use attach::{Attachment, Mode};
 pub use error::Error;
 pub use generation::{DataPlane, InterfaceSlot, Setup};
+pub use link_state::exists;
 pub use load::{Sizes, Variant};
 pub use offline::{Offline, RunError, Verdict};
 pub use probe::{Features, probe};

@@ -100,6 +100,20 @@ impl Pins {
         Ok(())
     }
 
+    /// Whether the shared maps of a former agent are there.
+    pub(super) fn has_shared(&self) -> bool {
+        self.shared().join(map::RECORDS).exists()
+    }
+
+    /// Removes every pin of this layout version.
+    pub(super) fn remove_all(&self) -> Result<(), Error> {
+        self.end_others(None)?;
+        for directory in [self.links(), self.shared(), self.root.clone()] {
+            remove(&directory)?;
+        }
+        Ok(())
+    }
+
     /// Removes the pin of a link: the kernel detaches the program.
     pub(super) fn remove_link(&self, interface: &str) -> Result<(), Error> {
         let path = self.link(interface);

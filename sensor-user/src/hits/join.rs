@@ -1,6 +1,9 @@
 //! The table of open events: records open them, drained flows count on them, timeouts close them.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use sensor_common::{Address, Flow, FlowKey, MATCHED_SRC_IP, Record};
@@ -320,24 +323,29 @@ impl Joiner {
     pub fn close_over(&mut self, now: u64) {
         let idle = nanoseconds(self.timeouts.idle);
         let active = nanoseconds(self.timeouts.active);
-        let over: Vec<JoinKey> = self
-            .open
-            .iter()
-            .filter(|(_, open)| {
-                now.saturating_sub(open.event.last) >= idle
-                    || now.saturating_sub(open.event.first) >= active
-            })
-            .map(|(join, _)| *join)
-            .collect();
-        for join in over {
-            self.close(&join, true);
-        }
+        self.close_where(|_, event| {
+            now.saturating_sub(event.last) >= idle || now.saturating_sub(event.first) >= active
+        });
+    }
+
+    /// Closes the events of these patterns: their markers in force have changed.
+    pub fn close_patterns(&mut self, patterns: &HashSet<PatternId>) {
+        self.close_where(|join, _| patterns.contains(&PatternId(join.pattern)));
     }
 
     /// Closes everything (the end of a capture).
     pub fn close_all(&mut self) {
-        let all: Vec<JoinKey> = self.open.keys().copied().collect();
-        for join in all {
+        self.close_where(|_, _| true);
+    }
+
+    fn close_where(&mut self, over: impl Fn(&JoinKey, &OpenEvent) -> bool) {
+        let over: Vec<JoinKey> = self
+            .open
+            .iter()
+            .filter(|(join, open)| over(join, &open.event))
+            .map(|(join, _)| *join)
+            .collect();
+        for join in over {
             self.close(&join, true);
         }
     }

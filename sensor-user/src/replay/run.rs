@@ -1,6 +1,12 @@
 //! One replay: every frame of every capture through the program, in capture time.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::Write,
+    ops::Bound,
+    path::PathBuf,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use sensor_common::Record;
@@ -18,7 +24,7 @@ use crate::{
         Timeouts, Zone,
     },
     markers,
-    model::{Marker, State},
+    model::{Marker, PatternId, State},
 };
 
 /// Time between two drains of the flow tables, capture time.
@@ -54,6 +60,10 @@ struct Run<'a, W> {
     /// Capture time of the last drain and of the last look at what is over.
     drained: u64,
     closed: u64,
+    /// Patterns by the capture time at which a marker of theirs is over.
+    deadlines: BTreeMap<u64, HashSet<PatternId>>,
+    /// Capture time of the last frame.
+    now: u64,
     /// Records since the last drain: flows wait in the table.
     waiting: u32,
 }
@@ -102,6 +112,8 @@ impl Replay {
             summary: Summary::default(),
             drained: 0,
             closed: 0,
+            deadlines: deadlines(&self.markers),
+            now: 0,
             waiting: 0,
         };
         let outcome = self
@@ -145,6 +157,7 @@ impl<W: Write> Run<'_, W> {
     /// Lets capture time pass: flows that wait are counted, events that are over are closed, before
     /// the next packet is judged.
     fn advance(&mut self, now: u64) -> Result<(), Error> {
+        self.expire(now)?;
         let full = self.waiting >= FLOW_ENTRIES / 2;
         if self.waiting > 0 && (full || now.saturating_sub(self.drained) >= DRAIN_INTERVAL) {
             self.drain()?;
@@ -156,6 +169,32 @@ impl<W: Write> Run<'_, W> {
             self.write()?;
         }
         Ok(())
+    }
+
+    /// Ends flows and events of the markers that are over since the last frame: what comes later is
+    /// judged anew, as it is by the kernel's own deadlines on an interface.
+    fn expire(&mut self, now: u64) -> Result<(), Error> {
+        // A second capture may be older than the first.
+        let before = std::mem::replace(&mut self.now, now);
+        if before >= now {
+            return Ok(());
+        }
+        let passed = (Bound::Excluded(before), Bound::Included(now));
+        let over: HashSet<PatternId> = self
+            .deadlines
+            .range(passed)
+            .flat_map(|(_, patterns)| patterns)
+            .copied()
+            .collect();
+        if over.is_empty() {
+            return Ok(());
+        }
+        if self.waiting > 0 {
+            self.drain()?;
+            self.drained = now;
+        }
+        self.joiner.close_patterns(&over);
+        self.write()
     }
 
     fn consume(&mut self) -> Result<(), Error> {
@@ -234,6 +273,22 @@ impl<W: Write> Run<'_, W> {
         self.summary.accounts = self.accounts;
         Ok(())
     }
+}
+
+/// When each marker is over, in capture time.
+fn deadlines(markers: &[Marker]) -> BTreeMap<u64, HashSet<PatternId>> {
+    let mut deadlines: BTreeMap<u64, HashSet<PatternId>> = BTreeMap::new();
+    for marker in markers {
+        let Some(until) = marker.until else {
+            continue;
+        };
+        // A time before 1970 is before every frame, which is judged by itself.
+        if let Ok(until) = u64::try_from(until.as_nanosecond()) {
+            let pattern = markers::pattern_id(&marker.pattern);
+            deadlines.entry(until).or_default().insert(pattern);
+        }
+    }
+    deadlines
 }
 
 /// The timeouts of a replay that asks for none.

@@ -23,6 +23,8 @@ pub struct Settings {
     pub interfaces: Vec<Interface>,
     /// More lines, put before the first table.
     pub more: String,
+    /// More lines of the table `control`.
+    pub control: String,
 }
 
 /// An interface to watch.
@@ -50,6 +52,7 @@ impl Default for Settings {
             active_timeout: "30m".into(),
             interfaces: Vec::new(),
             more: String::new(),
+            control: String::new(),
         }
     }
 }
@@ -82,7 +85,7 @@ impl Settings {
     pub fn toml(&self, home: &Home) -> String {
         let mut text = format!(
             "sensor = {:?}\nstate-dir = {:?}\nbpffs = {:?}\n{}\n\
-             [control]\nsocket = {:?}\n\n[metrics]\nlisten = \"127.0.0.1:{}\"\n\n\
+             [control]\nsocket = {:?}\n{}\n[metrics]\nlisten = \"127.0.0.1:{}\"\n\n\
              [flows]\ntable-entries = {}\nring-bytes = {}\ndrain-interval = {:?}\n\
              idle-timeout = {:?}\nactive-timeout = {:?}\n",
             self.sensor,
@@ -90,6 +93,7 @@ impl Settings {
             home.pins(),
             self.more,
             home.socket(),
+            self.control,
             self.metrics_port,
             self.table_entries,
             self.ring_bytes,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sensor_tests::{command, traffic::pcap_write};
+use sensor_tests::{command, traffic::pcap_write, tshark};
 use tempfile::TempDir;
 
 /// Outermost addresses as tshark shows them.
@@ -60,33 +60,10 @@ impl Tshark {
         text.lines().map(shown).collect()
     }
 
-    /// Frames in which an address is source or destination of the outermost header. (The
-    /// statistics of tshark would count all addresses in one run, but leave frames out.)
+    /// Frames in which an address is source or destination of the outermost header.
     pub fn count(&self, address: IpAddr) -> usize {
-        let filter = filter(address);
-        let text = command::run(&[
-            "tshark",
-            "-n",
-            "-r",
-            &self.capture,
-            "-Y",
-            &filter,
-            "-T",
-            "fields",
-            "-e",
-            "frame.number",
-        ]);
-        text.lines().count()
+        tshark::count(self.capture.as_ref(), address)
     }
-}
-
-/// `ip.addr#1` is the first IPv4 header of a frame, which may stand within an IPv6 packet.
-fn filter(address: IpAddr) -> String {
-    let (field, outermost) = match address {
-        IpAddr::V4(_) => ("ip.addr", "^(?:(?!:ipv6:).)*:ip(:|$)"),
-        IpAddr::V6(_) => ("ipv6.addr", "^(?:(?!:ip:).)*:ipv6(:|$)"),
-    };
-    format!("{field}#1 == {address} && frame.protocols matches \"{outermost}\"")
 }
 
 fn shown(line: &str) -> Shown {

@@ -37,6 +37,9 @@ impl Sensor {
                         tracing::error!(%error, interface = %name, "could not be detached again");
                     }
                 }
+                if let Err(error) = self.set().plane.abandon() {
+                    tracing::error!(%error, "pins of a start that failed are left");
+                }
                 return Err(error);
             }
             let adopted = {
@@ -129,7 +132,7 @@ impl Sensor {
             names.map(|watched| watched.slot.name.clone()).collect()
         };
         for name in back {
-            if !std::path::Path::new("/sys/class/net").join(&name).exists() {
+            if !dataplane::exists(&name) {
                 continue;
             }
             if let Err(error) = self.attach(actor, &name) {
