@@ -18,12 +18,13 @@
 //!    `tests: a_full_ring_is_counted_and_its_flows_are_told_by_the_table, a_full_flow_table_is_counted`
 //! 8. Nothing changes without a journal receipt, which only the journal can make.
 //!    `tests: every_change_has_its_journal_entry`
-//! 9. Killing the agent does not stop detection; starting it neither detaches nor misses.
-//!    `tests: a_killed_agent_leaves_whole_events_and_counts_the_gap`
+//! 9. Killing the agent does not stop detection; starting it neither detaches nor misses. An
+//!    expired pattern stops matching with the agent dead.
+//!    `tests: a_killed_agent_leaves_whole_events_and_counts_the_gap, an_expired_pattern_stops_matching_with_the_agent_dead`
 //! 10. No marker value, subscriber address or name in labels, logs, panics or journal.
-//!    `tests: no_value_reaches_labels_log_or_journal`
+//!     `tests: no_value_reaches_labels_log_or_journal`
 //! 11. A refused marker or request is told with a reason code; nothing is dropped quietly.
-//!    `tests: each_refusal_names_line_field_and_reason_but_no_value`
+//!     `tests: each_refusal_names_line_field_and_reason_but_no_value`
 //! 12. The agent has no `unsafe` of its own. `tests: the_agent_forbids_it`
 //!
 //! Numbers are those of the design. Not built yet: 5 (the inspection lane and what it borrows) and

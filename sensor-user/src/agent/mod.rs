@@ -1,7 +1,7 @@
 //! The wiring: builds the parts, starts and stops them in order.
 //!
-//! Start: privileges, socket (a second agent stops here, before anything is touched), journal,
-//! stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
+//! Start: privileges, socket and metrics page (a second agent stops here, before anything is
+//! touched), journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
 mod metrics_page;
@@ -112,6 +112,11 @@ pub enum Error {
 pub fn run(config: &Config) -> Result<(), Error> {
     let features = probe()?;
     let socket = Socket::bind(&config.control.socket, config.control.group.as_ref())?;
+    let page = config
+        .metrics
+        .enabled
+        .then(|| bind_page(config))
+        .transpose()?;
     make_directory(&config.state_dir)?;
     let journal = Arc::new(Journal::open(&config.state_dir.join("journal"))?);
     let mut catalog = Catalog::open(&config.state_dir)?;
@@ -162,6 +167,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         catalog,
         plane,
         interfaces,
+        next_end: image.next_end(),
     };
     let total = markers.len() as u64;
     let sensor = Arc::new(Sensor::new(facts, parts, set, reader, &image, total));
@@ -176,15 +182,29 @@ pub fn run(config: &Config) -> Result<(), Error> {
         clock: features.clock(),
         drain_interval: config.flows.drain_interval,
     };
-    let outcome = serve(config, socket, sensor, metrics, pipeline);
+    let doors = Doors { socket, page };
+    let outcome = serve(config, doors, sensor, metrics, pipeline);
     let _receipt = journal.append_reserved(&actor, Action::Stopped)?;
     outcome
+}
+
+/// What was bound before anything was touched: a start that cannot be answered changes nothing.
+struct Doors {
+    socket: Socket,
+    page: Option<std::net::TcpListener>,
+}
+
+fn bind_page(config: &Config) -> Result<std::net::TcpListener, Error> {
+    let address = config.metrics.listen;
+    std::net::TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|source| Error::Metrics { address, source })
 }
 
 /// Starts the loop, attaches, opens the door; then stops them in the other order.
 fn serve(
     config: &Config,
-    socket: Socket,
+    doors: Doors,
     sensor: Arc<Sensor>,
     metrics: Arc<Metrics>,
     pipeline: Pipeline,
@@ -212,7 +232,7 @@ fn serve(
                 .enable_all()
                 .build()
                 .map_err(Error::Runtime)?;
-            runtime.block_on(answer(config, socket, sensor, metrics, &mut end))
+            runtime.block_on(answer(config, doors, sensor, metrics, &mut end))
         });
     stop.store(true, Ordering::Relaxed);
     match thread.join() {
@@ -225,7 +245,7 @@ fn serve(
 /// Answers on socket and metrics page until a signal or the end of the loop.
 async fn answer(
     config: &Config,
-    socket: Socket,
+    doors: Doors,
     sensor: Arc<Sensor>,
     metrics: Arc<Metrics>,
     end: &mut oneshot::Receiver<()>,
@@ -243,23 +263,21 @@ async fn answer(
         Roles::new(config.control.roles.clone()),
         limits,
     );
-    let page = if config.metrics.enabled {
-        let address = config.metrics.listen;
-        let listener = tokio::net::TcpListener::bind(address)
-            .await
-            .map_err(|source| Error::Metrics { address, source })?;
-        let serving = metrics_page::serve(
-            listener,
-            Arc::clone(&sensor),
-            metrics,
-            door.counts(),
-            stopped.clone(),
-        );
-        Some(tokio::spawn(serving))
-    } else {
-        None
+    let page = match doors.page {
+        Some(listener) => {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Runtime)?;
+            let serving = metrics_page::serve(
+                listener,
+                Arc::clone(&sensor),
+                metrics,
+                door.counts(),
+                stopped.clone(),
+            );
+            Some(tokio::spawn(serving))
+        }
+        None => None,
     };
-    let mut served = tokio::spawn(socket.serve(door, stopped));
+    let mut served = tokio::spawn(doors.socket.serve(door, stopped));
     let mut tick = tokio::time::interval(LOOK_AFTER);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     tracing::info!(socket = %config.control.socket.display(), "ready");

@@ -23,3 +23,14 @@ pub struct ImagePattern {
     /// Latest end of its markers; `None` when one has none.
     pub until: Option<Timestamp>,
 }
+
+impl Image {
+    /// When the first of its patterns is over.
+    #[must_use]
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.patterns
+            .iter()
+            .filter_map(|pattern| pattern.until)
+            .min()
+    }
+}

@@ -54,7 +54,7 @@ fn status_shows_counters_and_both_identities() {
         "patterns in force: 2 ip; generation 1, digest abababababab",
         "note: eth0: the peer's TSO is off",
         "hits 3 = records 1 + aggregated 2",
-        "records 1 = events 0 (these make 0)",
+        "records 1 = 0 (these make 0)",
     ] {
         assert!(page.contains(expected), "{expected}\n{page}");
     }

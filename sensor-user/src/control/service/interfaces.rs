@@ -115,9 +115,12 @@ impl Sensor {
         Ok(self.interface_status(set, at))
     }
 
-    /// Looks after interfaces that went or came back; called once in a while by the agent. Does
-    /// nothing while a change is under way.
+    /// Looks after patterns that are over and interfaces that went or came back; called once in a
+    /// while by the agent. Does nothing while a change is under way.
     pub fn look_after(&self, actor: &Actor) {
+        if let Err(error) = self.expire(actor) {
+            tracing::warn!(%error, "patterns that are over could not be taken out; the kernel ignores them");
+        }
         let back: Vec<String> = {
             let Ok(mut set) = self.set.try_lock() else {
                 return;

@@ -135,6 +135,7 @@ impl Sensor {
         if let Err(error) = set.catalog.set_generation(set.plane.generation()) {
             tracing::warn!(%error, "the generation number was not kept");
         }
+        set.next_end = image.next_end();
         self.note_gone(set, &gone);
         self.tell_markers(status_of(&image, total, set.plane.generation()));
         Ok(Changed {
@@ -148,6 +149,43 @@ impl Sensor {
             expired: after.iter().filter(|marker| !marker.in_force(now)).count() as u64,
             receipt: receipt.index(),
         })
+    }
+
+    /// Takes patterns that are over out of the image; the kernel has stopped matching them by
+    /// itself. Does nothing while a change is under way: that change compiles anew.
+    pub(super) fn expire(&self, actor: &Actor) -> Result<(), Error> {
+        let Ok(mut set) = self.set.try_lock() else {
+            return Ok(());
+        };
+        let now = Timestamp::now();
+        if set.next_end.is_none_or(|end| now < end) {
+            return Ok(());
+        }
+        let markers = set.catalog.markers().map_err(internal)?;
+        let image = compile(&markers, now).map_err(|error| Error::Conflict(error.to_string()))?;
+        let action = Action::MarkersExpired {
+            patterns: image.patterns.len() as u64,
+            digest: hex(&image.digest),
+        };
+        let receipt = self
+            .parts
+            .journal
+            .append_reserved(actor, action)
+            .map_err(super::from_journal)?;
+        let former = self.parts.live.put(index_of(&markers, now));
+        let gone = match set.plane.install(&image, &receipt) {
+            Ok(gone) => gone,
+            Err(error) => {
+                self.parts.live.put_back(former);
+                self.journal_failure(actor, &receipt, "data_plane");
+                return Err(internal(error));
+            }
+        };
+        set.next_end = image.next_end();
+        self.note_gone(&mut set, &gone);
+        let status = status_of(&image, markers.len() as u64, set.plane.generation());
+        self.tell_markers(status);
+        Ok(())
     }
 
     /// Puts the old image back when the kernel took the new one and the disk did not.

@@ -72,6 +72,8 @@ pub struct Set {
     pub plane: DataPlane,
     /// Configured interfaces.
     pub interfaces: Vec<Watched>,
+    /// When the next pattern in force is over.
+    pub next_end: Option<Timestamp>,
 }
 
 /// A configured interface.
