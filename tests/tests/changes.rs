@@ -1,9 +1,9 @@
 //! Changes: whole or not at all, each with its journal entry, none with a value where it must not be.
 
-use std::{fs, net::IpAddr, path::Path};
+use std::{fs, net::IpAddr, path::Path, time::Duration};
 
 use sensor_tests::{
-    command::{output, run},
+    command::{output, run, wait_until},
     daemon::{Client, Home, Interface, Sensord, Settings, binary},
     identity::{Identities, events},
     need,
@@ -238,4 +238,30 @@ fn no_value_reaches_labels_log_or_journal() {
             assert!(!text.contains(value), "{value} stands in the {place}");
         }
     }
+}
+
+#[test]
+fn an_interface_that_left_the_configuration_is_detached() {
+    if !need::root() {
+        return;
+    }
+    let topology = Topology::new();
+    let home = Home::new();
+    let daemon = Sensord::start(&home, &topology.router, &settings());
+    assert!(daemon.stop().success());
+    let program = |interface| topology.router.xdp_program(interface);
+    assert!(program(Topology::ACCESS).is_some() && program(Topology::TRANSIT).is_some());
+    let mut one = settings();
+    one.interfaces.pop();
+    one.interfaces[0].mode = "generic".into();
+    let daemon = Sensord::start(&home, &topology.router, &one);
+    let gone = || program(Topology::TRANSIT).is_none();
+    assert!(wait_until(Duration::from_secs(5), gone), "still attached");
+    assert!(actions(&daemon.client()).contains(&"detached".to_owned()));
+    let status = daemon.client().get("/v1/status").expect("an answer").body;
+    assert_eq!(
+        status["interfaces"][0]["mode"], "generic",
+        "the mode that is asked for now"
+    );
+    assert!(daemon.stop().success());
 }

@@ -147,7 +147,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         sensor: config.sensor.clone(),
     };
     let _receipt = journal.append(&actor, started)?;
-    let live = Arc::new(Live::new(index_of(&markers, now), subscribers));
+    let live = Arc::new(Live::new(index_of(&markers), subscribers));
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let (tail, _) = broadcast::channel(TAIL);
     let parts = Parts {
@@ -356,6 +356,7 @@ fn interfaces_of(
             },
             wanted: true,
             trouble: None,
+            retry: None,
         });
     }
     Ok((watched, subscribers))

@@ -74,6 +74,8 @@ struct Progress {
     stored: Accounts,
     sequences: BTreeMap<u32, u64>,
     drained: u64,
+    /// Period in which this run began: until its end, records may have gone with a former agent.
+    began_in: u64,
     /// Changes taken from the joiner and not stored yet.
     unsaved: Vec<EventRow>,
     opened: Vec<Timestamp>,
@@ -121,6 +123,10 @@ impl Pipeline {
             self.joiner
                 .restore(&row.event, row.pattern, row.tunnel, around);
         }
+        if !same {
+            // Another set of maps, most often another boot: what was open then is over.
+            self.joiner.close_all();
+        }
         let accounts = if same {
             Accounts::from_stored(&restored.accounts)
         } else {
@@ -135,6 +141,7 @@ impl Pipeline {
                 BTreeMap::new()
             },
             drained: if same { restored.drained } else { 0 },
+            began_in: self.tap.period(),
             unsaved: Vec::new(),
             opened: Vec::new(),
             dirty: true,
@@ -144,6 +151,8 @@ impl Pipeline {
         // cleared is only cleared.
         let ended = self.tap.period() - 1;
         let emitted = self.tap.counts().records_by_cpu()?;
+        // What these counts tell is whole in the ring only when its programs have finished.
+        dataplane::grace_period()?;
         let mut records = Vec::with_capacity(BATCH);
         while self.consume(&mut records, &mut progress)? == BATCH {}
         for (cpu, last) in (0u32..).zip(emitted) {
@@ -222,7 +231,8 @@ impl Pipeline {
                 subscribers: &self.live.subscribers,
                 clock: self.clock,
             };
-            if self.joiner.flow(key, flow, around) {
+            let after_restart = period <= progress.began_in;
+            if self.joiner.flow(key, flow, around, after_restart) {
                 progress.accounts.add(Account::EventsFromFlows, 1);
             }
             progress.accounts.add(Account::FlowPackets, flow.packets);

@@ -15,6 +15,10 @@ use super::{
     pins::Pins,
 };
 
+/// How often, and how long apart, a hook is looked at until it is free.
+const RELEASE_LOOKS: u32 = 10;
+const RELEASE_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// How the program runs on an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
@@ -66,10 +70,11 @@ pub(super) fn attach(
     features: Features,
     pins: &Pins,
 ) -> Result<Attachment, Error> {
-    let state = link_state::query(interface)?;
-    if let Some(attachment) = adopt(instance, interface, &state, features, pins)? {
+    let mut state = link_state::query(interface)?;
+    if let Some(attachment) = adopt(instance, interface, &state, wanted, features, pins)? {
         return Ok(attachment);
     }
+    state = without_released(interface, state)?;
     if let Some((program, _)) = state.xdp {
         return Err(Error::Foreign {
             interface: interface.into(),
@@ -116,6 +121,19 @@ fn candidates(wanted: Option<Mode>, features: Features) -> Vec<(Mode, Variant)> 
         candidates.push((mode, Variant::Linear));
     }
     candidates
+}
+
+/// The interface once a link that was just let go of is gone: the kernel frees it a moment later.
+/// A program that stays is somebody else's.
+fn without_released(interface: &str, mut state: LinkState) -> Result<LinkState, Error> {
+    for _ in 0..RELEASE_LOOKS {
+        if state.xdp.is_none() {
+            break;
+        }
+        std::thread::sleep(RELEASE_PAUSE);
+        state = link_state::query(interface)?;
+    }
+    Ok(state)
 }
 
 /// One attempt: the outer error ends the search, the inner one is a mode that does not work here.
@@ -172,6 +190,7 @@ fn adopt(
     instance: &mut Instance,
     interface: &str,
     state: &LinkState,
+    wanted: Option<Mode>,
     features: Features,
     pins: &Pins,
 ) -> Result<Option<Attachment>, Error> {
@@ -188,6 +207,11 @@ fn adopt(
         pins.remove_link(interface)?;
         return Ok(None);
     };
+    if wanted.is_some_and(|wanted| wanted != mode) {
+        // The configured mode has changed: that takes a new link.
+        pins.remove_link(interface)?;
+        return Ok(None);
+    }
     let mut last = None;
     for variant in [Variant::Frags, Variant::Linear] {
         if variant == Variant::Frags && !features.frags {

@@ -22,6 +22,9 @@ const BLOCK4: u8 = 20;
 const BLOCK6: u8 = 32;
 /// Shortest IPv6 prefix whose blocks are set one by one (65,536 of them).
 const WIDE6: u8 = 16;
+/// Most blocks that the bitmap is sized for (8 MiB of it). A set of very short prefixes that
+/// occupies more makes the bitmap answer yes too often, not the verdict wrong.
+const MOST_BLOCKS: usize = 1 << 22;
 /// Ends the lists of prefix lengths.
 const NO_LENGTH: u8 = 255;
 
@@ -83,7 +86,12 @@ struct Encoder {
 
 impl Encoder {
     fn new(image: &Image) -> Self {
-        let blocks: usize = image.patterns.iter().map(blocks).sum();
+        let blocks = image
+            .patterns
+            .iter()
+            .map(blocks)
+            .sum::<usize>()
+            .min(MOST_BLOCKS);
         let keys = image.patterns.len();
         Self {
             encoded: Encoded {

@@ -151,20 +151,24 @@ impl DataPlane {
                 Ok(()) => live.push(name.clone()),
                 Err(error) if is_gone(&error) => gone.push(name.clone()),
                 Err(error) => {
-                    for name in &live {
-                        let old = self.attached.get_mut(name).expect("it was attached above");
-                        attach::replace(
-                            &mut old.instance,
-                            name,
-                            old.attachment.variant,
-                            &self.pins,
-                        )?;
-                    }
+                    self.go_back(&live);
                     return Err(error);
                 }
             }
         }
         Ok(gone)
+    }
+
+    /// Puts the old program back behind the links that were updated already; one that fails does
+    /// not keep the others from going back.
+    fn go_back(&mut self, live: &[String]) {
+        for name in live {
+            let old = self.attached.get_mut(name).expect("it was attached before");
+            let variant = old.attachment.variant;
+            if let Err(error) = attach::replace(&mut old.instance, name, variant, &self.pins) {
+                tracing::error!(%error, interface = %name, "the old generation could not be put back");
+            }
+        }
     }
 
     /// Attaches the generation in force to an interface.
@@ -206,11 +210,30 @@ impl DataPlane {
     /// # Errors
     /// When the pin cannot be removed.
     pub fn detach(&mut self, interface: &str, _receipt: &Receipt) -> Result<bool, Error> {
-        if self.attached.remove(interface).is_none() {
+        if !self.attached.contains_key(interface) {
             return Ok(false);
         }
         self.pins.remove_link(interface)?;
+        self.attached.remove(interface);
         Ok(true)
+    }
+
+    /// Interfaces that a former agent attached and that are not among `configured`.
+    ///
+    /// # Errors
+    /// When the pins cannot be read.
+    pub fn strays(&self, configured: &[String]) -> Result<Vec<String>, Error> {
+        let mut strays = self.pins.linked()?;
+        strays.retain(|name| !configured.contains(name));
+        Ok(strays)
+    }
+
+    /// Detaches an interface that is no longer configured.
+    ///
+    /// # Errors
+    /// When the pin cannot be removed.
+    pub fn detach_stray(&mut self, interface: &str, _receipt: &Receipt) -> Result<(), Error> {
+        self.pins.remove_link(interface)
     }
 
     /// Removes the pins of a start that failed, so that it leaves nothing behind. Pins stay when

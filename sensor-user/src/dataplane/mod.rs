@@ -24,4 +24,4 @@ pub use link_state::exists;
 pub use load::{Sizes, Variant};
 pub use offline::{Offline, RunError, Verdict};
 pub use probe::{Features, probe};
-pub use tap::{Counts, Tap};
+pub use tap::{Counts, Tap, grace_period};

@@ -114,6 +114,20 @@ impl Pins {
         Ok(())
     }
 
+    /// Interfaces that have a pinned link, by name.
+    pub(super) fn linked(&self) -> Result<Vec<String>, Error> {
+        let links = self.links();
+        let entries = fs::read_dir(&links).map_err(|source| pin_error(&links, source))?;
+        entries
+            .map(|entry| {
+                let name = entry
+                    .map_err(|source| pin_error(&links, source))?
+                    .file_name();
+                Ok(name.to_string_lossy().replace(':', "."))
+            })
+            .collect()
+    }
+
     /// Removes the pin of a link: the kernel detaches the program.
     pub(super) fn remove_link(&self, interface: &str) -> Result<(), Error> {
         let path = self.link(interface);

@@ -8,7 +8,8 @@ use aya::{
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    thread::{MembarrierCommand, membarrier},
+    io::Errno,
+    thread::{CpuSet, MembarrierCommand, membarrier, sched_getaffinity, sched_setaffinity},
 };
 use sensor_common::{
     Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Term, Traffic, map,
@@ -167,9 +168,7 @@ impl Tap {
     /// When the control map cannot be written or no grace period can be waited for.
     pub fn flip(&mut self) -> Result<u64, Error> {
         let ended = self.flip_alone()?;
-        // A global membarrier is `synchronize_rcu` (membarrier(2)), and XDP programs run inside
-        // RCU read-side sections.
-        membarrier(MembarrierCommand::Global).map_err(|error| Error::GracePeriod(error.into()))?;
+        grace_period()?;
         Ok(ended)
     }
 
@@ -221,6 +220,34 @@ impl Tap {
     fn table(&self, period: u64) -> (&HashMap<MapData, FlowKey, Flow>, &'static str) {
         (&self.flows[parity(period)], map::FLOWS[parity(period)])
     }
+}
+
+/// Waits until every program that runs now has finished.
+///
+/// # Errors
+/// [`Error::GracePeriod`].
+pub fn grace_period() -> Result<(), Error> {
+    // A global membarrier is `synchronize_rcu` (membarrier(2)), and XDP programs run inside RCU
+    // read-side sections. Kernels with `nohz_full=` CPUs refuse it.
+    membarrier(MembarrierCommand::Global)
+        .or_else(|_| visit_every_cpu())
+        .map_err(|error| Error::GracePeriod(error.into()))
+}
+
+/// Runs this thread on each CPU in turn: where it runs, no program does, because programs run with
+/// bottom halves disabled and are not preempted.
+fn visit_every_cpu() -> Result<(), Errno> {
+    let allowed = sched_getaffinity(None)?;
+    for cpu in 0..CpuSet::MAX_CPU {
+        let mut one = CpuSet::new();
+        one.set(cpu);
+        match sched_setaffinity(None, &one) {
+            // EINVAL: no such CPU, or it is offline.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sched_setaffinity(None, &allowed)
 }
 
 const fn parity(period: u64) -> usize {

@@ -6,7 +6,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sensor_common::{Address, Flow, FlowKey, MATCHED_SRC_IP, Record};
+use sensor_common::{Flow, FlowKey, MATCHED_SRC_IP, Record};
+
+mod key;
+
+use key::JoinKey;
 
 use super::{
     Account, EventContext, Indexes, MonthKeys, Subscribers,
@@ -18,8 +22,8 @@ use crate::{
     model::{Event, MatchedIn, PatternId, State, Vantage},
 };
 
-/// Most events held open. Beyond it an event is closed as it is opened, so that a flood costs
-/// rows, not memory.
+/// Most events held open. Beyond it those that were quiet longest are closed, once the flows of the
+/// period have been counted, so that a flood costs rows, not memory.
 const MOST_OPEN: usize = 200_000;
 
 /// When an event is over.
@@ -69,33 +73,6 @@ struct Open {
     event: OpenEvent,
     changed: bool,
     new: bool,
-}
-
-/// A flow without its direction, in its realm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct JoinKey {
-    pattern: u64,
-    realm: u32,
-    tunnel: u32,
-    low: (Address, u16),
-    high: (Address, u16),
-    proto: u8,
-    family: u8,
-}
-
-impl JoinKey {
-    fn new(key: &FlowKey, realm: u32) -> Self {
-        let (src, dst) = ((key.src, key.src_port), (key.dst, key.dst_port));
-        Self {
-            pattern: key.pattern,
-            realm,
-            tunnel: key.tunnel,
-            low: src.min(dst),
-            high: src.max(dst),
-            proto: key.proto,
-            family: key.family,
-        }
-    }
 }
 
 impl Joiner {
@@ -200,15 +177,22 @@ impl Joiner {
     }
 
     /// Counts a drained flow; whether it opened an event because its record never arrived.
-    pub fn flow(&mut self, key: &FlowKey, flow: &Flow, around: Surroundings<'_>) -> bool {
+    /// `after_restart`: the record may have gone with a former agent.
+    pub fn flow(
+        &mut self,
+        key: &FlowKey,
+        flow: &Flow,
+        around: Surroundings<'_>,
+        after_restart: bool,
+    ) -> bool {
         let known = self.open.contains_key(&JoinKey::new(
             key,
             around.subscribers.realm(Vantage(key.vantage)),
         ));
-        if known && flow.packets == 0 {
+        if flow.packets == 0 && (known || !after_restart) {
             return false;
         }
-        // A flow without an event and without counts had one packet, told by a lost record.
+        // Without counts it had one packet, and its record is gone.
         let flow = Flow {
             packets: flow.packets.max(1),
             ..*flow
@@ -245,9 +229,6 @@ impl Joiner {
         }
         if !std::mem::replace(&mut open.changed, true) {
             self.changed.push(join);
-        }
-        if opened && self.open.len() > MOST_OPEN {
-            self.close(&join, false);
         }
         Ok(opened)
     }
@@ -326,6 +307,19 @@ impl Joiner {
         self.close_where(|_, event| {
             now.saturating_sub(event.last) >= idle || now.saturating_sub(event.first) >= active
         });
+        self.close_quietest();
+    }
+
+    /// Closes the events that were quiet longest, down to [`MOST_OPEN`].
+    fn close_quietest(&mut self) {
+        let excess = self.open.len().saturating_sub(MOST_OPEN);
+        if excess == 0 {
+            return;
+        }
+        let mut lasts: Vec<u64> = self.open.values().map(|open| open.event.last).collect();
+        let (_, limit, _) = lasts.select_nth_unstable(excess - 1);
+        let limit = *limit;
+        self.close_where(|_, event| event.last <= limit);
     }
 
     /// Closes the events of these patterns: their markers in force have changed.
@@ -346,17 +340,15 @@ impl Joiner {
             .map(|(join, _)| *join)
             .collect();
         for join in over {
-            self.close(&join, true);
+            self.close(&join);
         }
     }
 
-    fn close(&mut self, join: &JoinKey, new_revision: bool) {
+    fn close(&mut self, join: &JoinKey) {
         let Some(mut open) = self.open.remove(join) else {
             return;
         };
-        if new_revision {
-            open.event.rev += 1;
-        }
+        open.event.rev += 1;
         let change = self.change(&open, State::Closed);
         self.closed.push(change);
     }

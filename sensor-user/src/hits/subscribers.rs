@@ -61,13 +61,14 @@ impl Subscribers {
         self.zone(vantage).map_or(0, |zone| zone.realm)
     }
 
-    /// The subscriber side of a packet; `None` for transit. Where no prefix is configured at all
+    /// The subscriber side of a packet; `None` for transit and for a vantage that is not ours. Where no prefix is configured at all
     /// (replay) it is unknown.
     #[must_use]
     pub fn side(&self, vantage: Vantage, src: IpAddr, dst: IpAddr) -> Option<SubscriberSide> {
-        let Some(zone) = self.zone(vantage).filter(|zone| !zone.prefixes.is_empty()) else {
+        let zone = self.zone(vantage)?;
+        if zone.prefixes.is_empty() {
             return Some(SubscriberSide::Unknown);
-        };
+        }
         let inside = |address: IpAddr| zone.prefixes.iter().any(|net| net.contains(&address));
         match (inside(src), inside(dst)) {
             (true, true) => Some(SubscriberSide::Both),
@@ -126,9 +127,6 @@ mod tests {
         );
         assert_eq!(side(vantage(3, 100, 7), "192.168.1.1"), None);
         assert_eq!(subscribers.realm(vantage(3, 100, 7)), 2);
-        assert_eq!(
-            side(vantage(4, 0, 0), "10.1.1.1"),
-            Some(SubscriberSide::Unknown)
-        );
+        assert_eq!(side(vantage(4, 0, 0), "10.1.1.1"), None);
     }
 }

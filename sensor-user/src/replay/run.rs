@@ -232,7 +232,7 @@ impl<W: Write> Run<'_, W> {
                 subscribers: &self.subscribers,
                 clock: KernelClock::Replay,
             };
-            if self.joiner.flow(key, flow, around) {
+            if self.joiner.flow(key, flow, around, false) {
                 self.accounts.add(Account::EventsFromFlows, 1);
             }
             self.accounts.add(Account::FlowPackets, flow.packets);

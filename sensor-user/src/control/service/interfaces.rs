@@ -1,6 +1,9 @@
 //! Attaching and detaching, by request and by the agent itself.
 
-use std::sync::PoisonError;
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use sensor_common::Outcome;
 
@@ -13,6 +16,10 @@ use crate::{
         request::{InterfaceStatus, OutcomeCount},
     },
 };
+
+/// Pause after the first and after later failures to attach an interface that came back.
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LAST_RETRY: Duration = Duration::from_secs(300);
 
 impl Sensor {
     /// Attaches every configured interface; the first failure detaches those that this call
@@ -28,6 +35,7 @@ impl Sensor {
                 .map(|watched| watched.slot.name.clone())
                 .collect()
         };
+        self.detach_strays(actor, &names)?;
         let mut anew: Vec<String> = Vec::new();
         for name in names {
             let outcome = self.attach(actor, &name);
@@ -55,6 +63,31 @@ impl Sensor {
         Ok(())
     }
 
+    /// Detaches what a former configuration had attached: nobody would load markers into it.
+    fn detach_strays(&self, actor: &Actor, configured: &[String]) -> Result<(), Error> {
+        let mut set = self.set();
+        let strays = set
+            .plane
+            .strays(configured)
+            .map_err(|error| from_data_plane(&error))?;
+        for interface in strays {
+            let action = Action::Detached {
+                interface: interface.clone(),
+            };
+            let receipt = self
+                .parts
+                .journal
+                .append_reserved(actor, action)
+                .map_err(super::from_journal)?;
+            if let Err(error) = set.plane.detach_stray(&interface, &receipt) {
+                self.journal_failure(actor, &receipt, "detach");
+                return Err(from_data_plane(&error));
+            }
+            tracing::info!(%interface, "detached: it is no longer configured");
+        }
+        Ok(())
+    }
+
     pub(super) fn attach(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
         let mut set = self.set();
         let set = &mut *set;
@@ -70,6 +103,7 @@ impl Sensor {
             match outcome {
                 Ok(attachment) => {
                     watched.trouble = None;
+                    watched.retry = None;
                     tracing::info!(
                         interface,
                         mode = attachment.mode.name(),
@@ -80,6 +114,10 @@ impl Sensor {
                 }
                 Err(error) => {
                     watched.trouble = Some(error.to_string());
+                    // Each attempt is journalled: fewer and fewer of them.
+                    let pause = watched.retry.map_or(FIRST_RETRY, |(_, pause)| pause * 2);
+                    let pause = pause.min(LAST_RETRY);
+                    watched.retry = Some((Instant::now() + pause, pause));
                     self.journal_failure(actor, &receipt, "attach");
                     self.tell_interfaces(set);
                     return Err(from_data_plane(&error));
@@ -128,8 +166,11 @@ impl Sensor {
             let set = &mut *set;
             let gone = set.plane.take_gone();
             self.note_gone(set, &gone);
+            let now = Instant::now();
             let missing = |watched: &&Watched| {
-                watched.wanted && set.plane.attachment(&watched.slot.name).is_none()
+                watched.wanted
+                    && watched.retry.is_none_or(|(at, _)| now >= at)
+                    && set.plane.attachment(&watched.slot.name).is_none()
             };
             let names = set.interfaces.iter().filter(missing);
             names.map(|watched| watched.slot.name.clone()).collect()

@@ -1,7 +1,10 @@
 //! Changing and listing the marker set. A change is whole or not at all: on disk, in the kernel
 //! and in the index, or in none.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -20,6 +23,17 @@ use crate::{
         },
     },
 };
+
+/// Pause after patterns that are over could not be taken out.
+const EXPIRE_RETRY: Duration = Duration::from_secs(300);
+
+/// Keeps the number of the generation, so that it is given out once.
+fn keep_generation(set: &mut super::Set) {
+    let generation = set.plane.generation();
+    if let Err(error) = set.catalog.set_generation(generation) {
+        tracing::warn!(%error, "the generation number was not kept");
+    }
+}
 
 /// What becomes of the set.
 enum Edit {
@@ -114,7 +128,7 @@ impl Sensor {
         let receipt = self.journal(actor, action)?;
 
         // The index goes first: a hit of the new generation must find its markers.
-        let former = self.parts.live.put(index_of(&after, now));
+        let former = self.parts.live.put(index_of(&after));
         let set = &mut *set;
         let (catalog, plane) = (&mut set.catalog, &mut set.plane);
         let generation = plane.generation();
@@ -132,9 +146,7 @@ impl Sensor {
                 )));
             }
         };
-        if let Err(error) = set.catalog.set_generation(set.plane.generation()) {
-            tracing::warn!(%error, "the generation number was not kept");
-        }
+        keep_generation(set);
         set.next_end = image.next_end();
         self.note_gone(set, &gone);
         self.tell_markers(status_of(&image, total, set.plane.generation()));
@@ -172,16 +184,18 @@ impl Sensor {
             .journal
             .append_reserved(actor, action)
             .map_err(super::from_journal)?;
-        let former = self.parts.live.put(index_of(&markers, now));
+        let former = self.parts.live.put(index_of(&markers));
         let gone = match set.plane.install(&image, &receipt) {
             Ok(gone) => gone,
             Err(error) => {
                 self.parts.live.put_back(former);
                 self.journal_failure(actor, &receipt, "data_plane");
+                set.next_end = Some(now + EXPIRE_RETRY);
                 return Err(internal(error));
             }
         };
         set.next_end = image.next_end();
+        keep_generation(&mut set);
         self.note_gone(&mut set, &gone);
         let status = status_of(&image, markers.len() as u64, set.plane.generation());
         self.tell_markers(status);
@@ -194,9 +208,13 @@ impl Sensor {
             return;
         }
         let image = compile(before, Timestamp::now()).expect("this set was in force");
-        if let Err(error) = set.plane.install(&image, receipt) {
-            tracing::error!(%error, "the old set could not be put back; restart the agent");
+        match set.plane.install(&image, receipt) {
+            Ok(gone) => self.note_gone(set, &gone),
+            Err(error) => {
+                tracing::error!(%error, "the old set could not be put back; restart the agent");
+            }
         }
+        keep_generation(set);
     }
 
     pub(super) fn markers_list(
@@ -334,10 +352,13 @@ fn row(marker: Marker) -> MarkerRow {
     }
 }
 
-/// The index of the markers in force.
-pub fn index_of(markers: &[Marker], now: Timestamp) -> Index {
+/// The index of a set. Markers that are over are in it too: hits of their time may still be on
+/// their way, and each marker's validity is judged by the time of the hit.
+pub fn index_of(markers: &[Marker]) -> Index {
     Index::new(
-        markers::in_force(markers, now).map(|marker| (pattern_id(&marker.pattern), marker.clone())),
+        markers
+            .iter()
+            .map(|marker| (pattern_id(&marker.pattern), marker.clone())),
     )
 }
 

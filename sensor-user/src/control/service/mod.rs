@@ -5,7 +5,10 @@ mod interfaces;
 mod markers;
 mod status;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use tokio::sync::broadcast;
@@ -85,6 +88,8 @@ pub struct Watched {
     pub wanted: bool,
     /// Why it is not attached, in words.
     pub trouble: Option<String>,
+    /// When to try again after a failure, and the pause before that.
+    pub retry: Option<(Instant, Duration)>,
 }
 
 struct Told {

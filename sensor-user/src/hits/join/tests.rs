@@ -80,7 +80,7 @@ impl World {
             subscribers: &self.subscribers,
             clock: KernelClock::Replay,
         };
-        self.joiner.flow(&key, &flow, around)
+        self.joiner.flow(&key, &flow, around, false)
     }
 }
 
