@@ -4,7 +4,7 @@ use std::{fs, net::IpAddr, path::Path, time::Duration};
 
 use sensor_tests::{
     command::{output, run, wait_until},
-    daemon::{Client, Home, Interface, Sensord, Settings, binary},
+    daemon::{Client, Home, Sensord, Settings, binary},
     identity::{Identities, events},
     need,
     netns::Topology,
@@ -13,14 +13,6 @@ use sensor_tests::{
 use serde_json::Value;
 
 const MARKED: &str = "10.2.0.2";
-
-fn settings() -> Settings {
-    let interface = |name| Interface::new(name, &Topology::SUBSCRIBERS);
-    Settings::on(vec![
-        interface(Topology::ACCESS),
-        interface(Topology::TRANSIT),
-    ])
-}
 
 fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -69,7 +61,7 @@ fn a_load_that_fails_leaves_the_old_generation_in_force() {
     }
     let topology = Topology::new();
     let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     let client = daemon.client();
     let old = load(&client, &format!("ip {MARKED} id=old\n"));
     assert_eq!(hits(&topology, &client), 6, "three pings, two directions");
@@ -124,7 +116,7 @@ fn every_change_has_its_journal_entry() {
     }
     let topology = Topology::new();
     let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     let client = daemon.client();
     load(&client, "ip 198.51.100.1 id=a\nip 198.51.100.2 id=b\n");
     let post = |path: &str, body: &str| {
@@ -212,7 +204,7 @@ fn no_value_reaches_labels_log_or_journal() {
     }
     let topology = Topology::new();
     let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     let client = daemon.client();
     let markers = format!("ip {MARKED} id=m\ncidr 2001:db8:2::/64 id=n\nip 203.0.113.77\n");
     load(&client, &markers);
@@ -247,11 +239,11 @@ fn an_interface_that_left_the_configuration_is_detached() {
     }
     let topology = Topology::new();
     let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     assert!(daemon.stop().success());
     let program = |interface| topology.router.xdp_program(interface);
     assert!(program(Topology::ACCESS).is_some() && program(Topology::TRANSIT).is_some());
-    let mut one = settings();
+    let mut one = Settings::on_router();
     one.interfaces.pop();
     one.interfaces[0].mode = "generic".into();
     let daemon = Sensord::start(&home, &topology.router, &one);

@@ -5,7 +5,7 @@ use std::{net::IpAddr, thread, time::Duration};
 use jiff::Timestamp;
 use sensor_tests::{
     command::wait_until,
-    daemon::{Client, Home, Interface, Sensord, Settings},
+    daemon::{Client, Home, Sensord, Settings},
     identity::{Identities, events},
     need,
     netns::Topology,
@@ -15,14 +15,6 @@ use sensor_tests::{
 const MARKED: &str = "10.2.0.2";
 /// How long the markers of these tests are in force.
 const LIFE: Duration = Duration::from_secs(4);
-
-fn settings() -> Settings {
-    let interface = |name| Interface::new(name, &Topology::SUBSCRIBERS);
-    Settings::on(vec![
-        interface(Topology::ACCESS),
-        interface(Topology::TRANSIT),
-    ])
-}
 
 /// Loads a marker that is over soon, beside one that is not.
 fn load(client: &Client) -> Timestamp {
@@ -50,13 +42,13 @@ fn an_expired_pattern_stops_matching_with_the_agent_dead() {
     }
     let topology = Topology::new();
     let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     let until = load(&daemon.client());
     ping_marked(&topology);
     daemon.kill9();
     sleep_until(until);
     ping_marked(&topology);
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     let identities = Identities::settled(&daemon.client());
     assert_eq!(identities.kernel["hits"], 12, "{identities:?}");
     assert_eq!(identities.kernel["expired"], 6, "{identities:?}");
@@ -76,7 +68,7 @@ fn what_is_over_leaves_the_image_and_the_journal_says_so() {
     }
     let topology = Topology::new();
     let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
     let client = daemon.client();
     let until = load(&client);
     let generation = || {

@@ -1,6 +1,7 @@
 //! The configuration file.
 
 use super::Home;
+use crate::netns::Topology;
 
 /// What a test sets; the rest comes from the [`Home`].
 #[derive(Clone, Debug)]
@@ -78,6 +79,16 @@ impl Settings {
             interfaces,
             ..Self::default()
         }
+    }
+
+    /// On both interfaces of the router of a [`Topology`].
+    #[must_use]
+    pub fn on_router() -> Self {
+        let interface = |name| Interface::new(name, &Topology::SUBSCRIBERS);
+        Self::on(vec![
+            interface(Topology::ACCESS),
+            interface(Topology::TRANSIT),
+        ])
     }
 
     /// The file. Debug formatting of the strings used here is that of TOML's basic strings.
