@@ -7,6 +7,8 @@
 mod attach;
 #[cfg(feature = "bench")]
 pub mod bench;
+mod build;
+mod edit;
 mod encode;
 mod error;
 mod generation;
@@ -15,6 +17,7 @@ mod load;
 mod offline;
 mod pins;
 mod probe;
+mod table;
 mod tap;
 
 pub use attach::{Attachment, Mode};
@@ -24,4 +27,4 @@ pub use link_state::exists;
 pub use load::{Sizes, Variant};
 pub use offline::{Offline, RunError, Verdict};
 pub use probe::{Features, probe};
-pub use tap::{Counts, Tap, grace_period};
+pub use tap::{Counts, Limit, Tap, grace_period};

@@ -1,12 +1,14 @@
 //! From bytes to images: readers, identity, the compiler. Pure.
 
+mod breadth;
 mod compile;
 mod identity;
 mod text;
 
 use jiff::Timestamp;
 
-pub use compile::{CompileError, compile};
+pub use breadth::{Breadth, Concern};
+pub use compile::{compile, digest, rows};
 pub use identity::pattern_id;
 
 use crate::model::{
