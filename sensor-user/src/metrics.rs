@@ -23,6 +23,8 @@ pub struct Metrics {
     flow_events: IntCounterVec,
     events: IntGaugeVec,
     markers: IntGauge,
+    quarantined: IntGauge,
+    breakers: IntGaugeVec,
     patterns: IntGaugeVec,
     generation: IntGauge,
     attached: IntGaugeVec,
@@ -50,6 +52,10 @@ pub struct Snapshot {
     pub patterns: Vec<(&'static str, u64)>,
     /// Markers in the set.
     pub markers: u64,
+    /// Of these, held back.
+    pub quarantined: u64,
+    /// Circuit breakers, by state.
+    pub breakers: [(&'static str, u64); 2],
     /// Generation in force.
     pub generation: u32,
     /// Events stored and, of these, open.
@@ -148,6 +154,15 @@ impl Metrics {
                 &["state"],
             ),
             markers: gauge("marker_sensor_markers", "Markers in the set."),
+            quarantined: gauge(
+                "marker_sensor_markers_quarantined",
+                "Markers held back because of what they would match.",
+            ),
+            breakers: gauges(
+                "marker_sensor_breakers",
+                "Circuit breakers that are open, and patterns that flood and whose breaker is left to an operator.",
+                &["state"],
+            ),
             patterns: gauges(
                 "marker_sensor_patterns",
                 "Patterns in force, by kind.",
@@ -226,6 +241,12 @@ impl Metrics {
                 .set(count.cast_signed());
         }
         self.markers.set(snapshot.markers.cast_signed());
+        self.quarantined.set(snapshot.quarantined.cast_signed());
+        for (state, count) in &snapshot.breakers {
+            self.breakers
+                .with_label_values(&[state])
+                .set(count.cast_signed());
+        }
         self.generation.set(snapshot.generation.into());
         let (stored, open) = snapshot.events;
         self.events

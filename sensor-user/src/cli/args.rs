@@ -56,6 +56,9 @@ pub enum Command {
     /// Load, change and list markers
     #[command(subcommand)]
     Markers(Markers),
+    /// Open and close the circuit breaker of a marker that floods
+    #[command(subcommand)]
+    Breaker(Breaker),
     /// List, show and follow events
     #[command(subcommand)]
     Events(Events),
@@ -94,11 +97,22 @@ pub enum Markers {
         /// File of ids, one a line, `-` for standard input
         file: PathBuf,
     },
+    /// Let markers that were held back come into force
+    ///
+    /// A marker that would match far too much (a /8, an address of your own or of a public resolver)
+    /// is kept but not in force until somebody has looked at it.
+    Release {
+        /// File of ids, one a line, `-` for standard input
+        file: PathBuf,
+    },
     /// List markers in the order of their ids
     List {
         /// All of them, not only the first page
         #[arg(long)]
         all: bool,
+        /// Only those that are held back
+        #[arg(long)]
+        quarantined: bool,
         /// Rows of a page
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
@@ -107,6 +121,21 @@ pub enum Markers {
     Show {
         /// Its id; read from standard input when left out
         id: Option<String>,
+    },
+}
+
+/// Circuit breakers.
+#[derive(Debug, Subcommand)]
+pub enum Breaker {
+    /// Hits of the marker's pattern are counted from now on, and go no further
+    Open {
+        /// Id of the marker
+        id: String,
+    },
+    /// Hits of the marker's pattern become events again
+    Close {
+        /// Id of the marker
+        id: String,
     },
 }
 

@@ -12,18 +12,20 @@ use hyper::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    args::{Command, Events, Journal, Markers},
+    args::{Breaker, Command, Events, Journal, Markers},
     client::{Client, read},
     failure::Error,
     journal,
     print::{self, Out},
-    status,
+    progress, status,
 };
 use crate::{
     control::uri::encode,
     model::{
         Event, State,
-        request::{Changed, InterfaceStatus, JournalPage, MarkerRow, Page, Rows, Status},
+        request::{
+            BreakerStatus, Changed, InterfaceStatus, JournalPage, MarkerRow, Page, Rows, Status,
+        },
     },
 };
 
@@ -43,6 +45,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
     match command {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
+        Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
+        Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
         Command::Events(events) => session.events(events).await,
         Command::Journal(Journal::Show { from, limit }) => session.journal(from, limit).await,
         Command::Journal(Journal::Verify { dir, against }) => {
@@ -97,7 +101,15 @@ impl Session {
             Markers::Remove { file } => {
                 self.change(Method::POST, "/v1/markers/remove", &file).await
             }
-            Markers::List { all, limit } => {
+            Markers::Release { file } => {
+                self.change(Method::POST, "/v1/markers/release", &file)
+                    .await
+            }
+            Markers::List {
+                all,
+                quarantined,
+                limit,
+            } => {
                 let (limit, most) = if all {
                     (Page::MOST, u64::MAX)
                 } else {
@@ -106,7 +118,8 @@ impl Session {
                 let rows = |page: &Rows<MarkerRow>, first, out: &Out| {
                     print::markers(&page.rows, first, out)
                 };
-                self.pages("/v1/markers", "", limit, most, rows).await
+                let filter = if quarantined { "&quarantined=true" } else { "" };
+                self.pages("/v1/markers", filter, limit, most, rows).await
             }
             Markers::Show { id } => {
                 let id = id.map_or_else(|| id_from(io::stdin().lock()), Ok)?;
@@ -118,7 +131,7 @@ impl Session {
 
     async fn change(&self, method: Method, target: &str, file: &Path) -> Result<(), Error> {
         let body = input(file)?;
-        let bytes = self.client.call(method, target, body).await?;
+        let bytes = progress::watched(&self.client, method, target, body).await?;
         let changed: Changed = read(&bytes)?;
         self.out.answer(&bytes, || print::changed(&changed))
     }
@@ -193,6 +206,14 @@ impl Session {
         let target = format!("/v1/journal?from={from}&limit={limit}");
         let table = |page: &JournalPage, out: &Out| print::journal(page, out);
         self.show(&target, table).await.map(drop)
+    }
+
+    async fn breaker(&self, method: Method, id: &str) -> Result<(), Error> {
+        let target = format!("/v1/markers/{}/breaker", encode(id));
+        let bytes = self.client.call(method, &target, Bytes::new()).await?;
+        let breaker: BreakerStatus = read(&bytes)?;
+        self.out
+            .answer(&bytes, || status::breaker_sentence(&breaker))
     }
 
     async fn interface(&self, name: &str, action: &str) -> Result<(), Error> {

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod failure;
 pub mod journal;
 pub mod print;
+mod progress;
 pub mod status;
 
 use std::{

@@ -1,6 +1,9 @@
 //! Answers as tables: aligned columns without frames, the same on a terminal and in a pipe.
 
-use std::io::{self, IsTerminal};
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal},
+};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
@@ -136,6 +139,19 @@ pub fn changed(changed: &Changed) -> String {
         short(&changed.digest),
         changed.receipt,
     );
+    if !changed.held_back.is_empty() {
+        let mut rows = table(&["ID", "CODE", "REASON"], false);
+        for held in &changed.held_back {
+            rows.add_row([clean(&held.id), clean(&held.code), clean(&held.reason)]);
+        }
+        let _ = write!(
+            text,
+            "\nheld back, not in force until released (`sensorctl markers release`):\n{}",
+            lines(&rows, true)
+        );
+    } else if changed.quarantined > 0 {
+        let _ = write!(text, "\n{} markers are held back", changed.quarantined);
+    }
     if changed.patterns == 0 {
         text.push_str("\nnothing is in force: no packet will match");
     }
@@ -153,13 +169,22 @@ pub fn markers(rows: &[MarkerRow], first: bool, out: &Out) -> String {
         table.add_row([
             Cell::new(clean(&row.marker.id)),
             Cell::new(row.marker.pattern),
-            verdict(if row.in_force { "yes" } else { "no" }, row.in_force),
+            verdict(&in_force(row), row.in_force),
             Cell::new(until(row)),
             Cell::new(row.marker.tlp.name()),
             Cell::new(row.marker.pap.name()),
         ]);
     }
     lines(&table, first)
+}
+
+/// Whether a marker is in force, and why not when it is held back.
+fn in_force(row: &MarkerRow) -> String {
+    match (row.in_force, row.standing.as_deref()) {
+        (true, _) => "yes".into(),
+        (false, None | Some("released")) => "no".into(),
+        (false, Some(code)) => format!("no: {}", clean(code)),
+    }
 }
 
 fn until(row: &MarkerRow) -> String {
@@ -175,7 +200,7 @@ pub fn marker(row: &MarkerRow, _: &Out) -> String {
         ("id", clean(&row.marker.id)),
         ("pattern", row.marker.pattern.to_string()),
         ("pattern id", clean(&row.pattern_id)),
-        ("in force", if row.in_force { "yes" } else { "no" }.into()),
+        ("in force", in_force(row)),
         ("until", until(row)),
         ("tlp", row.marker.tlp.name().into()),
         ("pap", row.marker.pap.name().into()),

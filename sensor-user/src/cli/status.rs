@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use jiff::Timestamp;
 
 use super::print::{Out, clean, lines, short, table, verdict};
-use crate::model::request::{Count, InterfaceStatus, Status};
+use crate::model::request::{BreakerStatus, Count, InterfaceStatus, Status};
 
 /// An earlier status, to measure rates against.
 pub struct Since<'s> {
@@ -26,7 +26,32 @@ pub fn text(status: &Status, since: Option<&Since<'_>>, out: &Out) -> String {
     text.push_str(&outcomes(status, out));
     text.push_str("\n\n");
     text.push_str(&identities(status, out));
+    for breaker in &status.breakers {
+        text.push_str("\n\n");
+        text.push_str(&breaker_sentence(breaker));
+    }
     text
+}
+
+/// A circuit breaker, in one sentence.
+#[must_use]
+pub fn breaker_sentence(breaker: &BreakerStatus) -> String {
+    let marker = clean(&breaker.marker);
+    match (breaker.open, breaker.since) {
+        (true, Some(since)) => format!(
+            "the circuit breaker of marker {marker} is open since {since}{}: hits of its pattern are counted and go no further \
+             (`sensorctl breaker close` ends that)",
+            if breaker.automatic {
+                ", by the agent"
+            } else {
+                ""
+            }
+        ),
+        (false, None) => format!(
+            "the pattern of marker {marker} floods: `sensorctl breaker open` would stop its records"
+        ),
+        _ => format!("the circuit breaker of marker {marker} is closed"),
+    }
 }
 
 fn head(status: &Status) -> String {
@@ -41,9 +66,22 @@ fn head(status: &Status) -> String {
         some => some,
     };
     let up = Timestamp::now().as_second() - status.started.as_second();
+    let held_back = match status.markers.quarantined {
+        0 => String::new(),
+        count => format!(", {count} held back"),
+    };
+    let change = status.change.map_or_else(String::new, |change| {
+        format!(
+            "\nchange   {} since {}, {} of {} done",
+            change.stage.name(),
+            change.since,
+            change.done,
+            change.total
+        )
+    });
     format!(
         "sensor   {}, version {}, kernel {}, clock {}, up {}\n\
-         markers  {} in the set; patterns in force: {in_force}; generation {}, digest {}\n\
+         markers  {} in the set{held_back}; patterns in force: {in_force}; generation {}, digest {}{change}\n\
          events   {} stored, {} open\n\
          journal  {} entries, root {}",
         clean(&status.sensor),

@@ -79,6 +79,8 @@ impl Sensor {
                 ));
             }
         }
+        let breakers = self.told_breakers();
+        let count = |open| breakers.iter().filter(|one| one.open == open).count() as u64;
         Ok(Snapshot {
             traffic,
             attached: interfaces
@@ -102,6 +104,8 @@ impl Sensor {
                 .map(|kind| (kind.kind.name(), kind.count))
                 .collect(),
             markers: markers.total,
+            quarantined: markers.quarantined,
+            breakers: [("open", count(true)), ("advised", count(false))],
             generation: markers.generation,
             events: self.reader().counts().map_err(internal)?,
             journal: self.parts.journal.head().size,
