@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{
-    Attachment, Error, Features, Mode, Sizes, Tap,
+    Attachment, Error, Features, Mode, Remains, Sizes, Tap,
     attach::{self, is_gone},
     encode::{Encoded, encode},
     link_state,
@@ -234,6 +234,12 @@ impl DataPlane {
     /// When the pin cannot be removed.
     pub fn detach_stray(&mut self, interface: &str, _receipt: &Receipt) -> Result<(), Error> {
         self.pins.remove_link(interface)
+    }
+
+    /// What other layout versions have left, for when every interface is attached.
+    #[must_use]
+    pub fn remains(&self) -> Remains<'_> {
+        Remains::of(&self.pins)
     }
 
     /// Removes the pins of a start that failed, so that it leaves nothing behind. Pins stay when
