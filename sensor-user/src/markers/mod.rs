@@ -1,11 +1,13 @@
 //! From bytes to images: readers, identity, the compiler. Pure.
 
+mod breadth;
 mod compile;
 mod identity;
 mod text;
 
 use jiff::Timestamp;
 
+pub use breadth::{Breadth, Concern};
 pub use compile::{CompileError, compile};
 pub use identity::pattern_id;
 
