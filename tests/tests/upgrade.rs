@@ -58,11 +58,15 @@ fn rename_layout(home: &Home) {
 }
 
 fn link(home: &Home, layout: u32) -> String {
+    link_of(home, layout, Wire::IN)
+}
+
+fn link_of(home: &Home, layout: u32, interface: &str) -> String {
     let path = home
         .pins()
         .join(layout.to_string())
         .join("links")
-        .join(Wire::IN);
+        .join(interface);
     path.to_str().expect("a path in UTF-8").to_owned()
 }
 
@@ -283,6 +287,10 @@ fn a_stray_of_another_layout_goes_only_when_all_others_are_attached() {
     assert_eq!(status.code(), Some(78), "{}", daemon.stderr());
     assert_eq!(link_id(&link(&home, LAYOUT_VERSION)), id);
     assert_eq!(wire.to.xdp_program("in1"), stray);
+    drop(daemon);
+    // As if it had died before it removed the former pin.
+    let (number, former) = (id.to_string(), link(&home, OTHER));
+    run(&["bpftool", "link", "pin", "id", &number, &former]);
     wire.send(&frames(5), PER_SECOND);
 
     let daemon = Sensord::start(&home, &wire.to, &settings(&[Wire::IN]));
@@ -301,4 +309,24 @@ fn a_stray_of_another_layout_goes_only_when_all_others_are_attached() {
     // What was judged between the two starts is counted.
     wire.send(&frames(5), PER_SECOND);
     assert_eq!(Identities::settled(&client).kernel["hits"], 10);
+}
+
+#[test]
+fn a_link_of_another_layout_is_found_though_its_interface_was_renamed() {
+    if !need::root_and(&["ip", "tcpreplay", "bpftool"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    assert!(start(&home, &wire, &settings(&[Wire::IN])).stop().success());
+    rename_layout(&home);
+    let id = link_id(&link(&home, OTHER));
+    wire.to.run(&["ip", "link", "set", Wire::IN, "down"]);
+    wire.to
+        .run(&["ip", "link", "set", Wire::IN, "name", "lan0"]);
+    wire.to.run(&["ip", "link", "set", "lan0", "up"]);
+    let daemon = Sensord::start(&home, &wire.to, &settings(&["lan0"]));
+    assert_eq!(link_id(&link_of(&home, LAYOUT_VERSION, "lan0")), id);
+    assert!(!home.pins().join(OTHER.to_string()).exists());
+    wire.send(&frames(5), PER_SECOND);
+    assert_eq!(Identities::settled(&daemon.client()).kernel["hits"], 5);
 }
