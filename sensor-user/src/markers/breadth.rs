@@ -26,7 +26,7 @@ const SPECIAL: [&str; 9] = [
 ];
 
 /// What a configuration takes for too broad.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Breadth {
     widest_ipv4: u8,
     widest_ipv6: u8,
@@ -49,6 +49,24 @@ pub enum Concern {
 }
 
 impl Concern {
+    /// All of them, in the order in which they are looked for.
+    pub const ALL: [Self; 4] = [
+        Self::TooBroad,
+        Self::SpecialPurpose,
+        Self::OwnAddress,
+        Self::PublicResolver,
+    ];
+
+    /// The sentence of a reason code that was stored, be it by another version.
+    #[must_use]
+    pub fn reason_of(code: &str) -> &'static str {
+        let concern = Self::ALL.into_iter().find(|concern| concern.code() == code);
+        concern.map_or(
+            "it was held back by a rule that this version does not know",
+            Self::reason,
+        )
+    }
+
     /// The reason code in answers (stable).
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 /// First and last address of each range, sorted, apart from each other.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ranges {
     ipv4: Vec<(u128, u128)>,
     ipv6: Vec<(u128, u128)>,

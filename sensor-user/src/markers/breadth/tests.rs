@@ -105,13 +105,7 @@ fn every_known_resolver_is_one_once() {
 
 #[test]
 fn reasons_are_told_apart_and_repeat_no_value() {
-    let all = [
-        Concern::TooBroad,
-        Concern::SpecialPurpose,
-        Concern::OwnAddress,
-        Concern::PublicResolver,
-    ];
-    let codes = all.map(Concern::code);
+    let codes = Concern::ALL.map(Concern::code);
     assert_eq!(
         codes,
         [
@@ -121,7 +115,8 @@ fn reasons_are_told_apart_and_repeat_no_value() {
             "public_resolver"
         ]
     );
-    for concern in all {
+    for concern in Concern::ALL {
+        assert_eq!(Concern::reason_of(concern.code()), concern.reason());
         let reason = concern.reason();
         let value = |word: &str| word.parse::<IpAddr>().is_ok() || word.parse::<IpNet>().is_ok();
         assert!(!reason.split_whitespace().any(value), "{reason}");
