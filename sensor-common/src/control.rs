@@ -10,9 +10,13 @@ pub struct Control {
     pub replay_clock: u64,
     /// Random number minted with the shared maps: counters of another epoch are other counters.
     pub epoch: u64,
+    /// Nanoseconds that one new flow costs its pattern on this CPU; 0 for no limit.
+    pub limit_interval: u64,
+    /// Nanoseconds of cost that a pattern may run ahead of the clock.
+    pub limit_burst: u64,
 }
 
-const _: () = assert!(size_of::<Control>() == 24 && align_of::<Control>() == 8);
+const _: () = assert!(size_of::<Control>() == 40 && align_of::<Control>() == 8);
 
 // SAFETY: `repr(C)`, integers only, no padding (the size is asserted above).
 #[cfg(feature = "user")]

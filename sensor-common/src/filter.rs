@@ -19,11 +19,11 @@ pub struct Filter {
 }
 
 /// Odd constants of the 64-bit finaliser of MurmurHash3.
-const MIX_1: u64 = 0xff51_afd7_ed55_8ccd;
-const MIX_2: u64 = 0xc4ce_b9fe_1a85_ec53;
+pub(crate) const MIX_1: u64 = 0xff51_afd7_ed55_8ccd;
+pub(crate) const MIX_2: u64 = 0xc4ce_b9fe_1a85_ec53;
 
 #[inline(always)]
-const fn mix(word: u64) -> u64 {
+pub(crate) const fn mix(word: u64) -> u64 {
     let word = word.wrapping_mul(MIX_1);
     let word = word ^ (word >> 32);
     word.wrapping_mul(MIX_2)
@@ -74,11 +74,22 @@ impl Filter {
     }
 }
 
-/// Bit of the occupancy bitmap for the /20 block of an IPv4 address in host byte order.
+/// Prefix length of an IPv4 block of the occupancy bitmap.
+pub const BLOCK4: u8 = 24;
+/// Prefix length of an IPv6 block.
+pub const BLOCK6: u8 = 32;
+/// Most bits of the occupancy bitmap: one for each IPv4 block.
+pub const MOST_OCCUPANCY_BITS: usize = 1 << BLOCK4;
+
+/// Bit of the occupancy bitmap for the block of an IPv4 address in host byte order. A permutation
+/// of the blocks: a bitmap of [`MOST_OCCUPANCY_BITS`] has no false positives.
 #[inline(always)]
 #[must_use]
 pub const fn occupancy4(address: u32, mask: u32) -> u32 {
-    (mix((address >> 12) as u64 | (1 << 40)) >> 32) as u32 & mask
+    const BITS: u32 = MOST_OCCUPANCY_BITS as u32 - 1;
+    let block = address >> 8;
+    let block = (block ^ (block >> 13)).wrapping_mul(0x9e_5f35) & BITS;
+    (block ^ (block >> 11)) & mask
 }
 
 /// Bit of the occupancy bitmap for the /32 block of an IPv6 address (its first word as it stands

@@ -14,17 +14,25 @@ mod record;
 mod stat;
 
 pub use control::Control;
-pub use filter::{CHUNK_WORDS, Chunk, Filter, occupancy4, occupancy6};
+pub use filter::{
+    BLOCK4, BLOCK6, CHUNK_WORDS, Chunk, Filter, MOST_OCCUPANCY_BITS, occupancy4, occupancy6,
+};
 pub use flow::{Address, Flow, FlowKey, MATCHED_DST_IP, MATCHED_SRC_IP};
-pub use pattern::{Pattern, PatternKey4, PatternKey6};
+pub use pattern::{
+    BUCKET_WORDS, BUCKETS_PER_PAGE, MOST_PATTERNS, PATTERNS_PER_PAGE, Pattern, PatternKey,
+    PatternPage, Place,
+};
 pub use record::Record;
 pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
 
 /// Version of every layout in this crate; part of the bpffs path.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
+
+/// Limits of new flows: patterns whose ids share the low bits share one.
+pub const LIMIT_SLOTS: u32 = 4096;
 
 /// Longest chain of 802.1Q/802.1ad tags that is read.
 pub const MAX_VLAN_TAGS: usize = 3;
@@ -47,14 +55,16 @@ pub mod clock {
 
 /// Names of the maps, the same in the object, in bpffs and in error messages.
 pub mod map {
-    /// Pattern by IPv4 key; one per generation.
-    pub const PATTERNS4: &str = "PATTERNS4";
-    /// Pattern by IPv6 key; one per generation.
-    pub const PATTERNS6: &str = "PATTERNS6";
+    /// Index of the table of patterns; one per generation.
+    pub const INDEX: &str = "INDEX";
+    /// Patterns, densely; one per generation.
+    pub const PATTERNS: &str = "PATTERNS";
     /// Blocked Bloom filter over addresses and masked prefixes; one per generation.
     pub const FILTER: &str = "FILTER";
     /// Bitmap of the blocks that hold a prefix; one per generation.
     pub const OCCUPANCY: &str = "OCCUPANCY";
+    /// Number of the generation; one per generation.
+    pub const GENERATION: &str = "GENERATION";
     /// Packets and bytes by interface slot and outcome; shared.
     pub const TRAFFIC: &str = "TRAFFIC";
     /// Terms of the hit identity; shared.
@@ -63,20 +73,22 @@ pub mod map {
     pub const FLOWS: [&str; 2] = ["FLOWS_EVEN", "FLOWS_ODD"];
     /// First packet of each flow; shared.
     pub const RECORDS: &str = "RECORDS";
-    /// Period and replay clock; shared.
+    /// What each pattern has spent of its limit, per CPU; shared.
+    pub const LIMITS: &str = "LIMITS";
+    /// Period, replay clock, limit; shared.
     pub const CONTROL: &str = "CONTROL";
     /// Maps that belong to one generation.
-    pub const OF_GENERATION: [&str; 4] = [PATTERNS4, PATTERNS6, FILTER, OCCUPANCY];
+    pub const OF_GENERATION: [&str; 5] = [INDEX, PATTERNS, FILTER, OCCUPANCY, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 6] = [TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, CONTROL];
+    pub const SHARED: [&str; 7] = [
+        TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, LIMITS, CONTROL,
+    ];
 }
 
 /// Names of the read-only globals that the agent sets before the program is loaded.
 pub mod global {
     /// Slot of the interface this instance is attached to, below [`INTERFACE_SLOTS`](super::INTERFACE_SLOTS).
     pub const SLOT: &str = "SLOT";
-    /// Number of the generation, stamped on records and flows.
-    pub const GENERATION: &str = "GENERATION";
     /// One of [`clock`](super::clock).
     pub const CLOCK: &str = "CLOCK";
     /// 1: no lookup at all (the yardstick of the benches).
@@ -85,6 +97,8 @@ pub mod global {
     pub const EXACT4: &str = "EXACT4";
     /// 1: the image holds exact IPv6 addresses or endpoints.
     pub const EXACT6: &str = "EXACT6";
+    /// Buckets of the index.
+    pub const BUCKETS: &str = "BUCKETS";
     /// Words of the filter, less one (a mask: the count is a power of two).
     pub const FILTER_MASK: &str = "FILTER_MASK";
     /// Bits of the occupancy bitmap, less one.

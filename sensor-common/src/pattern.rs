@@ -1,59 +1,151 @@
-//! What is looked up, and what stands under it.
+//! The table of patterns: keys, values, and the arithmetic of where a key stands.
+//!
+//! A generation holds one table of all kinds of patterns. Its values lie densely in pages; its
+//! index is an array of buckets of eight words, a cache line each. A key may stand in either of two
+//! buckets; the word holds 40 bits of the key's hash and the number of its value, where the whole
+//! key is compared. Both are plain arrays: filled a page a call, freed at once, one look-up without
+//! pointers to follow.
 
-/// Key of an IPv4 pattern: an address (`prefix` 32, `port` and `proto` 0), a prefix (masked
-/// address, its length) or an endpoint (address, port, protocol, `prefix` 32).
+/// Words in a bucket: one cache line.
+pub const BUCKET_WORDS: usize = 8;
+/// Buckets in one value of the index map.
+pub const BUCKETS_PER_PAGE: usize = crate::CHUNK_WORDS / BUCKET_WORDS;
+/// Patterns in one value of the patterns map: a page.
+pub const PATTERNS_PER_PAGE: usize = 64;
+/// Most patterns of a generation: what the 24 bits of a word can number.
+pub const MOST_PATTERNS: u32 = (1 << NUMBER_BITS) - 2;
+
+/// One value of the patterns map.
+pub type PatternPage = [Pattern; PATTERNS_PER_PAGE];
+
+const NUMBER_BITS: u32 = 24;
+
+/// Key of a pattern: an address (`prefix` of full length, `port` and `proto` 0), a prefix (masked
+/// address, its length) or an endpoint (address, port, protocol, full length).
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PatternKey4 {
-    /// Address as it stands in the packet (network byte order).
-    pub address: u32,
-    /// Port, host byte order; 0 where the pattern has none.
-    pub port: u16,
-    /// IP protocol number; 0 where the pattern has none.
-    pub proto: u8,
-    /// Prefix length, 0 to 32.
-    pub prefix: u8,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PatternKey {
+    /// First half of an IPv6 address, its words as they stand in the packet; 0 for IPv4.
+    pub high: u64,
+    /// Second half, or the IPv4 address in the upper word.
+    pub low: u64,
+    /// Port (host byte order), protocol, prefix length and IP version.
+    pub rest: u64,
 }
 
-/// Key of an IPv6 pattern; see [`PatternKey4`], with prefix lengths up to 128.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PatternKey6 {
-    /// Address as it stands in the packet, in four words.
-    pub address: [u32; 4],
-    /// Port, host byte order; 0 where the pattern has none.
-    pub port: u16,
-    /// IP protocol number; 0 where the pattern has none.
-    pub proto: u8,
-    /// Prefix length, 0 to 128.
-    pub prefix: u8,
-}
-
-/// The value under a key: which pattern, and when it may match.
+/// What a key leads to: which pattern, and when it may match.
 ///
 /// The deadline is the latest of the pattern's markers, in kernel time ([`crate::clock`]); the
 /// agent applies each marker's own. So a pattern ends on time with the agent dead.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pattern {
+    /// The whole key.
+    pub key: PatternKey,
     /// Pattern id: 64-bit hash of the canonical form, stable across generations.
     pub id: u64,
     /// First nanosecond at which the pattern matches.
     pub not_before: u64,
     /// First nanosecond at which it no longer does; `u64::MAX` for none.
     pub not_after: u64,
+    /// [`Pattern::BREAKER`] or zero.
+    pub flags: u64,
+    /// Zero.
+    pub reserved: u64,
 }
 
-const _: () = assert!(size_of::<PatternKey4>() == 8 && align_of::<PatternKey4>() == 4);
-const _: () = assert!(size_of::<PatternKey6>() == 20 && align_of::<PatternKey6>() == 4);
-const _: () = assert!(size_of::<Pattern>() == 24 && align_of::<Pattern>() == 8);
+impl Pattern {
+    /// The circuit breaker is open: hits are counted and go no further.
+    pub const BREAKER: u64 = 1;
+}
 
+impl PatternKey {
+    /// Of an IPv4 address as it stands in the packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn v4(address: u32, port: u16, proto: u8, prefix: u8) -> Self {
+        Self {
+            high: 0,
+            low: (address as u64) << 32,
+            rest: rest(port, proto, prefix, 4),
+        }
+    }
+
+    /// Of an IPv6 address, its words as they stand in the packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn v6(address: [u32; 4], port: u16, proto: u8, prefix: u8) -> Self {
+        Self {
+            high: (address[0] as u64) | ((address[1] as u64) << 32),
+            low: (address[2] as u64) | ((address[3] as u64) << 32),
+            rest: rest(port, proto, prefix, 6),
+        }
+    }
+
+    /// Where the key stands.
+    #[inline(always)]
+    #[must_use]
+    pub const fn place(self) -> Place {
+        let word = self.high.wrapping_mul(crate::filter::MIX_1) ^ self.low.rotate_left(23);
+        let hash = crate::filter::mix(word ^ self.rest.wrapping_mul(crate::filter::MIX_2));
+        Place {
+            hash: hash ^ (hash >> 29),
+        }
+    }
+}
+
+#[inline(always)]
+const fn rest(port: u16, proto: u8, prefix: u8, family: u8) -> u64 {
+    (port as u64) | ((proto as u64) << 16) | ((prefix as u64) << 24) | ((family as u64) << 32)
+}
+
+/// Where a key stands in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    hash: u64,
+}
+
+impl Place {
+    /// The two buckets it may stand in, of `buckets`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn buckets(self, buckets: u32) -> [u32; 2] {
+        let other = self.hash.wrapping_mul(crate::filter::MIX_1);
+        [
+            within(self.hash >> 32, buckets),
+            within(other >> 32, buckets),
+        ]
+    }
+
+    /// The word for it, given the number of its value (below [`MOST_PATTERNS`]); never zero.
+    #[inline(always)]
+    #[must_use]
+    pub const fn word(self, number: u32) -> u64 {
+        (self.hash << NUMBER_BITS) | (number as u64 + 1)
+    }
+
+    /// The number of the value when `word` may be this key's; `u32::MAX` for an empty word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(self, word: u64) -> Option<u32> {
+        if word >> NUMBER_BITS == (self.hash << NUMBER_BITS) >> NUMBER_BITS {
+            Some(((word & ((1 << NUMBER_BITS) - 1)) as u32).wrapping_sub(1))
+        } else {
+            None
+        }
+    }
+}
+
+/// Scales 32 bits to a range: no division, no power of two needed.
+#[inline(always)]
+const fn within(bits: u64, count: u32) -> u32 {
+    ((bits * count as u64) >> 32) as u32
+}
+
+const _: () = assert!(size_of::<PatternKey>() == 24 && align_of::<PatternKey>() == 8);
+const _: () = assert!(size_of::<Pattern>() == 64 && align_of::<Pattern>() == 8);
+const _: () = assert!(size_of::<PatternPage>() == size_of::<crate::Chunk>());
+
+// SAFETY: `repr(C)`, integers only, no padding (the sizes are asserted above).
 #[cfg(feature = "user")]
-mod pod {
-    // SAFETY: `repr(C)`, integers only, no padding (the sizes are asserted above).
-    unsafe impl aya::Pod for super::PatternKey4 {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for super::PatternKey6 {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for super::Pattern {}
-}
+unsafe impl aya::Pod for Pattern {}

@@ -4,7 +4,7 @@
 //! once for each path through the parser. Only scalars cross (pointers to memory need 5.12); the
 //! flow comes through [`maps::sighting`].
 
-use sensor_common::{Filter, MATCHED_DST_IP, MATCHED_SRC_IP, Pattern, PatternKey4, PatternKey6};
+use sensor_common::{BUCKET_WORDS, Filter, MATCHED_DST_IP, MATCHED_SRC_IP, Pattern, PatternKey};
 
 use crate::{emit, maps};
 
@@ -36,20 +36,20 @@ pub extern "C" fn confirm4(bytes: u32, positive: u32) -> u32 {
     let has_ports = positive & Positive::PORTS != 0;
     let mut matched = 0;
     if positive & Positive::EXACT_SRC != 0 {
-        matched += probe4(bytes, key4(src, 0, 0, 32), MATCHED_SRC_IP);
+        matched += probe(bytes, PatternKey::v4(src, 0, 0, 32), MATCHED_SRC_IP);
         if has_ports {
-            let key = key4(src, flow.src_port, flow.proto, 32);
-            matched += probe4(bytes, key, MATCHED_SRC_IP);
+            let key = PatternKey::v4(src, flow.src_port, flow.proto, 32);
+            matched += probe(bytes, key, MATCHED_SRC_IP);
         }
     }
     // The same pattern on both sides is one hit.
     if positive & Positive::EXACT_DST != 0 {
         if src != dst {
-            matched += probe4(bytes, key4(dst, 0, 0, 32), MATCHED_DST_IP);
+            matched += probe(bytes, PatternKey::v4(dst, 0, 0, 32), MATCHED_DST_IP);
         }
         if has_ports && (src != dst || flow.src_port != flow.dst_port) {
-            let key = key4(dst, flow.dst_port, flow.proto, 32);
-            matched += probe4(bytes, key, MATCHED_DST_IP);
+            let key = PatternKey::v4(dst, flow.dst_port, flow.proto, 32);
+            matched += probe(bytes, key, MATCHED_DST_IP);
         }
     }
     if positive & (Positive::PREFIX_SRC | Positive::PREFIX_DST) == 0 {
@@ -62,18 +62,17 @@ pub extern "C" fn confirm4(bytes: u32, positive: u32) -> u32 {
         let mask = (((!0u64) << (32 - u32::from(length))) as u32).to_be();
         let (src, dst) = (src & mask, dst & mask);
         if positive & Positive::PREFIX_SRC != 0 && in_filter(Filter::of4(src, length)) {
-            matched += probe4(bytes, key4(src, 0, 0, length), MATCHED_SRC_IP);
+            matched += probe(bytes, PatternKey::v4(src, 0, 0, length), MATCHED_SRC_IP);
         }
         if positive & Positive::PREFIX_DST != 0 && src != dst && in_filter(Filter::of4(dst, length))
         {
-            matched += probe4(bytes, key4(dst, 0, 0, length), MATCHED_DST_IP);
+            matched += probe(bytes, PatternKey::v4(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
     matched
 }
 
-/// Number of patterns in force that match the IPv6 packet set aside. One key serves all look-ups:
-/// the stack is small.
+/// The same for the IPv6 packet set aside.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
@@ -81,92 +80,77 @@ pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
         return 0;
     };
     let same = flow.src == flow.dst;
-    let mut key = PatternKey6 {
-        address: flow.src,
-        port: 0,
-        proto: 0,
-        prefix: 128,
-    };
     let mut matched = 0;
     for side in [MATCHED_SRC_IP, MATCHED_DST_IP] {
-        let (bit, port) = if side == MATCHED_SRC_IP {
-            (Positive::EXACT_SRC, flow.src_port)
+        let (bit, address, port) = if side == MATCHED_SRC_IP {
+            (Positive::EXACT_SRC, flow.src, flow.src_port)
         } else {
-            key.address = flow.dst;
-            (Positive::EXACT_DST, flow.dst_port)
+            (Positive::EXACT_DST, flow.dst, flow.dst_port)
         };
         if positive & bit == 0 {
             continue;
         }
         if side == MATCHED_SRC_IP || !same {
-            (key.port, key.proto) = (0, 0);
-            matched += probe6(bytes, &key, side);
+            matched += probe(bytes, PatternKey::v6(address, 0, 0, 128), side);
         }
         if positive & Positive::PORTS != 0
             && (side == MATCHED_SRC_IP || !same || flow.src_port != flow.dst_port)
         {
-            (key.port, key.proto) = (port, flow.proto);
-            matched += probe6(bytes, &key, side);
+            let key = PatternKey::v6(address, port, flow.proto, 128);
+            matched += probe(bytes, key, side);
         }
     }
     if positive & (Positive::PREFIX_SRC | Positive::PREFIX_DST) == 0 {
         return matched;
     }
-    (key.port, key.proto) = (0, 0);
     for index in 0..LENGTHS6 {
         let Some(length) = maps::length6(index) else {
             break;
         };
-        key.prefix = length;
         let src = masked6(&flow.src, length);
         if positive & Positive::PREFIX_SRC != 0 && in_filter(Filter::of6(src, length)) {
-            key.address = src;
-            matched += probe6(bytes, &key, MATCHED_SRC_IP);
+            matched += probe(bytes, PatternKey::v6(src, 0, 0, length), MATCHED_SRC_IP);
         }
         let dst = masked6(&flow.dst, length);
         if positive & Positive::PREFIX_DST != 0 && src != dst && in_filter(Filter::of6(dst, length))
         {
-            key.address = dst;
-            matched += probe6(bytes, &key, MATCHED_DST_IP);
+            matched += probe(bytes, PatternKey::v6(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
     matched
 }
 
 #[inline(always)]
-fn probe4(bytes: u32, key: PatternKey4, matched_in: u8) -> u32 {
-    match maps::pattern4(&key) {
-        Some(pattern) => report(&pattern, bytes, matched_in),
+fn probe(bytes: u32, key: PatternKey, matched_in: u8) -> u32 {
+    probe_key(key.high, key.low, key.rest, bytes, u32::from(matched_in))
+}
+
+/// Looks one key up and accounts for its hit. A global function: one body for all callers.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_in: u32) -> u32 {
+    match find(PatternKey { high, low, rest }) {
+        Some(pattern) => emit::hit(pattern, bytes, matched_in),
         None => 0,
     }
 }
 
 #[inline(always)]
-fn probe6(bytes: u32, key: &PatternKey6, matched_in: u8) -> u32 {
-    match maps::pattern6(key) {
-        Some(pattern) => report(&pattern, bytes, matched_in),
-        None => 0,
+fn find(key: PatternKey) -> Option<&'static Pattern> {
+    let place = key.place();
+    for bucket in place.buckets(maps::BUCKETS.load()) {
+        for at in 0..BUCKET_WORDS {
+            let Some(number) = place.number(maps::bucket_word(bucket, at)) else {
+                continue;
+            };
+            if let Some(pattern) = maps::pattern(number)
+                && pattern.key == key
+            {
+                return Some(pattern);
+            }
+        }
     }
-}
-
-#[inline(always)]
-fn report(pattern: &Pattern, bytes: u32, matched_in: u8) -> u32 {
-    let Pattern {
-        id,
-        not_before,
-        not_after,
-    } = *pattern;
-    emit::hit(id, not_before, not_after, bytes, u32::from(matched_in))
-}
-
-#[inline(always)]
-const fn key4(address: u32, port: u16, proto: u8, prefix: u8) -> PatternKey4 {
-    PatternKey4 {
-        address,
-        port,
-        proto,
-        prefix,
-    }
+    None
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! A hit: validity, flow table, ring. Every hit ends in exactly one term of the ledger.
 
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_ktime_get_tai_ns};
-use sensor_common::{Flow, FlowKey, Term, clock};
+use sensor_common::{Flow, FlowKey, Pattern, Term, clock};
 
 use crate::maps;
 
@@ -9,27 +9,23 @@ use crate::maps;
 const EXISTS: i32 = -17;
 
 /// Accounts for one (packet, pattern) match; 1 when the pattern is in force.
-///
-/// A global function, as those of [`crate::confirm`].
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn hit(
-    pattern: u64,
-    not_before: u64,
-    not_after: u64,
-    bytes: u32,
-    matched_in: u32,
-) -> u32 {
-    let Some(key) = maps::sighting_of(pattern) else {
+#[inline(always)]
+pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
+    let Some(key) = maps::sighting_of(pattern.id) else {
         return 0;
     };
     let time = now();
     maps::count_hit(Term::Hits);
-    if time < not_before || time >= not_after {
+    if time < pattern.not_before || time >= pattern.not_after {
         maps::count_hit(Term::Expired);
         return 0;
     }
-    maps::count_hit(account(key, time, bytes, matched_in as u8));
+    let term = if pattern.flags & Pattern::BREAKER != 0 {
+        Term::Breaker
+    } else {
+        account(key, time, bytes, matched_in as u8)
+    };
+    maps::count_hit(term);
     1
 }
 
@@ -51,12 +47,17 @@ fn account(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> Term {
     if maps::add_to_flow(period, key, time, bytes) {
         return Term::Aggregated;
     }
+    // A flow of the period before is no new one: it needs no leave and no record.
+    let known = maps::in_flow_table(period + 1, key);
+    if !known && !within_limit(key.pattern, time) {
+        return Term::Limited;
+    }
     let flow = Flow {
         first: time,
         last: time,
-        packets: 0,
-        bytes: 0,
-        generation: maps::GENERATION.load(),
+        packets: u64::from(known),
+        bytes: if known { u64::from(bytes) } else { 0 },
+        generation: maps::generation(),
         matched_in,
         reserved: [0; 3],
     };
@@ -66,9 +67,35 @@ fn account(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> Term {
         Err(EXISTS) if maps::add_to_flow(period, key, time, bytes) => return Term::Aggregated,
         Err(_) => return Term::FlowTableFull,
     }
+    if known {
+        return Term::Aggregated;
+    }
     if !maps::send(key, time, bytes, matched_in) {
         maps::add_to_flow(period, key, time, bytes);
         return Term::RingLost;
     }
     Term::Records
+}
+
+/// Whether the pattern may announce one more flow on this CPU, which it then has (a token bucket
+/// in the form of the generic cell rate algorithm: one word says up to when it is spent).
+#[inline(always)]
+fn within_limit(pattern: u64, time: u64) -> bool {
+    let interval = maps::limit_interval();
+    if interval == 0 {
+        return true;
+    }
+    let burst = maps::limit_burst();
+    let Some(spent) = maps::spent(pattern) else {
+        return true;
+    };
+    // Before now: rested. Further ahead than can be spent: the clock was set back.
+    if *spent < time || *spent > time + burst + interval {
+        *spent = time;
+    }
+    if *spent > time + burst {
+        return false;
+    }
+    *spent += interval;
+    true
 }

@@ -4,29 +4,29 @@ use core::{arch::asm, ptr};
 
 use aya_ebpf::{
     Global,
-    bindings::BPF_F_NO_PREALLOC,
     btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
     helpers::generated::bpf_get_smp_processor_id,
     macros::btf_map,
 };
 use sensor_common::{
-    Chunk, Control, Flow, FlowKey, INTERFACE_SLOTS, Ledger, OUTCOMES, Outcome, Pattern,
-    PatternKey4, PatternKey6, Record, Term, Traffic,
+    BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, Control, Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS,
+    Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
 /// configuration before it creates them.
 const SIZED_AT_LOAD: usize = 1;
-const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
 
 #[btf_map]
-static PATTERNS4: HashMap<PatternKey4, Pattern, SIZED_AT_LOAD, NO_PREALLOC> = HashMap::new();
+static INDEX: Array<Chunk, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
-static PATTERNS6: HashMap<PatternKey6, Pattern, SIZED_AT_LOAD, NO_PREALLOC> = HashMap::new();
+static PATTERNS: Array<PatternPage, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
 static FILTER: Array<Chunk, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
 static OCCUPANCY: Array<Chunk, SIZED_AT_LOAD> = Array::new();
+#[btf_map]
+static GENERATION: Array<u32, 1> = Array::new();
 
 #[btf_map]
 static TRAFFIC: PerCpuArray<Traffic, { (INTERFACE_SLOTS * OUTCOMES) as usize }> =
@@ -42,13 +42,14 @@ static RECORDS: RingBuf<Record, 4096> = RingBuf::new();
 /// The flow of the packet under judgement, its pattern left out.
 #[btf_map]
 static SIGHTING: PerCpuArray<FlowKey, 1> = PerCpuArray::new();
+/// Time up to which each pattern has spent its limit.
+#[btf_map]
+static LIMITS: PerCpuArray<u64, { LIMIT_SLOTS as usize }> = PerCpuArray::new();
 #[btf_map]
 static CONTROL: Array<Control, 1> = Array::new();
 
 #[unsafe(no_mangle)]
 pub static SLOT: Global<u32> = Global::new(0);
-#[unsafe(no_mangle)]
-pub static GENERATION: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static CLOCK: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -57,6 +58,8 @@ pub static PARSE_ONLY: Global<u32> = Global::new(0);
 pub static EXACT4: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static EXACT6: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static BUCKETS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static FILTER_MASK: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -104,18 +107,26 @@ fn chunk_word(map: &Array<Chunk, SIZED_AT_LOAD>, index: u32) -> u64 {
     }
 }
 
-/// The pattern under an IPv4 key.
+/// One word of a bucket of the index.
 #[inline(always)]
-pub fn pattern4(key: &PatternKey4) -> Option<Pattern> {
-    // SAFETY: copied at once; the value is never changed in place while its generation is live.
-    unsafe { PATTERNS4.get(key) }.copied()
+pub fn bucket_word(bucket: u32, word: usize) -> u64 {
+    match INDEX.get(bucket / BUCKETS_PER_PAGE as u32) {
+        Some(page) => page[(bucket as usize % BUCKETS_PER_PAGE) * BUCKET_WORDS + word],
+        None => 0,
+    }
 }
 
-/// The pattern under an IPv6 key.
+/// The pattern of a number.
 #[inline(always)]
-pub fn pattern6(key: &PatternKey6) -> Option<Pattern> {
-    // SAFETY: as in `pattern4`.
-    unsafe { PATTERNS6.get(key) }.copied()
+pub fn pattern(number: u32) -> Option<&'static Pattern> {
+    let page = PATTERNS.get(number / PATTERNS_PER_PAGE as u32)?;
+    Some(&page[number as usize % PATTERNS_PER_PAGE])
+}
+
+/// Number of the generation.
+#[inline(always)]
+pub fn generation() -> u32 {
+    GENERATION.get(0).copied().unwrap_or_default()
 }
 
 /// Counts a packet under its outcome.
@@ -150,24 +161,44 @@ pub fn ledger_term(term: Term) -> u64 {
     }
 }
 
-/// Number of the period, read once per hit.
-#[inline(always)]
-pub fn period() -> u64 {
-    match CONTROL.get_ptr(0) {
-        // SAFETY: an aligned word; the agent may change it at any time.
-        Some(control) => unsafe { (&raw const (*control).period).read_volatile() },
-        None => 0,
-    }
+/// A word of the control value; the agent may change it at any time.
+macro_rules! control {
+    ($(#[$doc:meta])* $field:ident) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $field() -> u64 {
+            match CONTROL.get_ptr(0) {
+                // SAFETY: an aligned word of a map value.
+                Some(control) => unsafe { (&raw const (*control).$field).read_volatile() },
+                None => 0,
+            }
+        }
+    };
 }
 
-/// The capture's time.
+control!(
+    /// Number of the period, read once per hit.
+    period
+);
+control!(
+    /// The capture's time.
+    replay_clock
+);
+control!(
+    /// What one new flow costs, nanoseconds; 0 for no limit.
+    limit_interval
+);
+control!(
+    /// How far a pattern may run ahead of the clock, nanoseconds.
+    limit_burst
+);
+
+/// Time up to which a pattern has spent its limit on this CPU.
 #[inline(always)]
-pub fn replay_clock() -> u64 {
-    match CONTROL.get_ptr(0) {
-        // SAFETY: as in `period`.
-        Some(control) => unsafe { (&raw const (*control).replay_clock).read_volatile() },
-        None => 0,
-    }
+pub fn spent(pattern: u64) -> Option<&'static mut u64> {
+    let spent = LIMITS.get_ptr_mut(pattern as u32 % LIMIT_SLOTS)?;
+    // SAFETY: as in `count_packet`.
+    Some(unsafe { &mut *spent })
 }
 
 /// Sets aside the flow of the packet under judgement.
@@ -211,7 +242,7 @@ pub fn send(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> bool {
         (*record).sequence = ledger_term(Term::Records) + 1;
         (*record).bytes = bytes;
         (*record).cpu = bpf_get_smp_processor_id() as u32;
-        (*record).generation = GENERATION.load();
+        (*record).generation = generation();
         (*record).matched_in = matched_in;
         (*record).reserved = [0; 3];
     }
@@ -235,6 +266,16 @@ pub fn add_to_flow(period: u64, key: &FlowKey, time: u64, bytes: u32) -> bool {
         (*flow).last = time;
     }
     true
+}
+
+/// Whether a flow is in the table of `period`, or of the one two before it.
+#[inline(always)]
+pub fn in_flow_table(period: u64, key: &FlowKey) -> bool {
+    if period & 1 == 0 {
+        FLOWS_EVEN.get_ptr(key).is_some()
+    } else {
+        FLOWS_ODD.get_ptr(key).is_some()
+    }
 }
 
 /// Adds to a word that several CPUs may add to. The BPF target has no compare-and-swap, so `core`

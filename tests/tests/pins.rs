@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use sensor_common::{LAYOUT_VERSION, map};
+use sensor_common::{Control, Flow, FlowKey, LAYOUT_VERSION, map};
 use sensor_tests::{
     command::run,
     daemon::{Home, Interface, Sensord, Settings},
@@ -92,6 +92,9 @@ fn a_map_with_another_attribute_is_refused() {
     }
     let mut stopped = Stopped::new();
     // Each map once, each attribute once: what is pinned instead, what is said.
+    let keys = format!("{} bytes", size_of::<FlowKey>());
+    let values = format!("{} bytes", size_of::<Control>());
+    let flags = format!("hash {} {} 1024 1", size_of::<FlowKey>(), size_of::<Flow>());
     let cases = [
         (
             map::LEDGER,
@@ -101,15 +104,15 @@ fn a_map_with_another_attribute_is_refused() {
         ),
         (
             map::FLOWS[0],
-            "hash 48 40 1024 0",
-            "keys of 48 bytes",
-            "56 bytes",
+            "hash 44 40 1024 0",
+            "keys of 44 bytes",
+            keys.as_str(),
         ),
         (
             map::CONTROL,
-            "array 4 16 1 0",
-            "values of 16 bytes",
-            "24 bytes",
+            "array 4 12 1 0",
+            "values of 12 bytes",
+            values.as_str(),
         ),
         (
             map::TRAFFIC,
@@ -117,12 +120,7 @@ fn a_map_with_another_attribute_is_refused() {
             "64 entries",
             "640 entries",
         ),
-        (
-            map::FLOWS[1],
-            "hash 56 40 1024 1",
-            "the flags 0x1",
-            "flags 0x0",
-        ),
+        (map::FLOWS[1], flags.as_str(), "the flags 0x1", "flags 0x0"),
         (map::RECORDS, "hash 4 4 64 0", "keys of 4 bytes", "RingBuf"),
     ];
     for (name, other, found, expected) in cases {

@@ -172,7 +172,7 @@ fn image(patterns: &[Pattern]) -> Image {
     let markers: Vec<Marker> = patterns
         .iter()
         .map(|pattern| Marker {
-            id: pattern.to_string(),
+            id: pattern.to_string().into(),
             pattern: *pattern,
             until: None,
             tlp: Tlp::default(),

@@ -6,6 +6,7 @@
 
 mod metrics_page;
 mod pipeline;
+mod watched;
 
 use std::{
     fs,
@@ -22,20 +23,21 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
-    config::{self, Config},
+    config::{Breaker, Config},
     control::{
         self, Door, Limits, Roles, Socket, bind,
-        service::{Facts, Parts, Sensor, Set, Watched, agent, index_of},
+        service::{BreakerPolicy, Facts, Inventory, Parts, Sensor, Set, agent},
     },
     crypto,
-    dataplane::{self, DataPlane, InterfaceSlot, Mode, Setup, Sizes, probe},
+    dataplane::{self, DataPlane, Limit, Setup, Sizes, probe},
     db::{self, Catalog, Events},
-    hits::{EventContext, Joiner, Live, Subscribers, Timeouts, Zone},
+    hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::{self, Action, Journal},
-    markers::{CompileError, compile},
+    markers::Breadth,
     metrics::Metrics,
 };
 use pipeline::Pipeline;
+use watched::interfaces_of;
 
 /// Version of the agent.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -64,9 +66,6 @@ pub enum Error {
     /// The stores.
     #[error(transparent)]
     Store(#[from] db::Error),
-    /// The stored markers.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
     /// Randomness.
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
@@ -124,8 +123,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let reader = Events::open(&config.state_dir)?;
 
     let now = Timestamp::now();
-    let markers = catalog.markers()?;
-    let image = compile(&markers, now)?;
+    let inventory = Inventory::read(&mut catalog, now)?;
+    let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
     let setup = Setup {
         bpffs: config.bpffs.clone(),
@@ -134,11 +133,22 @@ pub fn run(config: &Config) -> Result<(), Error> {
             ring_bytes: config.flows.ring_bytes,
         },
         features,
+        most_bytes: 2 << 30,
+        limit: Limit::per_second(
+            config.limits.new_flows_per_second,
+            config.limits.new_flows_burst,
+        ),
     };
     let generation = catalog.generation()? + 1;
     // Zero means "new" in the shared maps.
     let epoch = u64::from_ne_bytes(crypto::random()?) | 1;
-    let (plane, tap) = DataPlane::open(setup, &image, generation, epoch)?;
+    let (plane, tap) = DataPlane::open(
+        setup,
+        &inventory.image,
+        breakers.iter().map(|breaker| breaker.pattern).collect(),
+        generation,
+        epoch,
+    )?;
     catalog.set_generation(generation)?;
 
     let actor = agent();
@@ -147,7 +157,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         sensor: config.sensor.clone(),
     };
     let _receipt = journal.append(&actor, started)?;
-    let live = Arc::new(Live::new(index_of(&markers), subscribers));
+    let live = Arc::new(Live::new(Index::new(inventory.image.clone()), subscribers));
+    live.put_former(Index::new(inventory.over));
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let (tail, _) = broadcast::channel(TAIL);
     let parts = Parts {
@@ -166,12 +177,19 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let set = Set {
         catalog,
         plane,
+        image: inventory.image,
+        total: inventory.total,
+        quarantined: inventory.quarantined,
+        breakers,
         interfaces,
-        next_end: image.next_end(),
+        expire_retry: None,
     };
-    let total = markers.len() as u64;
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, &image, total));
-    drop((markers, image));
+    let policy = BreakerPolicy {
+        automatic: config.limits.breaker == Breaker::Automatic,
+        rest: config.limits.breaker_rest,
+    };
+    let breadth = Breadth::of(config);
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, breadth, policy));
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),
@@ -181,6 +199,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
         tail,
         clock: features.clock(),
         drain_interval: config.flows.drain_interval,
+        floods: Floods::new(
+            config.limits.new_flows_per_second,
+            config.flows.drain_interval,
+            config.limits.breaker_after,
+        ),
     };
     let doors = Doors { socket, page };
     let outcome = serve(config, doors, sensor, metrics, pipeline);
@@ -305,61 +328,6 @@ async fn answer(
         let _ = page.await;
     }
     Ok(())
-}
-
-/// Slots, subscriber prefixes and realms of the configured interfaces.
-fn interfaces_of(
-    config: &Config,
-    catalog: &mut Catalog,
-) -> Result<(Vec<Watched>, Subscribers), Error> {
-    let mut realms: Vec<&str> = Vec::new();
-    let mut realm_of = |name| {
-        realms
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or_else(|| {
-                realms.push(name);
-                realms.len() - 1
-            }) as u32
-    };
-    let mut watched = Vec::new();
-    let mut subscribers = Subscribers::default();
-    for interface in &config.interfaces {
-        let slot = catalog.slot(&interface.name)?.ok_or_else(|| Error::Slots {
-            interface: interface.name.clone(),
-        })?;
-        let mut zone = |prefixes: &[ipnet::IpNet], realm| Zone {
-            prefixes: prefixes.to_vec(),
-            realm: realm_of(realm),
-        };
-        let untagged = zone(&interface.subscribers, interface.realm.as_str());
-        let tagged: Vec<_> = interface
-            .vlans
-            .iter()
-            .map(|vlan| {
-                (
-                    vlan.tags.clone(),
-                    zone(&vlan.subscribers, vlan.realm.as_str()),
-                )
-            })
-            .collect();
-        subscribers.insert(slot, interface.name.clone(), untagged, tagged);
-        watched.push(Watched {
-            slot: InterfaceSlot {
-                name: interface.name.clone(),
-                slot,
-                mode: match interface.mode {
-                    config::Mode::Auto => None,
-                    config::Mode::Native => Some(Mode::Native),
-                    config::Mode::Generic => Some(Mode::Generic),
-                },
-            },
-            wanted: true,
-            trouble: None,
-            retry: None,
-        });
-    }
-    Ok((watched, subscribers))
 }
 
 fn context(config: &Config) -> EventContext {

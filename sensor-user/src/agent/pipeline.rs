@@ -22,9 +22,9 @@ use crate::{
     crypto,
     dataplane::{self, Tap},
     db::{self, Batch, EventRow, Events},
-    hits::{Account, Accounts, Joiner, Live, Surroundings},
+    hits::{Account, Accounts, Floods, Joiner, Live, Surroundings},
     metrics::Metrics,
-    model::Event,
+    model::{Event, PatternId},
 };
 
 /// Most records stored in one batch.
@@ -66,6 +66,8 @@ pub struct Pipeline {
     pub clock: KernelClock,
     /// Time between two drains of the flow tables.
     pub drain_interval: Duration,
+    /// Watches for patterns that flood.
+    pub floods: Floods,
 }
 
 /// Marks and changes on their way to the store.
@@ -76,6 +78,8 @@ struct Progress {
     drained: u64,
     /// Period in which this run began: until its end, records may have gone with a former agent.
     began_in: u64,
+    /// Period whose flows are stored and still in their table.
+    uncleared: Option<u64>,
     /// Changes taken from the joiner and not stored yet.
     unsaved: Vec<EventRow>,
     opened: Vec<Timestamp>,
@@ -142,6 +146,7 @@ impl Pipeline {
             },
             drained: if same { restored.drained } else { 0 },
             began_in: self.tap.period(),
+            uncleared: None,
             unsaved: Vec::new(),
             opened: Vec::new(),
             dirty: true,
@@ -194,6 +199,7 @@ impl Pipeline {
             };
             let account = self.joiner.record(record, around);
             progress.accounts.add(account, 1);
+            self.floods.count(PatternId(record.key.pattern));
         }
         progress.dirty = true;
         Ok(read)
@@ -206,17 +212,21 @@ impl Pipeline {
         progress: &mut Progress,
         stop: &AtomicBool,
     ) -> Result<(), Error> {
+        // Not before: as long as a flow is in the table of the last period, the kernel knows it.
+        if let Some(period) = progress.uncleared.take() {
+            self.tap.clear(period)?;
+        }
         let ended = self.tap.flip()?;
         // Records of the period are all in the ring now, before the flows that count on them.
         while self.consume(records, progress)? == BATCH {}
         let any = self.count_flows(ended, progress)?;
+        self.live.tell_flooding(self.floods.end_interval());
+        self.joiner.close_patterns(&self.live.take_changed());
         self.joiner
             .close_over(self.clock.to_kernel(Timestamp::now()));
         // Saved before the table is cleared, cleared before it is written again.
         self.save(progress, stop)?;
-        if any {
-            self.tap.clear(ended)?;
-        }
+        progress.uncleared = any.then_some(ended);
         self.live.retire_former();
         Ok(())
     }

@@ -66,12 +66,37 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 13] = [
+pub const ROUTES: [Route; 16] = [
     get("/v1/status", Kind::Status, &[]),
-    get("/v1/markers", Kind::MarkersList, &["limit", "after"]),
+    get(
+        "/v1/markers",
+        Kind::MarkersList,
+        &["limit", "after", "quarantined"],
+    ),
     send("PUT", "/v1/markers", Kind::MarkersLoad, &["format"], true),
     send("POST", "/v1/markers", Kind::MarkersAdd, &["format"], true),
     send("POST", "/v1/markers/remove", Kind::MarkersRemove, &[], true),
+    send(
+        "POST",
+        "/v1/markers/release",
+        Kind::MarkersRelease,
+        &[],
+        true,
+    ),
+    send(
+        "POST",
+        "/v1/markers/{id}/breaker",
+        Kind::BreakerOpen,
+        &[],
+        false,
+    ),
+    send(
+        "DELETE",
+        "/v1/markers/{id}/breaker",
+        Kind::BreakerClose,
+        &[],
+        false,
+    ),
     get("/v1/markers/{id}", Kind::MarkersShow, &[]),
     get("/v1/events", Kind::EventsList, &["limit", "after", "state"]),
     get("/v1/events/tail", Kind::EventsTail, &[]),
@@ -156,7 +181,11 @@ pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Resul
             body,
         },
         Kind::MarkersRemove => Request::MarkersRemove { body },
-        Kind::MarkersList => Request::MarkersList(page(query)?),
+        Kind::MarkersRelease => Request::MarkersRelease { body },
+        Kind::MarkersList => Request::MarkersList {
+            page: page(query)?,
+            quarantined: flag(query, "quarantined")?,
+        },
         Kind::MarkersShow => Request::MarkersShow { id: parameter },
         Kind::EventsList => Request::EventsList {
             page: page(query)?,
@@ -168,6 +197,8 @@ pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Resul
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
         },
+        Kind::BreakerOpen => Request::BreakerOpen { id: parameter },
+        Kind::BreakerClose => Request::BreakerClose { id: parameter },
         Kind::Attach => Request::Attach {
             interface: parameter,
         },
@@ -189,6 +220,16 @@ fn limit(query: &Query) -> Result<u32, Error> {
     Ok(limit.map_or(DEFAULT_LIMIT, |limit| {
         u32::try_from(limit).unwrap_or(Page::MOST)
     }))
+}
+
+fn flag(query: &Query, key: &str) -> Result<bool, Error> {
+    match query.text(key) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Error::Invalid(format!(
+            "query key {key} must be true or false"
+        ))),
+    }
 }
 
 fn format(query: &Query) -> Result<Format, Error> {
@@ -222,6 +263,7 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Events(rows) => serde_json::to_vec(rows),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Breaker(breaker) => serde_json::to_vec(breaker),
         Reply::Interface(interface) => serde_json::to_vec(interface),
         Reply::Tail => {
             return Err(Error::Internal(

@@ -4,9 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use sensor_common::{
-    CHUNK_WORDS, Chunk, Filter, Pattern as Value, PatternKey4, PatternKey6, occupancy4, occupancy6,
+    BLOCK4, BLOCK6, BUCKET_WORDS, CHUNK_WORDS, Filter, MOST_OCCUPANCY_BITS, Pattern as Value,
+    PatternKey, occupancy4, occupancy6,
 };
 
+use super::table::{DoesNotFit, Table};
 use crate::{
     clock::KernelClock,
     model::{Image, ImagePattern, Pattern},
@@ -14,27 +16,19 @@ use crate::{
 
 /// Filter bits per key, a quarter of a word each (DESIGN §4).
 const KEYS_PER_WORD: usize = 4;
-/// Occupancy bits per occupied block: one block in sixteen is a false positive.
+/// Occupancy bits per occupied block: one block in sixteen is a false positive. A bitmap of full
+/// size has none for IPv4, however many blocks a set of short prefixes occupies.
 const BITS_PER_BLOCK: usize = 16;
-/// Longest IPv4 prefix length that occupies several blocks.
-const BLOCK4: u8 = 20;
-/// Longest IPv6 prefix length that occupies several blocks.
-const BLOCK6: u8 = 32;
 /// Shortest IPv6 prefix whose blocks are set one by one (65,536 of them).
 const WIDE6: u8 = 16;
-/// Most blocks that the bitmap is sized for (8 MiB of it). A set of very short prefixes that
-/// occupies more makes the bitmap answer yes too often, not the verdict wrong.
-const MOST_BLOCKS: usize = 1 << 22;
 /// Ends the lists of prefix lengths.
 const NO_LENGTH: u8 = 255;
 
 /// What the maps and the read-only data of one generation hold.
 #[derive(Debug)]
 pub struct Encoded {
-    /// IPv4 keys.
-    pub patterns4: Vec<(PatternKey4, Value)>,
-    /// IPv6 keys.
-    pub patterns6: Vec<(PatternKey6, Value)>,
+    /// Keys and patterns.
+    pub table: Table,
     /// Words of the filter: a power of two, at least one chunk.
     pub filter: Vec<u64>,
     /// Words of the occupancy bitmap: a power of two, at least one chunk.
@@ -51,33 +45,157 @@ pub struct Encoded {
     pub wide6: bool,
 }
 
+/// Sizes of a generation's maps and what its program is specialised for.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Buckets of the index.
+    pub buckets: u32,
+    /// Patterns in the table.
+    pub patterns: u32,
+    /// Patterns that the table has room for.
+    pub room: u32,
+    /// Words of the filter.
+    pub filter_words: u32,
+    /// Words of the occupancy bitmap.
+    pub occupancy_words: u32,
+    /// See [`Encoded::lengths4`].
+    pub lengths4: [u8; 34],
+    /// See [`Encoded::lengths6`].
+    pub lengths6: [u8; 130],
+    /// See [`Encoded::exact4`].
+    pub exact4: bool,
+    /// See [`Encoded::exact6`].
+    pub exact6: bool,
+    /// See [`Encoded::wide6`].
+    pub wide6: bool,
+}
+
 impl Encoded {
+    /// The shape of the generation.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        let count = |of: usize| u32::try_from(of).expect("maps stay below 2^32 words");
+        Shape {
+            buckets: count(self.table.index.len() / BUCKET_WORDS),
+            patterns: count(self.table.patterns.len()),
+            room: self.table.room,
+            filter_words: count(self.filter.len()),
+            occupancy_words: count(self.occupancy.len()),
+            lengths4: self.lengths4,
+            lengths6: self.lengths6,
+            exact4: self.exact4,
+            exact6: self.exact6,
+            wide6: self.wide6,
+        }
+    }
+
+    fn filter_mask(&self) -> u32 {
+        self.filter.len() as u32 - 1
+    }
+
+    fn occupancy_mask(&self) -> u32 {
+        (self.occupancy.len() * 64) as u32 - 1
+    }
+}
+
+impl Shape {
+    /// Bytes of kernel memory that the maps of the generation take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let words = u64::from(self.buckets) * BUCKET_WORDS as u64
+            + u64::from(self.filter_words)
+            + u64::from(self.occupancy_words);
+        words * 8 + u64::from(self.room) * size_of::<Value>() as u64
+    }
+
     /// Mask of a word index of the filter.
     #[must_use]
     pub fn filter_mask(&self) -> u32 {
-        mask(self.filter.len())
+        self.filter_words - 1
     }
 
     /// Mask of a bit index of the occupancy bitmap.
     #[must_use]
     pub fn occupancy_mask(&self) -> u32 {
-        mask(self.occupancy.len() * 64)
+        self.occupancy_words * 64 - 1
     }
 }
 
 /// Encodes an image; deadlines are told in `clock`. With `expiry` off the kernel lets patterns
-/// match for ever (replay: the agent judges validity by the capture's time).
-#[must_use]
-pub fn encode(image: &Image, clock: KernelClock, expiry: bool) -> Encoded {
+/// match for ever (replay: the agent judges validity by the capture's time). Patterns for which
+/// `open` holds have their circuit breaker open.
+///
+/// # Errors
+/// [`DoesNotFit`].
+pub fn encode(
+    image: &Image,
+    clock: KernelClock,
+    expiry: bool,
+    open: impl Fn(&ImagePattern) -> bool,
+) -> Result<Encoded, DoesNotFit> {
+    let count = usize::try_from(image.count()).expect("an image fits in memory");
+    let mut patterns = Vec::with_capacity(count);
     let mut encoder = Encoder::new(image);
-    for pattern in &image.patterns {
-        let not_after = match pattern.until {
-            Some(until) if expiry => clock.to_kernel(until),
-            _ => u64::MAX,
-        };
-        encoder.add(pattern, not_after);
+    for pattern in image.patterns() {
+        encoder.add(&pattern);
+        patterns.push(value(&pattern, clock, expiry, open(&pattern)));
     }
-    encoder.encoded
+    Ok(Encoded {
+        table: Table::new(patterns)?,
+        ..encoder.encoded
+    })
+}
+
+/// What the kernel holds of a pattern.
+pub fn value(pattern: &ImagePattern, clock: KernelClock, expiry: bool, open: bool) -> Value {
+    let not_after = match pattern.until {
+        Some(until) if expiry => clock.to_kernel(until),
+        _ => u64::MAX,
+    };
+    Value {
+        key: key(&pattern.pattern),
+        id: pattern.id.0,
+        not_before: 0,
+        not_after,
+        flags: if open { Value::BREAKER } else { 0 },
+        reserved: 0,
+    }
+}
+
+/// The key of a pattern.
+pub fn key(pattern: &Pattern) -> PatternKey {
+    let of = |address, port, proto, prefix| match address {
+        IpAddr::V4(address) => PatternKey::v4(word4(address), port, proto, prefix),
+        IpAddr::V6(address) => PatternKey::v6(words6(address), port, proto, prefix),
+    };
+    match *pattern {
+        Pattern::Ip(address) => of(address, 0, 0, full(address)),
+        Pattern::Endpoint {
+            address,
+            protocol,
+            port,
+        } => of(address, port, protocol.number(), full(address)),
+        Pattern::Cidr(net) => of(net.addr(), 0, 0, net.prefix_len()),
+    }
+}
+
+const fn full(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// Where a pattern's key stands in the filter.
+pub fn filter(pattern: &Pattern) -> Filter {
+    let of = |address, prefix| match address {
+        IpAddr::V4(address) => Filter::of4(word4(address), prefix),
+        IpAddr::V6(address) => Filter::of6(words6(address), prefix),
+    };
+    match *pattern {
+        Pattern::Ip(address) | Pattern::Endpoint { address, .. } => of(address, full(address)),
+        Pattern::Cidr(net) => of(net.addr(), net.prefix_len()),
+    }
 }
 
 struct Encoder {
@@ -86,24 +204,17 @@ struct Encoder {
 
 impl Encoder {
     fn new(image: &Image) -> Self {
-        let blocks = image
-            .patterns
-            .iter()
-            .map(blocks)
-            .sum::<usize>()
-            .min(MOST_BLOCKS);
-        let keys = image.patterns.len();
+        let blocks: usize = image
+            .patterns()
+            .map(|pattern| blocks(&pattern.pattern))
+            .sum();
+        let keys = usize::try_from(image.count()).expect("an image fits in memory");
+        let bits = (blocks * BITS_PER_BLOCK).next_power_of_two();
         Self {
             encoded: Encoded {
-                patterns4: Vec::new(),
-                patterns6: Vec::new(),
+                table: Table::new(Vec::new()).expect("nothing fits"),
                 filter: vec![0; (keys / KEYS_PER_WORD).next_power_of_two().max(CHUNK_WORDS)],
-                occupancy: vec![
-                    0;
-                    (blocks * BITS_PER_BLOCK / 64)
-                        .next_power_of_two()
-                        .max(CHUNK_WORDS)
-                ],
+                occupancy: vec![0; (bits.min(MOST_OCCUPANCY_BITS) / 64).max(CHUNK_WORDS)],
                 lengths4: [NO_LENGTH; 34],
                 lengths6: [NO_LENGTH; 130],
                 exact4: false,
@@ -113,108 +224,65 @@ impl Encoder {
         }
     }
 
-    fn add(&mut self, pattern: &ImagePattern, not_after: u64) {
-        let value = Value {
-            id: pattern.id.0,
-            not_before: 0,
-            not_after,
-        };
+    fn add(&mut self, pattern: &ImagePattern) {
+        let encoded = &mut self.encoded;
+        let place = filter(&pattern.pattern);
+        let mask = encoded.filter_mask();
+        encoded.filter[place.word(mask) as usize] |= place.bits();
         match pattern.pattern {
-            Pattern::Ip(address) => self.exact(address, 0, 0, value),
-            Pattern::Endpoint {
-                address,
-                protocol,
-                port,
-            } => self.exact(address, port, protocol.number(), value),
-            Pattern::Cidr(IpNet::V4(net)) => {
-                let (address, prefix) = (word4(net.addr()), net.prefix_len());
-                self.prefix4(u32::from(net.addr()), prefix);
-                self.set_filter(Filter::of4(address, prefix));
-                self.encoded
-                    .patterns4
-                    .push((key4(address, 0, 0, prefix), value));
-            }
-            Pattern::Cidr(IpNet::V6(net)) => {
-                let (address, prefix) = (words6(net.addr()), net.prefix_len());
-                self.prefix6(net.addr(), prefix);
-                self.set_filter(Filter::of6(address, prefix));
-                self.encoded
-                    .patterns6
-                    .push((key6(address, 0, 0, prefix), value));
-            }
-        }
-    }
-
-    fn exact(&mut self, address: IpAddr, port: u16, proto: u8, value: Value) {
-        match address {
-            IpAddr::V4(address) => {
-                let address = word4(address);
-                self.encoded.exact4 = true;
-                self.set_filter(Filter::of4(address, 32));
-                self.encoded
-                    .patterns4
-                    .push((key4(address, port, proto, 32), value));
-            }
-            IpAddr::V6(address) => {
-                let address = words6(address);
-                self.encoded.exact6 = true;
-                self.set_filter(Filter::of6(address, 128));
-                self.encoded
-                    .patterns6
-                    .push((key6(address, port, proto, 128), value));
+            Pattern::Ip(IpAddr::V4(_))
+            | Pattern::Endpoint {
+                address: IpAddr::V4(_),
+                ..
+            } => encoded.exact4 = true,
+            Pattern::Ip(IpAddr::V6(_))
+            | Pattern::Endpoint {
+                address: IpAddr::V6(_),
+                ..
+            } => encoded.exact6 = true,
+            Pattern::Cidr(net) => {
+                match net {
+                    IpNet::V4(net) => insert_length(&mut encoded.lengths4, net.prefix_len()),
+                    IpNet::V6(net) => {
+                        encoded.wide6 |= is_wide6(IpNet::V6(net));
+                        insert_length(&mut encoded.lengths6, net.prefix_len());
+                    }
+                }
+                let mask = encoded.occupancy_mask();
+                for bit in occupied(net, mask) {
+                    encoded.occupancy[bit as usize >> 6] |= 1 << (bit & 63);
+                }
             }
         }
     }
+}
 
-    fn set_filter(&mut self, filter: Filter) {
-        let mask = self.encoded.filter_mask();
-        self.encoded.filter[filter.word(mask) as usize] |= filter.bits();
-    }
+/// Whether a prefix is too wide for the occupancy bitmap.
+pub fn is_wide6(net: IpNet) -> bool {
+    matches!(net, IpNet::V6(net) if net.prefix_len() < WIDE6)
+}
 
-    fn set_occupied(&mut self, bit: u32) {
-        self.encoded.occupancy[bit as usize >> 6] |= 1 << (bit & 63);
-    }
-
-    fn prefix4(&mut self, network: u32, prefix: u8) {
-        insert_length(&mut self.encoded.lengths4, prefix);
-        let mask = self.encoded.occupancy_mask();
-        for block in 0..blocks4(prefix) {
-            self.set_occupied(occupancy4(network + ((block as u32) << 12), mask));
-        }
-    }
-
-    fn prefix6(&mut self, network: Ipv6Addr, prefix: u8) {
-        insert_length(&mut self.encoded.lengths6, prefix);
-        if prefix < WIDE6 {
-            self.encoded.wide6 = true;
-            return;
-        }
-        let mask = self.encoded.occupancy_mask();
-        let first = u32::from_be(words6(network)[0]);
-        for block in 0..blocks6(prefix) {
-            self.set_occupied(occupancy6((first + block as u32).to_be(), mask));
-        }
-    }
+/// Bits of the occupancy bitmap that a prefix occupies: none for one that is too wide for it.
+pub fn occupied(net: IpNet, mask: u32) -> impl Iterator<Item = u32> {
+    let first = match net {
+        IpNet::V4(net) => u32::from(net.addr()),
+        IpNet::V6(net) => u32::from_be(words6(net.addr())[0]),
+    };
+    (0..blocks(&Pattern::Cidr(net)) as u32).map(move |block| match net {
+        IpNet::V4(_) => occupancy4(first + (block << (32 - BLOCK4)), mask),
+        IpNet::V6(_) => occupancy6((first + block).to_be(), mask),
+    })
 }
 
 /// Blocks of the occupancy bitmap that a pattern occupies.
-fn blocks(pattern: &ImagePattern) -> usize {
-    match pattern.pattern {
-        Pattern::Cidr(IpNet::V4(net)) => blocks4(net.prefix_len()),
-        Pattern::Cidr(IpNet::V6(net)) => blocks6(net.prefix_len()),
+fn blocks(pattern: &Pattern) -> usize {
+    match pattern {
+        Pattern::Cidr(IpNet::V4(net)) => 1 << BLOCK4.saturating_sub(net.prefix_len()),
+        Pattern::Cidr(IpNet::V6(net)) if net.prefix_len() >= WIDE6 => {
+            1 << BLOCK6.saturating_sub(net.prefix_len())
+        }
         _ => 0,
     }
-}
-
-fn blocks4(prefix: u8) -> usize {
-    1 << BLOCK4.saturating_sub(prefix)
-}
-
-fn blocks6(prefix: u8) -> usize {
-    if prefix < WIDE6 {
-        return 0;
-    }
-    1 << BLOCK6.saturating_sub(prefix)
 }
 
 /// Keeps the list sorted, longest first, each length once.
@@ -230,28 +298,6 @@ fn insert_length(lengths: &mut [u8], length: u8) {
     lengths[at] = length;
 }
 
-fn mask(count: usize) -> u32 {
-    u32::try_from(count - 1).expect("filters stay below 2^32 words and bits")
-}
-
-const fn key4(address: u32, port: u16, proto: u8, prefix: u8) -> PatternKey4 {
-    PatternKey4 {
-        address,
-        port,
-        proto,
-        prefix,
-    }
-}
-
-const fn key6(address: [u32; 4], port: u16, proto: u8, prefix: u8) -> PatternKey6 {
-    PatternKey6 {
-        address,
-        port,
-        proto,
-        prefix,
-    }
-}
-
 /// An address as a packet holds it.
 fn word4(address: Ipv4Addr) -> u32 {
     u32::from_ne_bytes(address.octets())
@@ -265,15 +311,6 @@ fn words6(address: Ipv6Addr) -> [u32; 4] {
     })
 }
 
-/// Words in chunks, as the maps hold them.
-pub fn chunks(words: &[u64]) -> impl Iterator<Item = Chunk> + '_ {
-    words.chunks_exact(CHUNK_WORDS).map(|chunk| {
-        let mut value = [0; CHUNK_WORDS];
-        value.copy_from_slice(chunk);
-        value
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +320,7 @@ mod tests {
         let now = jiff::Timestamp::now();
         let markers = markers::read(Format::Text, text.as_bytes()).markers;
         let image = markers::compile(&markers, now).expect("no collision");
-        encode(&image, KernelClock::Tai, true)
+        encode(&image, KernelClock::Tai, true, |_| false).expect("it fits")
     }
 
     #[test]
@@ -303,6 +340,7 @@ mod tests {
         for third in 0..128u32 {
             assert!(occupied(occupancy4(0x0a00_0000 + (third << 16), mask)));
         }
+        assert!(!occupied(occupancy4(0x0a80_0000, mask)));
         for last in 0..256u32 {
             assert!(occupied(occupancy6((0x2001_db00 + last).to_be(), mask)));
         }

@@ -106,6 +106,29 @@ pub enum Error {
         /// Why.
         source: Box<MapError>,
     },
+    /// A map does not hold what was written to it.
+    #[error("map {map} does not hold what was written to it; the set was not made live")]
+    Unverified {
+        /// Name of the map.
+        map: &'static str,
+    },
+    /// The set is too large for a generation.
+    #[error(transparent)]
+    DoesNotFit(#[from] super::table::DoesNotFit),
+    /// The set would take more kernel memory than it may.
+    #[error(
+        "the set of {patterns} patterns takes {} MiB of kernel memory, {} MiB are allowed; \
+         load a smaller set or raise limits.map-memory",
+        bytes >> 20, most >> 20
+    )]
+    TooLarge {
+        /// Patterns of the set.
+        patterns: u64,
+        /// Bytes that its maps take.
+        bytes: u64,
+        /// Bytes that they may.
+        most: u64,
+    },
     /// Asking the kernel about an interface failed.
     #[error("asking the kernel about interface {interface}: {reason}")]
     Netlink {

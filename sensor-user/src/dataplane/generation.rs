@@ -1,16 +1,27 @@
 //! Generations: build the idle one, make it live on every interface or on none.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::PathBuf,
+};
 
 use super::{
-    Attachment, Error, Features, Mode, Remains, Sizes, Tap,
+    Attachment, Error, Features, Limit, Mode, Remains, Sizes, Tap,
     attach::{self, is_gone},
-    encode::{Encoded, encode},
+    build::{build, instance},
+    edit::{Edit, Editor},
+    encode::{self, Shape},
     link_state,
-    load::{Directories, Globals, Instance},
+    load::Instance,
     pins::Pins,
 };
-use crate::{journal::Receipt, model::Image};
+use crate::{
+    journal::Receipt,
+    model::{Image, ImagePattern, PatternId},
+};
+
+/// Most patterns that are changed in place, one by one; more go live together, as a generation.
+const MOST_EDITS: usize = 64;
 
 /// What the data plane is set up with.
 #[derive(Clone, Debug)]
@@ -21,6 +32,10 @@ pub struct Setup {
     pub sizes: Sizes,
     /// What the kernel offers.
     pub features: Features,
+    /// Most bytes of kernel memory that the maps of one generation may take.
+    pub most_bytes: u64,
+    /// Cost and burst of new flows.
+    pub limit: Limit,
 }
 
 /// An interface the sensor is configured for.
@@ -39,7 +54,13 @@ pub struct DataPlane {
     setup: Setup,
     pins: Pins,
     generation: u32,
-    encoded: Encoded,
+    /// Number of the last generation that was built whole: its pins carry it.
+    base: u32,
+    image: Image,
+    /// Patterns whose circuit breaker is open.
+    open: HashSet<PatternId>,
+    shape: Shape,
+    editor: Editor,
     attached: BTreeMap<String, Attached>,
     /// Whether this run made the shared maps.
     fresh: bool,
@@ -60,20 +81,25 @@ impl DataPlane {
     pub fn open(
         setup: Setup,
         image: &Image,
+        open: HashSet<PatternId>,
         generation: u32,
         epoch: u64,
     ) -> Result<(Self, Tap), Error> {
         let pins = Pins::open(&setup.bpffs)?;
         pins.check_shared(setup.sizes)?;
         let fresh = !pins.has_shared();
-        let (encoded, mut anchor) = build(&setup, &pins, image, generation)?;
-        let tap = Tap::take(&mut anchor, epoch)?;
+        let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
+        let tap = Tap::take(&mut anchor, epoch, setup.limit)?;
         pins.end_others(Some(generation))?;
         let plane = Self {
             setup,
             pins,
             generation,
-            encoded,
+            base: generation,
+            image: image.clone(),
+            open,
+            shape,
+            editor: Editor::new(anchor, shape),
             attached: BTreeMap::new(),
             fresh,
         };
@@ -87,24 +113,28 @@ impl DataPlane {
     }
 
     /// Makes an image live on every attached interface, or on none: the old generation stays whole
-    /// when anything fails. Names of interfaces found gone are returned.
+    /// when anything fails. A few patterns that fit the maps as they are go live one by one, in
+    /// place. Names of interfaces found gone are returned.
     ///
     /// # Errors
     /// [`Error`]; the old generation is in force on every interface.
     pub fn install(&mut self, image: &Image, _receipt: &Receipt) -> Result<Vec<String>, Error> {
+        if self.edit(image)? {
+            return Ok(Vec::new());
+        }
         let generation = self.generation + 1;
         let built = self.build_instances(image, generation);
-        let (encoded, mut instances) = match built {
+        let (shape, editor, mut instances) = match built {
             Ok(built) => built,
             Err(error) => {
-                self.pins.end_others(Some(self.generation))?;
+                self.pins.end_others(Some(self.base))?;
                 return Err(error);
             }
         };
         let gone = match self.go_live(&mut instances) {
             Ok(gone) => gone,
             Err(error) => {
-                self.pins.end_others(Some(self.generation))?;
+                self.pins.end_others(Some(self.base))?;
                 return Err(error);
             }
         };
@@ -117,25 +147,105 @@ impl DataPlane {
             self.attached.remove(name);
         }
         self.generation = generation;
-        self.encoded = encoded;
+        self.base = generation;
+        self.image = image.clone();
+        self.shape = shape;
+        self.editor = editor;
         self.pins.end_others(Some(generation))?;
         Ok(gone)
+    }
+
+    /// Changes the live generation in place; false when that is not possible.
+    fn edit(&mut self, image: &Image) -> Result<bool, Error> {
+        let Some(differences) = self.image.difference(image, MOST_EDITS) else {
+            return Ok(false);
+        };
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        for difference in differences {
+            match (difference.before, difference.after) {
+                (before, after) if before == after => {}
+                (_, Some(pattern)) => added.push(self.put(&pattern)),
+                (Some(before), None) => removed.push(Edit {
+                    pattern: before.pattern,
+                    value: None,
+                }),
+                (None, None) => {}
+            }
+        }
+        if !self.editor.fits(&added) {
+            return Ok(false);
+        }
+        // A hit of a pattern that goes carries the former number, one of a pattern that comes the
+        // new one.
+        let generation = self.generation + 1;
+        let Some(undo) = self.editor.apply(&removed)? else {
+            return Ok(false);
+        };
+        self.editor.set_generation(generation)?;
+        match self.editor.apply(&added) {
+            Ok(Some(_)) => {
+                self.generation = generation;
+                self.image = image.clone();
+                Ok(true)
+            }
+            stopped => {
+                self.editor.set_generation(self.generation)?;
+                self.editor.undo(&undo)?;
+                stopped.map(|_| false)
+            }
+        }
+    }
+
+    fn put(&self, pattern: &ImagePattern) -> Edit {
+        let open = self.open.contains(&pattern.id);
+        let clock = self.setup.features.clock();
+        Edit {
+            pattern: pattern.pattern,
+            value: Some(encode::value(pattern, clock, true, open)),
+        }
+    }
+
+    /// Opens or closes the circuit breaker of a pattern: while it is open, hits are counted and go
+    /// no further. It outlives generations.
+    ///
+    /// # Errors
+    /// When a map cannot be written; the breaker is as it was.
+    pub fn set_breaker(
+        &mut self,
+        id: PatternId,
+        open: bool,
+        _receipt: &Receipt,
+    ) -> Result<(), Error> {
+        let before = self.open.clone();
+        if open {
+            self.open.insert(id);
+        } else {
+            self.open.remove(&id);
+        }
+        let Some(pattern) = self.image.pattern(id) else {
+            return Ok(());
+        };
+        let edit = self.put(&pattern);
+        self.editor
+            .apply(&[edit])
+            .map(drop)
+            .inspect_err(|_| self.open = before)
     }
 
     fn build_instances(
         &self,
         image: &Image,
         generation: u32,
-    ) -> Result<(Encoded, BTreeMap<String, Instance>), Error> {
-        let (encoded, _anchor) = build(&self.setup, &self.pins, image, generation)?;
+    ) -> Result<(Shape, Editor, BTreeMap<String, Instance>), Error> {
+        let (shape, anchor) = build(&self.setup, &self.pins, image, &self.open, generation)?;
         let mut instances = BTreeMap::new();
         for (name, attached) in &self.attached {
             let mut instance =
-                instance(&self.setup, &self.pins, &encoded, attached.slot, generation)?;
+                instance(&self.setup, &self.pins, &shape, attached.slot, generation)?;
             instance.program(attached.attachment.variant)?;
             instances.insert(name.clone(), instance);
         }
-        Ok((encoded, instances))
+        Ok((shape, Editor::new(anchor, shape), instances))
     }
 
     /// Link by link; on a failure those already updated go back to the old program.
@@ -183,9 +293,9 @@ impl DataPlane {
         let mut instance = instance(
             &self.setup,
             &self.pins,
-            &self.encoded,
+            &self.shape,
             interface.slot,
-            self.generation,
+            self.base,
         )?;
         let attachment = attach::attach(
             &mut instance,
@@ -279,38 +389,4 @@ impl DataPlane {
         }
         gone
     }
-}
-
-/// Creates and fills the maps of a generation, pinned for the instances that will share them.
-fn build(
-    setup: &Setup,
-    pins: &Pins,
-    image: &Image,
-    generation: u32,
-) -> Result<(Encoded, Instance), Error> {
-    let encoded = encode(image, setup.features.clock(), true);
-    pins.begin(generation)?;
-    let mut anchor = instance(setup, pins, &encoded, 0, generation)?;
-    anchor.fill(&encoded)?;
-    Ok((encoded, anchor))
-}
-
-fn instance(
-    setup: &Setup,
-    pins: &Pins,
-    encoded: &Encoded,
-    slot: u8,
-    generation: u32,
-) -> Result<Instance, Error> {
-    let globals = Globals {
-        slot,
-        generation,
-        clock: setup.features.clock(),
-        parse_only: false,
-    };
-    let directories = Directories {
-        shared: &pins.shared(),
-        generation: &pins.generation(generation),
-    };
-    Instance::new(encoded, setup.sizes, globals, Some(directories))
 }

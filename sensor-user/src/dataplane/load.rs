@@ -4,14 +4,16 @@ use std::path::Path;
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
-    maps::{Array, HashMap, MapData},
+    maps::{Array, Map, MapData},
     programs::Xdp,
 };
-use sensor_common::{CHUNK_WORDS, Chunk, global, map, program};
+use sensor_common::{
+    BUCKETS_PER_PAGE, CHUNK_WORDS, PATTERNS_PER_PAGE, Pattern, PatternPage, global, map, program,
+};
 
 use super::{
     Error,
-    encode::{Encoded, chunks},
+    encode::{Encoded, Shape},
     error::InMap as _,
 };
 use crate::clock::KernelClock;
@@ -19,10 +21,8 @@ use crate::clock::KernelClock;
 /// The XDP programs, compiled by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor"));
 
-/// Buckets per entry of the exact tables: a miss in a table four times too large costs half.
-const ROOM: u32 = 4;
-/// Fewest entries of an exact table.
-const FEWEST: u32 = 64;
+/// Pages that one call writes.
+const PAGES_PER_CALL: usize = 1024;
 
 /// Capacities of the shared maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,6 @@ impl Variant {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Globals {
     pub slot: u8,
-    pub generation: u32,
     pub clock: KernelClock,
     pub parse_only: bool,
 }
@@ -84,7 +83,7 @@ pub(super) struct Instance {
 impl Instance {
     /// Creates (or finds, with `directories`) the maps; no program is loaded yet.
     pub(super) fn new(
-        encoded: &Encoded,
+        shape: &Shape,
         sizes: Sizes,
         globals: Globals,
         directories: Option<Directories<'_>>,
@@ -92,26 +91,26 @@ impl Instance {
         let clock = globals.clock.number();
         let flag = u32::from;
         let slot = u32::from(globals.slot);
-        let (parse_only, exact4) = (flag(globals.parse_only), flag(encoded.exact4));
-        let (exact6, wide6) = (flag(encoded.exact6), flag(encoded.wide6));
-        let (filter_mask, occupancy_mask) = (encoded.filter_mask(), encoded.occupancy_mask());
+        let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.exact4));
+        let (exact6, wide6) = (flag(shape.exact6), flag(shape.wide6));
+        let (filter_mask, occupancy_mask) = (shape.filter_mask(), shape.occupancy_mask());
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
-            .override_global(global::GENERATION, &globals.generation, true)
             .override_global(global::CLOCK, &clock, true)
             .override_global(global::PARSE_ONLY, &parse_only, true)
             .override_global(global::EXACT4, &exact4, true)
             .override_global(global::EXACT6, &exact6, true)
             .override_global(global::WIDE6, &wide6, true)
+            .override_global(global::BUCKETS, &shape.buckets, true)
             .override_global(global::FILTER_MASK, &filter_mask, true)
             .override_global(global::OCCUPANCY_MASK, &occupancy_mask, true)
-            .override_global(global::LENGTHS4, &encoded.lengths4[..], true)
-            .override_global(global::LENGTHS6, &encoded.lengths6[..], true)
-            .map_max_entries(map::PATTERNS4, capacity(encoded.patterns4.len()))
-            .map_max_entries(map::PATTERNS6, capacity(encoded.patterns6.len()))
-            .map_max_entries(map::FILTER, chunk_count(&encoded.filter))
-            .map_max_entries(map::OCCUPANCY, chunk_count(&encoded.occupancy))
+            .override_global(global::LENGTHS4, &shape.lengths4[..], true)
+            .override_global(global::LENGTHS6, &shape.lengths6[..], true)
+            .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
+            .map_max_entries(map::PATTERNS, shape.room / PATTERNS_PER_PAGE as u32)
+            .map_max_entries(map::FILTER, shape.filter_words / CHUNK_WORDS as u32)
+            .map_max_entries(map::OCCUPANCY, shape.occupancy_words / CHUNK_WORDS as u32)
             .map_max_entries(map::FLOWS[0], sizes.flow_entries)
             .map_max_entries(map::FLOWS[1], sizes.flow_entries)
             .map_max_entries(map::RECORDS, sizes.ring_bytes);
@@ -128,40 +127,66 @@ impl Instance {
         })
     }
 
-    /// Fills the maps of the generation and counts what they hold.
-    pub(super) fn fill(&mut self, encoded: &Encoded) -> Result<(), Error> {
-        self.fill_table(map::PATTERNS4, &encoded.patterns4)?;
-        self.fill_table(map::PATTERNS6, &encoded.patterns6)?;
-        self.fill_chunks(map::FILTER, &encoded.filter)?;
-        self.fill_chunks(map::OCCUPANCY, &encoded.occupancy)
+    /// Fills the maps of the generation, then reads back what they hold.
+    pub(super) fn fill(&mut self, encoded: &Encoded, generation: u32) -> Result<(), Error> {
+        let (patterns, rest) = encoded.table.patterns.as_chunks::<PATTERNS_PER_PAGE>();
+        let mut last: PatternPage = [Pattern::default(); PATTERNS_PER_PAGE];
+        last[..rest.len()].copy_from_slice(rest);
+        let last = if rest.is_empty() { &[][..] } else { &[last] };
+        self.write(map::PATTERNS, 0, patterns)?;
+        self.write(map::PATTERNS, patterns.len(), last)?;
+        for (name, words) in [
+            (map::INDEX, &encoded.table.index),
+            (map::FILTER, &encoded.filter),
+            (map::OCCUPANCY, &encoded.occupancy),
+        ] {
+            self.write(name, 0, words.as_chunks::<CHUNK_WORDS>().0)?;
+        }
+        self.set_generation(generation)
     }
 
-    fn fill_table<K: Pod, V: Pod>(
+    /// Writes the number of the generation.
+    pub(super) fn set_generation(&mut self, generation: u32) -> Result<(), Error> {
+        let mut array = self.array::<u32>(map::GENERATION)?;
+        array.set(0, generation, 0).in_map(map::GENERATION)
+    }
+
+    /// Writes pages from number `first` on, and checks that the map holds them.
+    fn write<V: Pod + PartialEq>(
         &mut self,
         name: &'static str,
-        entries: &[(K, V)],
+        first: usize,
+        pages: &[V],
     ) -> Result<(), Error> {
-        let mut table: HashMap<&mut MapData, K, V> =
-            HashMap::try_from(self.map_mut(name)).in_map(name)?;
-        for (key, value) in entries {
-            // BPF_NOEXIST: two patterns under one key would be a fault of the compiler.
-            table.insert(key, value, 1).in_map(name)?;
-        }
-        Ok(())
-    }
-
-    fn fill_chunks(&mut self, name: &'static str, words: &[u64]) -> Result<(), Error> {
-        let mut array: Array<&mut MapData, Chunk> =
-            Array::try_from(self.map_mut(name)).in_map(name)?;
-        for (index, chunk) in (0u32..).zip(chunks(words)) {
-            if chunk.iter().any(|word| *word != 0) {
-                array.set(index, chunk, 0).in_map(name)?;
+        for (call, pages) in pages.chunks(PAGES_PER_CALL).enumerate() {
+            let first = u32::try_from(first + call * PAGES_PER_CALL).expect("maps have fewer");
+            let Map::Array(data) = self.map_mut(name) else {
+                unreachable!("{name} is an array in the object");
+            };
+            let batch = sensor_sys::update_array(data, first, pages);
+            let mut array = self.array::<V>(name)?;
+            for (number, page) in (first..).zip(pages) {
+                if batch.is_err() {
+                    // No batch call before 5.6; whatever it was, this tells.
+                    array.set(number, page, 0).in_map(name)?;
+                }
+                if array.get(&number, 0).in_map(name)? != *page {
+                    return Err(Error::Unverified { map: name });
+                }
             }
         }
         Ok(())
     }
 
-    fn map_mut(&mut self, name: &'static str) -> &mut aya::maps::Map {
+    /// One of the arrays of the generation.
+    pub(super) fn array<V: Pod>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Array<&mut MapData, V>, Error> {
+        Array::try_from(self.map_mut(name)).in_map(name)
+    }
+
+    fn map_mut(&mut self, name: &'static str) -> &mut Map {
         self.ebpf
             .map_mut(name)
             .expect("the object holds every map that sensor-common names")
@@ -179,15 +204,4 @@ impl Instance {
         }
         Ok(program)
     }
-}
-
-fn capacity(entries: usize) -> u32 {
-    u32::try_from(entries)
-        .unwrap_or(u32::MAX)
-        .saturating_mul(ROOM)
-        .max(FEWEST)
-}
-
-fn chunk_count(words: &[u64]) -> u32 {
-    u32::try_from(words.len() / CHUNK_WORDS).expect("filters stay below 2^32 words")
 }

@@ -7,6 +7,8 @@
 mod attach;
 #[cfg(feature = "bench")]
 pub mod bench;
+mod build;
+mod edit;
 mod encode;
 mod error;
 mod generation;
@@ -16,6 +18,7 @@ mod migrate;
 mod offline;
 mod pins;
 mod probe;
+mod table;
 mod tap;
 
 pub use attach::{Attachment, Mode};
@@ -26,4 +29,4 @@ pub use load::{Sizes, Variant};
 pub use migrate::Remains;
 pub use offline::{Offline, RunError, Verdict};
 pub use probe::{Features, probe};
-pub use tap::{Counts, Tap, grace_period};
+pub use tap::{Counts, Limit, Tap, grace_period};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aya::{TestRun as _, programs::TestRunOptions};
 
 use super::{
-    Error, Sizes, Tap, Variant,
+    Error, Limit, Sizes, Tap, Variant,
     encode::encode,
     load::{Globals, Instance},
 };
@@ -58,7 +58,7 @@ impl Offline {
     /// # Errors
     /// When maps cannot be created or the verifier refuses.
     pub fn new(image: &Image, sizes: Sizes, variant: Variant) -> Result<Self, Error> {
-        Self::with(image, sizes, variant, false)
+        Self::with(image, sizes, variant, false, Limit::default())
     }
 
     /// The same, with no lookup at all: the yardstick of the benches.
@@ -66,7 +66,20 @@ impl Offline {
     /// # Errors
     /// As [`Offline::new`].
     pub fn parse_only(image: &Image, variant: Variant) -> Result<Self, Error> {
-        Self::with(image, Sizes::default(), variant, true)
+        Self::with(image, Sizes::default(), variant, true, Limit::default())
+    }
+
+    /// The same as [`Offline::new`] with a limit of new flows, as a live sensor has.
+    ///
+    /// # Errors
+    /// As [`Offline::new`].
+    pub fn limited(
+        image: &Image,
+        sizes: Sizes,
+        variant: Variant,
+        limit: Limit,
+    ) -> Result<Self, Error> {
+        Self::with(image, sizes, variant, false, limit)
     }
 
     fn with(
@@ -74,19 +87,19 @@ impl Offline {
         sizes: Sizes,
         variant: Variant,
         parse_only: bool,
+        limit: Limit,
     ) -> Result<Self, Error> {
         let clock = KernelClock::Replay;
-        let encoded = encode(image, clock, false);
+        let encoded = encode(image, clock, false, |_| false)?;
         let globals = Globals {
             slot: 0,
-            generation: 1,
             clock,
             parse_only,
         };
-        let mut instance = Instance::new(&encoded, sizes, globals, None)?;
-        instance.fill(&encoded)?;
+        let mut instance = Instance::new(&encoded.shape(), sizes, globals, None)?;
+        instance.fill(&encoded, 1)?;
         instance.program(variant)?;
-        let tap = Tap::take(&mut instance, 1)?;
+        let tap = Tap::take(&mut instance, 1, limit)?;
         Ok(Self {
             instance,
             tap,

@@ -17,6 +17,30 @@ use sensor_common::{
 
 use super::{Error, error::InMap as _, load::Instance};
 
+/// What a pattern may spend on new flows, per CPU (a token bucket).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    /// What one new flow costs; zero for no limit.
+    pub interval: Duration,
+    /// How far a pattern may run ahead of the clock.
+    pub burst: Duration,
+}
+
+impl Limit {
+    /// `rate` new flows a second, up to `burst` at once.
+    #[must_use]
+    pub fn per_second(rate: u32, burst: u32) -> Self {
+        if rate == 0 {
+            return Self::default();
+        }
+        let interval = Duration::from_secs(1) / rate;
+        Self {
+            interval,
+            burst: interval * burst.saturating_sub(1),
+        }
+    }
+}
+
 /// Most readings of the ledger until one adds up.
 const READINGS: usize = 16;
 
@@ -94,7 +118,7 @@ impl Counts {
 
 impl Tap {
     /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`.
-    pub(super) fn take(instance: &mut Instance, epoch: u64) -> Result<Self, Error> {
+    pub(super) fn take(instance: &mut Instance, epoch: u64, limit: Limit) -> Result<Self, Error> {
         let control: Array<MapData, Control> = array(instance, map::CONTROL)?;
         let state = control.get(&0, 0).in_map(map::CONTROL)?;
         let mut tap = Self {
@@ -115,8 +139,11 @@ impl Tap {
             // Period 0 has no predecessor, so the first drained period is 1.
             tap.state.epoch = epoch;
             tap.state.period = 1;
-            tap.write_control()?;
         }
+        let nanoseconds = |of: Duration| u64::try_from(of.as_nanos()).unwrap_or(u64::MAX);
+        tap.state.limit_interval = nanoseconds(limit.interval);
+        tap.state.limit_burst = nanoseconds(limit.burst);
+        tap.write_control()?;
         Ok(tap)
     }
 

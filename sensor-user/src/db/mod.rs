@@ -1,15 +1,19 @@
 //! The embedded store: the only part that imports rusqlite. Two files, so that loading a million
 //! markers never makes an event wait: `catalog.db` and `events.db`.
 
+mod breakers;
 mod catalog;
 mod events;
+mod markers;
 
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-pub use catalog::{Catalog, Replacement};
+pub use breakers::Breaker;
+pub use catalog::Catalog;
 pub use events::{Batch, EventRow, Events, Restored};
+pub use markers::Edit;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]

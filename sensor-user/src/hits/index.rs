@@ -1,16 +1,14 @@
 //! From pattern ids back to markers, and the exact confirmation of a match.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::model::{Marker, MatchedIn, Pap, Pattern, PatternId, PatternKind, Tlp, request};
+use crate::model::{Image, MatchedIn, Pap, Pattern, PatternId, PatternKind, Tlp, request};
 
-/// The markers of the image in force, by pattern.
-#[derive(Debug, Default)]
-pub struct Index {
-    patterns: HashMap<PatternId, (Pattern, Vec<Marker>)>,
-}
+/// The markers of an image, by pattern.
+#[derive(Clone, Debug, Default)]
+pub struct Index(Image);
 
 /// The markers that a hit leads back to.
 #[derive(Debug)]
@@ -40,17 +38,10 @@ pub(super) enum NotFound {
 }
 
 impl Index {
-    /// Of markers with the ids of their patterns.
-    pub fn new(markers: impl IntoIterator<Item = (PatternId, Marker)>) -> Self {
-        let mut patterns: HashMap<PatternId, (Pattern, Vec<Marker>)> = HashMap::new();
-        for (id, marker) in markers {
-            patterns
-                .entry(id)
-                .or_insert_with(|| (marker.pattern, Vec::with_capacity(1)))
-                .1
-                .push(marker);
-        }
-        Self { patterns }
+    /// Of an image.
+    #[must_use]
+    pub fn new(image: Image) -> Self {
+        Self(image)
     }
 
     /// Confirms a match and names its markers in force at `time`.
@@ -60,13 +51,15 @@ impl Index {
         sides: Sides,
         time: Timestamp,
     ) -> Result<Found, NotFound> {
-        let (pattern, markers) = self.patterns.get(&id).ok_or(NotFound::Refuted)?;
-        if !covers(pattern, sides) {
+        let rows = self.0.rows(id);
+        let pattern = rows.first().ok_or(NotFound::Refuted)?.marker.pattern;
+        if !covers(&pattern, sides) {
             return Err(NotFound::Refuted);
         }
-        let in_force = || markers.iter().filter(|marker| marker.in_force(time));
+        let markers = || rows.iter().map(|row| &row.marker);
+        let in_force = || markers().filter(|marker| marker.in_force(time));
         let (tlp, pap) = request::strictest(in_force());
-        let markers: Vec<String> = in_force().map(|marker| marker.id.clone()).collect();
+        let markers: Vec<String> = in_force().map(|marker| marker.id.to_string()).collect();
         if markers.is_empty() {
             return Err(NotFound::Expired);
         }

@@ -1,11 +1,13 @@
 //! What the loop that consumes hits shares with those who change markers or read status.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use super::{Accounts, Index, Subscribers};
+use crate::model::PatternId;
 
 /// How long the index of a former generation is kept: its last records are in the ring when the
 /// next one goes live.
@@ -16,14 +18,17 @@ pub struct Live {
     indexes: RwLock<Indexes>,
     /// Subscriber prefixes, fixed for the life of the agent.
     pub subscribers: Subscribers,
+    changed: Mutex<HashSet<PatternId>>,
+    flooding: Mutex<Vec<PatternId>>,
     told: Mutex<Accounts>,
 }
 
-/// The index in force and the one before it.
+/// The index in force and those before it, the latest first. Images share what they have in
+/// common, so that a former one costs what it differs in.
 #[derive(Clone, Default)]
 pub struct Indexes {
-    current: std::sync::Arc<Index>,
-    former: Option<(std::sync::Arc<Index>, Instant)>,
+    current: Index,
+    former: Arc<Vec<(Index, Instant)>>,
 }
 
 impl Live {
@@ -32,10 +37,12 @@ impl Live {
     pub fn new(index: Index, subscribers: Subscribers) -> Self {
         Self {
             indexes: RwLock::new(Indexes {
-                current: index.into(),
-                former: None,
+                current: index,
+                former: Arc::default(),
             }),
             subscribers,
+            changed: Mutex::default(),
+            flooding: Mutex::default(),
             told: Mutex::default(),
         }
     }
@@ -54,9 +61,10 @@ impl Live {
     pub fn put(&self, index: Index) -> Indexes {
         let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
         let before = indexes.clone();
+        let former = std::iter::once((before.current.clone(), Instant::now()));
         *indexes = Indexes {
-            former: Some((before.current.clone(), Instant::now())),
-            current: index.into(),
+            former: Arc::new(former.chain(before.former.iter().cloned()).collect()),
+            current: index,
         };
         before
     }
@@ -66,32 +74,57 @@ impl Live {
         *self.indexes.write().unwrap_or_else(PoisonError::into_inner) = before;
     }
 
-    /// Lets go of a former index that no record can need any more.
+    /// Adds an index for records of a time before the present run.
+    pub fn put_former(&self, index: Index) {
+        let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut indexes.former).push((index, Instant::now()));
+    }
+
+    /// Lets go of former indexes that no record can need any more.
     pub fn retire_former(&self) {
         let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
-        if indexes
-            .former
-            .as_ref()
-            .is_some_and(|(_, since)| since.elapsed() > GRACE)
-        {
-            indexes.former = None;
+        let over = |(_, since): &(Index, Instant)| since.elapsed() > GRACE;
+        if indexes.former.iter().any(over) {
+            Arc::make_mut(&mut indexes.former).retain(|former| !over(former));
         }
+    }
+
+    /// Tells that patterns have lost or gained a marker: their open events name other ones.
+    pub fn tell_changed(&self, patterns: Vec<PatternId>) {
+        lock(&self.changed).extend(patterns);
+    }
+
+    /// What was told since the last call.
+    #[must_use]
+    pub fn take_changed(&self) -> HashSet<PatternId> {
+        std::mem::take(&mut lock(&self.changed))
+    }
+
+    /// Tells the patterns that flood now.
+    pub fn tell_flooding(&self, patterns: Vec<PatternId>) {
+        *lock(&self.flooding) = patterns;
+    }
+
+    /// The patterns that flood now.
+    #[must_use]
+    pub fn flooding(&self) -> Vec<PatternId> {
+        lock(&self.flooding).clone()
     }
 
     /// The agent's accounts as last told.
     #[must_use]
     pub fn accounts(&self) -> Accounts {
-        *self.told()
+        *lock(&self.told)
     }
 
     /// Tells the agent's accounts.
     pub fn tell(&self, accounts: Accounts) {
-        *self.told() = accounts;
+        *lock(&self.told) = accounts;
     }
+}
 
-    fn told(&self) -> MutexGuard<'_, Accounts> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Indexes {
@@ -99,14 +132,14 @@ impl Indexes {
     #[must_use]
     pub fn of(index: Index) -> Self {
         Self {
-            current: index.into(),
-            former: None,
+            current: index,
+            former: Arc::default(),
         }
     }
 
     /// The indexes to ask, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Index> {
-        let former = self.former.iter().map(|(index, _)| index.as_ref());
-        std::iter::once(self.current.as_ref()).chain(former)
+        let former = self.former.iter().map(|(index, _)| index);
+        std::iter::once(&self.current).chain(former)
     }
 }

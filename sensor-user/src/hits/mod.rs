@@ -2,6 +2,7 @@
 
 mod accounts;
 mod event;
+mod floods;
 mod index;
 mod join;
 mod live;
@@ -9,6 +10,7 @@ mod subscribers;
 
 pub use accounts::{Account, Accounts};
 pub use event::{EventContext, MonthKeys};
+pub use floods::Floods;
 pub use index::Index;
 pub use join::{Change, Joiner, Surroundings, Timeouts};
 pub use live::{Indexes, Live};

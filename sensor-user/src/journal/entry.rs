@@ -45,50 +45,32 @@ pub enum Action {
         dropped_bytes: u64,
     },
     /// The whole set of markers is replaced.
-    MarkersLoaded {
-        /// Markers that are new.
-        added: u64,
-        /// Markers that go.
-        removed: u64,
-        /// Markers in the set afterwards.
-        total: u64,
-        /// Patterns in force afterwards.
-        patterns: u64,
-        /// Digest of the image, hexadecimal.
-        digest: String,
-    },
+    MarkersLoaded(MarkersChange),
     /// Markers are added to the set.
-    MarkersAdded {
-        /// Markers that are new.
-        added: u64,
-        /// Markers that go.
-        removed: u64,
-        /// Markers in the set afterwards.
-        total: u64,
-        /// Patterns in force afterwards.
-        patterns: u64,
-        /// Digest of the image, hexadecimal.
-        digest: String,
-    },
+    MarkersAdded(MarkersChange),
     /// Markers are removed from the set.
-    MarkersRemoved {
-        /// Markers that are new.
-        added: u64,
-        /// Markers that go.
-        removed: u64,
-        /// Markers in the set afterwards.
-        total: u64,
-        /// Patterns in force afterwards.
-        patterns: u64,
-        /// Digest of the image, hexadecimal.
-        digest: String,
-    },
+    MarkersRemoved(MarkersChange),
+    /// Quarantined markers are let into force by an operator.
+    MarkersReleased(MarkersChange),
     /// Markers ended by their own dates.
     MarkersExpired {
         /// Patterns in force afterwards.
         patterns: u64,
         /// Digest of the image, hexadecimal.
         digest: String,
+    },
+    /// The circuit breaker of a pattern is opened: its hits are counted and go no further. Status
+    /// says which pattern, by the index of this entry, while the breaker is open.
+    BreakerOpened {
+        /// By the agent, because the pattern floods.
+        automatic: bool,
+    },
+    /// A circuit breaker is closed again.
+    BreakerClosed {
+        /// By the agent, after its rest.
+        automatic: bool,
+        /// Index of the entry that opened it.
+        of: u64,
     },
     /// The program is attached to an interface.
     Attached {
@@ -127,6 +109,24 @@ pub enum Action {
         /// Stable code of the reason.
         code: String,
     },
+}
+
+/// A change of the marker set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkersChange {
+    /// Markers that are new.
+    pub added: u64,
+    /// Markers that go.
+    pub removed: u64,
+    /// Markers in the set afterwards.
+    pub total: u64,
+    /// Of these, held back because of what they would match.
+    #[serde(default)]
+    pub quarantined: u64,
+    /// Patterns in force afterwards.
+    pub patterns: u64,
+    /// Digest of the image, hexadecimal.
+    pub digest: String,
 }
 
 #[cfg(test)]

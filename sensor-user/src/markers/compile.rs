@@ -1,79 +1,46 @@
 //! The compiler: markers to image. Deterministic: the same markers give the same digest.
 
-use std::collections::{BTreeMap, HashMap};
-
 use jiff::Timestamp;
 
 use super::{in_force, pattern_id};
 use crate::{
     crypto::sha256,
-    model::{Image, ImagePattern, Marker, Pattern},
+    model::{Collision, Image, ImageRow, Marker},
 };
-
-/// Why a set cannot be compiled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// Two patterns hash to one id.
-    #[error("markers {first} and {second} have different patterns with one id; remove one of them")]
-    Collision {
-        /// Id of a marker of the first pattern.
-        first: String,
-        /// Id of a marker of the second pattern.
-        second: String,
-    },
-}
 
 /// The image of the markers in force at `now`.
 ///
 /// # Errors
-/// [`CompileError::Collision`], which a 64-bit hash makes as rare as one set in 37 million of a
-/// million patterns.
-pub fn compile(markers: &[Marker], now: Timestamp) -> Result<Image, CompileError> {
-    // The latest end of each pattern's markers; none wins over any.
-    let mut ends: BTreeMap<Pattern, (Option<Timestamp>, &Marker)> = BTreeMap::new();
-    for marker in in_force(markers, now) {
-        ends.entry(marker.pattern)
-            .and_modify(|(until, _)| {
-                *until = match (*until, marker.until) {
-                    (Some(one), Some(other)) => Some(one.max(other)),
-                    _ => None,
-                };
-            })
-            .or_insert((marker.until, marker));
-    }
-    let mut owners = HashMap::with_capacity(ends.len());
-    let mut patterns = Vec::with_capacity(ends.len());
-    let mut canonical = String::new();
-    for (pattern, (until, marker)) in ends {
-        let id = pattern_id(&pattern);
-        if let Some(first) = owners.insert(id, marker) {
-            return Err(CompileError::Collision {
-                first: first.id.clone(),
-                second: marker.id.clone(),
-            });
-        }
-        push_line(&mut canonical, &pattern, until);
-        patterns.push(ImagePattern { id, pattern, until });
-    }
-    Ok(Image {
-        patterns,
-        digest: sha256(&[canonical.as_bytes()]),
-    })
+/// [`Collision`].
+pub fn compile(markers: &[Marker], now: Timestamp) -> Result<Image, Collision> {
+    Image::new(rows(in_force(markers, now).cloned()))
 }
 
-fn push_line(canonical: &mut String, pattern: &Pattern, until: Option<Timestamp>) {
-    use std::fmt::Write as _;
-    let written = match until {
-        Some(until) => writeln!(canonical, "{pattern} until={until}"),
-        None => writeln!(canonical, "{pattern}"),
-    };
-    written.expect("a string takes any text");
+/// Markers under the ids of their patterns.
+#[must_use]
+pub fn rows(markers: impl IntoIterator<Item = Marker>) -> Vec<ImageRow> {
+    markers
+        .into_iter()
+        .map(|marker| ImageRow {
+            id: pattern_id(&marker.pattern),
+            marker,
+        })
+        .collect()
+}
+
+/// The digest of an image (SHA-256).
+#[must_use]
+pub fn digest(image: &Image) -> [u8; 32] {
+    image.digest(sha256)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{markers::read, model::request::Format};
+    use crate::{
+        markers::read,
+        model::{PatternId, PatternKind, request::Format},
+    };
 
     fn image(text: &str) -> Image {
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
@@ -84,8 +51,8 @@ mod tests {
     fn the_digest_does_not_depend_on_order_ids_or_spelling() {
         let one = image("ip 203.0.113.5 id=a\ncidr 198.51.100.0/24\n");
         let two = image("cidr 198.51.100.0/24 id=x\nip ::ffff:203.0.113.5\n");
-        assert_eq!(one.digest, two.digest);
-        assert_ne!(one.digest, image("ip 203.0.113.5\n").digest);
+        assert_eq!(digest(&one), digest(&two));
+        assert_ne!(digest(&one), digest(&image("ip 203.0.113.5\n")));
     }
 
     #[test]
@@ -97,11 +64,82 @@ mod tests {
              ip 203.0.113.6 id=d\n\
              ip 203.0.113.7 id=e until=2025-12-31T00:00:00Z\n",
         );
-        let ends: Vec<_> = image
-            .patterns
-            .iter()
+        let mut ends: Vec<_> = image
+            .patterns()
             .map(|pattern| pattern.until.map(|until| until.to_string()))
             .collect();
-        assert_eq!(ends, [Some("2026-03-01T00:00:00Z".into()), None]);
+        ends.sort();
+        assert_eq!(ends, [None, Some("2026-03-01T00:00:00Z".into())]);
+    }
+
+    /// A few thousand addresses, so that leaves hold several patterns and groups several leaves.
+    fn many(from: u32, to: u32) -> Vec<ImageRow> {
+        let markers = (from..to).map(|number| {
+            let line = format!("ip {} id=m{number}", std::net::Ipv4Addr::from(number * 977));
+            read(Format::Text, line.as_bytes()).markers.remove(0)
+        });
+        rows(markers)
+    }
+
+    #[test]
+    fn an_image_that_was_changed_is_the_image_compiled_anew() {
+        let before = Image::new(many(0, 20_000)).expect("no collision");
+        let gone = many(1_000, 1_003);
+        let gone: Vec<(PatternId, &str)> = gone
+            .iter()
+            .map(|row| (row.id, row.marker.id.as_str()))
+            .collect();
+        let after = before
+            .with(&gone, many(20_000, 20_005))
+            .expect("no collision");
+        let anew: Vec<ImageRow> = [many(0, 1_000), many(1_003, 20_005)].concat();
+        let anew = Image::new(anew).expect("no collision");
+        assert_eq!(digest(&after), digest(&anew));
+        assert!(after.all_rows().eq(anew.all_rows()));
+        assert_eq!(after.count_of(PatternKind::Ip), 20_002);
+        assert_eq!(before.count(), 20_000, "the former image is as it was");
+        assert_ne!(digest(&before), digest(&after));
+        let difference = before.difference(&after, 8).expect("eight");
+        let gone = difference.iter().filter(|one| one.after.is_none());
+        assert_eq!((difference.len(), gone.count()), (8, 3));
+        assert_eq!(before.difference(&after, 7), None);
+        assert_eq!(anew.difference(&after, 0), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_second_marker_of_a_pattern_changes_it_and_its_end_is_found() {
+        let before = image("ip 203.0.113.5 id=a\nip 203.0.113.6 id=b\n");
+        let until = "ip 203.0.113.5 id=c until=2026-02-01T00:00:00Z";
+        let added = rows(read(Format::Text, until.as_bytes()).markers);
+        let id = added[0].id;
+        let after = before.with(&[], added).expect("no collision");
+        let difference = before.difference(&after, 9).expect("one");
+        assert_eq!(difference.len(), 1);
+        assert_eq!(
+            (difference[0].id, difference[0].before),
+            (id, difference[0].after)
+        );
+        assert_eq!(
+            digest(&before),
+            digest(&after),
+            "the kernel sees no difference"
+        );
+        let end = after.next_end().expect("one has an end");
+        assert_eq!(after.over(end), [(id, "c")]);
+        let back = after
+            .with(&after.over(end), Vec::new())
+            .expect("no collision");
+        assert!(back.all_rows().eq(before.all_rows()));
+    }
+
+    #[test]
+    fn two_patterns_of_one_id_are_refused() {
+        let mut rows = many(0, 2);
+        rows[1].id = rows[0].id;
+        let collision = Image::new(rows).expect_err("a collision");
+        assert_eq!(
+            (collision.first.as_str(), collision.second.as_str()),
+            ("m0", "m1")
+        );
     }
 }

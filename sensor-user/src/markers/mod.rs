@@ -8,7 +8,7 @@ mod text;
 use jiff::Timestamp;
 
 pub use breadth::{Breadth, Concern};
-pub use compile::{CompileError, compile};
+pub use compile::{compile, digest, rows};
 pub use identity::pattern_id;
 
 use crate::model::{

@@ -1,11 +1,9 @@
 //! The marker text format: one pattern a line, `#` comments, a tail of `key=value` words.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 
 use super::{Intake, pattern_id};
-use crate::model::{Marker, Pap, Pattern, Tlp, pattern::PatternError};
+use crate::model::{Marker, MarkerId, Pap, Pattern, Tlp, pattern::PatternError};
 
 /// Longest line, bytes.
 const LONGEST_LINE: usize = 4096;
@@ -17,33 +15,56 @@ struct Fault(&'static str, &'static str, String);
 
 pub(super) fn read(bytes: &[u8]) -> Intake {
     let mut intake = Intake::default();
-    let mut lines_by_id: HashMap<String, (u64, usize)> = HashMap::new();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-        let number = index as u64 + 1;
-        let marker = match read_line(line) {
-            Ok(Some(marker)) => marker,
-            Ok(None) => continue,
+    let lines = || bytes.split(|byte| *byte == b'\n');
+    // One allocation of the right size: the largest files are millions of lines.
+    let most = lines().count();
+    let mut markers: Vec<Marker> = Vec::with_capacity(most);
+    let mut numbers: Vec<u32> = Vec::with_capacity(most);
+    for (number, line) in (1u32..).zip(lines()) {
+        match read_line(line) {
+            Ok(Some(marker)) => {
+                markers.push(marker);
+                numbers.push(number);
+            }
+            Ok(None) => {}
             Err(Fault(field, code, reason)) => {
-                intake.refuse(number, field, code, reason);
-                continue;
+                intake.refuse(u64::from(number), field, code, reason);
             }
-        };
-        match lines_by_id.get(&marker.id) {
-            None => {
-                lines_by_id.insert(marker.id.clone(), (number, intake.markers.len()));
-                intake.markers.push(marker);
-            }
-            Some((_, at)) if intake.markers[*at] == marker => intake.duplicates += 1,
-            Some((first, _)) => intake.refuse(
-                number,
-                "id",
-                "duplicate_id",
-                format!("the id stands on line {first} already, for another marker"),
-            ),
         }
     }
+    let repeated = repeated(&markers);
+    let mut keep = vec![true; markers.len()];
+    for (first, at) in repeated {
+        keep[at] = false;
+        if markers[first] == markers[at] {
+            intake.duplicates += 1;
+            continue;
+        }
+        let reason = format!(
+            "the id stands on line {} already, for another marker",
+            numbers[first]
+        );
+        intake.refuse(u64::from(numbers[at]), "id", "duplicate_id", reason);
+    }
+    let mut keep = keep.into_iter();
+    markers.retain(|_| keep.next().unwrap_or(true));
+    intake.markers = markers;
+    intake.refused.sort_by_key(|refusal| refusal.line);
     intake
+}
+
+/// Markers whose id stands before: where it stands first, and where again.
+fn repeated(markers: &[Marker]) -> Vec<(usize, usize)> {
+    let count = u32::try_from(markers.len()).expect("as many lines are refused before");
+    let mut order: Vec<u32> = (0..count).collect();
+    order.sort_unstable_by_key(|at| (&markers[*at as usize].id, *at));
+    let mut repeated: Vec<(usize, usize)> = order
+        .chunk_by(|one, other| markers[*one as usize].id == markers[*other as usize].id)
+        .flat_map(|same| same[1..].iter().map(|at| (same[0] as usize, *at as usize)))
+        .collect();
+    repeated.sort_unstable_by_key(|(_, at)| *at);
+    repeated
 }
 
 fn read_line(line: &[u8]) -> Result<Option<Marker>, Fault> {
@@ -70,7 +91,7 @@ fn read_line(line: &[u8]) -> Result<Option<Marker>, Fault> {
     let pattern = Pattern::from_words(words)
         .map_err(|error: PatternError| Fault("pattern", error.code(), error.to_string()))?;
     let mut marker = Marker {
-        id: String::new(),
+        id: MarkerId::default(),
         pattern,
         until: None,
         tlp: Tlp::default(),
@@ -81,7 +102,7 @@ fn read_line(line: &[u8]) -> Result<Option<Marker>, Fault> {
         read_tail(word, &mut marker, &mut seen)?;
     }
     if marker.id.is_empty() {
-        marker.id = format!("p-{}", pattern_id(&pattern));
+        marker.id = compact_str::format_compact!("p-{}", pattern_id(&pattern));
     }
     Ok(Some(marker))
 }
@@ -135,7 +156,7 @@ fn read_tail(word: &str, marker: &mut Marker, seen: &mut [bool; 4]) -> Result<()
     Ok(())
 }
 
-fn read_id(value: &str) -> Result<String, Fault> {
+fn read_id(value: &str) -> Result<MarkerId, Fault> {
     let fits = (1..=LONGEST_ID).contains(&value.len())
         && value
             .bytes()

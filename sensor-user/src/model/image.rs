@@ -1,16 +1,37 @@
-//! The compiled, deterministic content of one generation.
+//! The compiled, deterministic content of one generation, with the markers that led to it.
+//!
+//! A tree over pattern ids, two levels of 256, shared between versions: an image that differs in
+//! one marker from another shares all but three nodes with it. So a single change costs
+//! microseconds at a million markers, and former images cost what they differ in.
+
+mod leaf;
+
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::{Pattern, PatternId};
+use super::{Marker, Pattern, PatternId, PatternKind};
+use leaf::{Leaf, Summary, in_order, pattern_of};
 
-/// What one generation of maps must contain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Children of a node.
+const FAN: usize = 256;
+
+/// A 32-byte hash over the concatenation of its parts.
+pub type Hash = fn(&[&[u8]]) -> [u8; 32];
+
+/// What one generation of maps must contain, and the markers of each pattern.
+#[derive(Clone, Debug, Default)]
 pub struct Image {
-    /// Patterns in the order of their canonical form, each once.
-    pub patterns: Vec<ImagePattern>,
-    /// SHA-256 over the canonical forms and deadlines, one a line.
-    pub digest: [u8; 32],
+    root: Arc<Root>,
+}
+
+/// A marker under the id of its pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRow {
+    /// Id of the pattern.
+    pub id: PatternId,
+    /// The marker.
+    pub marker: Marker,
 }
 
 /// One pattern of an image.
@@ -24,13 +45,305 @@ pub struct ImagePattern {
     pub until: Option<Timestamp>,
 }
 
+/// A pattern on whose markers two images differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its id.
+    pub id: PatternId,
+    /// What it was; `None` when it is new.
+    pub before: Option<ImagePattern>,
+    /// What it is; `None` when it is gone. The same as before when the kernel sees no difference.
+    pub after: Option<ImagePattern>,
+}
+
+/// Two patterns hash to one id (which a 64-bit hash makes as rare as one set in 37 million of a
+/// million patterns).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("markers {first} and {second} have different patterns with one id; remove one of them")]
+pub struct Collision {
+    /// Id of a marker of the first pattern.
+    pub first: String,
+    /// Id of a marker of the second pattern.
+    pub second: String,
+}
+
+#[derive(Debug, Default)]
+struct Root {
+    groups: Vec<Option<Arc<Group>>>,
+    summary: Summary,
+    digest: OnceLock<[u8; 32]>,
+}
+
+#[derive(Debug)]
+struct Group {
+    leaves: Vec<Option<Arc<Leaf>>>,
+    summary: Summary,
+    digest: OnceLock<[u8; 32]>,
+}
+
 impl Image {
-    /// When the first of its patterns is over.
+    /// Of rows in any order, each marker once.
+    ///
+    /// # Errors
+    /// [`Collision`].
+    pub fn new(mut rows: Vec<ImageRow>) -> Result<Self, Collision> {
+        rows.sort_unstable_by(in_order);
+        Self::default().with(&[], rows)
+    }
+
+    /// This image without some markers and with others. `added` is sorted here; a marker that is
+    /// replaced stands in both lists.
+    ///
+    /// # Errors
+    /// [`Collision`].
+    pub fn with(
+        &self,
+        removed: &[(PatternId, &str)],
+        mut added: Vec<ImageRow>,
+    ) -> Result<Self, Collision> {
+        added.sort_unstable_by(in_order);
+        let mut removed = removed.to_vec();
+        removed.sort_unstable();
+        let mut groups = self.root.groups.clone();
+        groups.resize(FAN, None);
+        let mut removed = removed.as_slice();
+        let mut added = added.into_iter().peekable();
+        loop {
+            let next = [
+                removed.first().map(|(id, _)| *id),
+                added.peek().map(|row| row.id),
+            ];
+            let Some(next) = next.into_iter().flatten().min() else {
+                break;
+            };
+            let (at, leaf_at) = position(next);
+            let group = &mut groups[at];
+            let mut leaves = match group {
+                Some(group) => group.leaves.clone(),
+                None => vec![None; FAN],
+            };
+            // All changes of the group, leaf by leaf.
+            let mut leaf_at = leaf_at;
+            loop {
+                let here = (at, leaf_at);
+                let count = removed
+                    .iter()
+                    .take_while(|(id, _)| position(*id) == here)
+                    .count();
+                let (gone, rest) = removed.split_at(count);
+                removed = rest;
+                let mut new = Vec::new();
+                while let Some(row) = added.next_if(|row| position(row.id) == here) {
+                    new.push(row);
+                }
+                leaves[leaf_at] = Leaf::changed(leaves[leaf_at].as_deref(), gone, new)?;
+                let next = [
+                    removed.first().map(|(id, _)| position(*id)),
+                    added.peek().map(|row| position(row.id)),
+                ];
+                match next.into_iter().flatten().min() {
+                    Some((group, leaf)) if group == at => leaf_at = leaf,
+                    _ => break,
+                }
+            }
+            *group = Group::of(leaves);
+        }
+        let summary = Summary::sum(groups.iter().flatten().map(|group| &group.summary));
+        Ok(Self {
+            root: Arc::new(Root {
+                groups,
+                summary,
+                digest: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// The markers of a pattern, in the order of their ids.
+    #[must_use]
+    pub fn rows(&self, id: PatternId) -> &[ImageRow] {
+        let (group, leaf) = position(id);
+        let rows = self
+            .root
+            .groups
+            .get(group)
+            .and_then(Option::as_ref)
+            .and_then(|group| group.leaves[leaf].as_ref())
+            .map_or(&[][..], |leaf| &leaf.rows);
+        let from = rows.partition_point(|row| row.id < id);
+        let to = rows.partition_point(|row| row.id <= id);
+        &rows[from..to]
+    }
+
+    /// One pattern.
+    #[must_use]
+    pub fn pattern(&self, id: PatternId) -> Option<ImagePattern> {
+        let rows = self.rows(id);
+        (!rows.is_empty()).then(|| pattern_of(rows))
+    }
+
+    /// Every pattern, in the order of their ids.
+    pub fn patterns(&self) -> impl Iterator<Item = ImagePattern> + '_ {
+        self.leaves().flat_map(|leaf| leaf.patterns())
+    }
+
+    /// Every marker with the id of its pattern, in the order of these.
+    pub fn all_rows(&self) -> impl Iterator<Item = &ImageRow> {
+        self.leaves().flat_map(|leaf| leaf.rows.iter())
+    }
+
+    fn leaves(&self) -> impl Iterator<Item = &Leaf> {
+        let groups = self.root.groups.iter().flatten();
+        groups.flat_map(|group| group.leaves.iter().flatten().map(Arc::as_ref))
+    }
+
+    /// Number of patterns.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.root.summary.patterns.iter().sum()
+    }
+
+    /// Number of patterns of a kind.
+    #[must_use]
+    pub fn count_of(&self, kind: PatternKind) -> u64 {
+        self.root.summary.patterns[kind as usize]
+    }
+
+    /// Number of markers.
+    #[must_use]
+    pub fn markers(&self) -> u64 {
+        self.root.summary.markers
+    }
+
+    /// When the first of its markers is over.
     #[must_use]
     pub fn next_end(&self) -> Option<Timestamp> {
-        self.patterns
-            .iter()
-            .filter_map(|pattern| pattern.until)
-            .min()
+        self.root.summary.next_end
+    }
+
+    /// The markers that are over at `now`.
+    #[must_use]
+    pub fn over(&self, now: Timestamp) -> Vec<(PatternId, &str)> {
+        let ended = |summary: &Summary| summary.next_end.is_some_and(|end| end <= now);
+        let groups = self.root.groups.iter().flatten();
+        groups
+            .filter(|group| ended(&group.summary))
+            .flat_map(|group| group.leaves.iter().flatten())
+            .filter(|leaf| ended(&leaf.summary))
+            .flat_map(|leaf| leaf.rows.iter())
+            .filter(|row| !row.marker.in_force(now))
+            .map(|row| (row.id, row.marker.id.as_str()))
+            .collect()
+    }
+
+    /// The patterns whose markers differ between this image and a later one; `None` when there are
+    /// more than `most`.
+    #[must_use]
+    pub fn difference(&self, after: &Self, most: usize) -> Option<Vec<Difference>> {
+        let mut all = Vec::new();
+        let complete = self.differences(after, &mut |some| {
+            all.extend_from_slice(some);
+            all.len() <= most
+        });
+        complete.then_some(all)
+    }
+
+    /// Patterns of both that have lost or gained a marker.
+    #[must_use]
+    pub fn changed(&self, after: &Self) -> Vec<PatternId> {
+        let mut changed = Vec::new();
+        let stays = |one: &&Difference| one.before.is_some() && one.after.is_some();
+        self.differences(after, &mut |some| {
+            changed.extend(some.iter().filter(stays).map(|one| one.id));
+            true
+        });
+        changed
+    }
+
+    /// Visits differences leaf by leaf, while `visit` says so; whether it saw all. What the two
+    /// images share is not visited.
+    fn differences(&self, after: &Self, visit: &mut dyn FnMut(&[Difference]) -> bool) -> bool {
+        let mut found = Vec::new();
+        for at in 0..FAN {
+            let groups = [self, after].map(|image| image.root.groups.get(at)?.as_ref());
+            if same(groups) {
+                continue;
+            }
+            for at in 0..FAN {
+                let leaves = groups.map(|group| group?.leaves[at].as_ref());
+                if same(leaves) {
+                    continue;
+                }
+                let rows = leaves.map(|leaf| leaf.map_or(&[][..], |leaf| &leaf.rows));
+                found.clear();
+                leaf::compare(rows, &mut found);
+                if !visit(&found) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// The digest over canonical patterns and deadlines: a hash of hashes along the tree, so that
+    /// a change costs three of them. A leaf hashes a line a pattern, in the order of ids; a node
+    /// hashes number and digest of each child that is there.
+    #[must_use]
+    pub fn digest(&self, hash: Hash) -> [u8; 32] {
+        *self.root.digest.get_or_init(|| {
+            digest_of(hash, &self.root.groups, |group| {
+                *group.digest.get_or_init(|| {
+                    digest_of(hash, &group.leaves, |leaf| {
+                        *leaf
+                            .digest
+                            .get_or_init(|| hash(&[leaf.canonical().as_bytes()]))
+                    })
+                })
+            })
+        })
+    }
+}
+
+impl Group {
+    fn of(leaves: Vec<Option<Arc<Leaf>>>) -> Option<Arc<Self>> {
+        if leaves.iter().all(Option::is_none) {
+            return None;
+        }
+        let summary = Summary::sum(leaves.iter().flatten().map(|leaf| &leaf.summary));
+        Some(Arc::new(Self {
+            leaves,
+            summary,
+            digest: OnceLock::new(),
+        }))
+    }
+}
+
+fn digest_of<N>(
+    hash: Hash,
+    children: &[Option<Arc<N>>],
+    digest: impl Fn(&N) -> [u8; 32],
+) -> [u8; 32] {
+    let mut bytes = Vec::new();
+    for (number, child) in (0u8..=255).zip(children) {
+        if let Some(child) = child {
+            bytes.push(number);
+            bytes.extend_from_slice(&digest(child));
+        }
+    }
+    hash(&[&bytes])
+}
+
+/// Group and leaf of an id: its first two bytes.
+fn position(id: PatternId) -> (usize, usize) {
+    (
+        (id.0 >> 56) as usize & (FAN - 1),
+        (id.0 >> 48) as usize & (FAN - 1),
+    )
+}
+
+/// Whether both are the same node, or none.
+fn same<N>([one, other]: [Option<&Arc<N>>; 2]) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }

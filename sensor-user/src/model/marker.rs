@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Pattern;
 
+/// Name of a marker; up to 24 bytes stand in place, so that a million of them cost no allocation.
+pub type MarkerId = compact_str::CompactString;
+
 /// One marker (L. 33-14 CPCE ¶1; R. 9-12-2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
     /// Its name in events, API and journal; carries no value.
-    pub id: String,
+    pub id: MarkerId,
     /// What it looks for.
     pub pattern: Pattern,
     /// First instant at which it no longer matches.
@@ -25,6 +28,57 @@ impl Marker {
     #[must_use]
     pub fn in_force(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// A marker as the catalogue holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The marker.
+    pub marker: Marker,
+    /// Whether it may come into force.
+    pub standing: Standing,
+}
+
+/// Whether a marker may come into force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    #[default]
+    Accepted,
+    /// It is held back until an operator releases it; the code of the reason.
+    Quarantined(MarkerId),
+    /// An operator released it.
+    Released,
+}
+
+impl Standing {
+    const RELEASED: &str = "released";
+
+    /// Whether it is held back.
+    #[must_use]
+    pub const fn is_quarantined(&self) -> bool {
+        matches!(self, Self::Quarantined(_))
+    }
+
+    /// As it is stored: nothing for what is accepted.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Accepted => None,
+            Self::Quarantined(code) => Some(code),
+            Self::Released => Some(Self::RELEASED),
+        }
+    }
+
+    /// As it was stored.
+    #[must_use]
+    pub fn from_code(code: Option<&str>) -> Self {
+        match code {
+            None => Self::Accepted,
+            Some(Self::RELEASED) => Self::Released,
+            Some(code) => Self::Quarantined(code.into()),
+        }
     }
 }
 

@@ -11,8 +11,8 @@ pub mod vantage;
 
 pub use actor::{Actor, Role};
 pub use event::{Event, MatchedIn, State, SubscriberSide};
-pub use image::{Image, ImagePattern};
-pub use marker::{Marker, Pap, Tlp};
+pub use image::{Collision, Difference, Image, ImagePattern, ImageRow};
+pub use marker::{Held, Marker, MarkerId, Pap, Standing, Tlp};
 pub use pattern::{Pattern, PatternId, PatternKind, Protocol};
 pub use request_kind::RequestKind;
 pub use vantage::Vantage;

@@ -1,9 +1,14 @@
 //! The closed set of what can be asked through the control socket, and the answers.
 
-use jiff::Timestamp;
+mod status;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Marker, Pap, PatternKind, State, Tlp};
+use super::{Event, Marker, Pap, State, Tlp};
+pub use status::{
+    BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
+    OutcomeCount, Progress, Stage, Status,
+};
 
 /// Everything that can be asked. Each variant says who may (see `control::roles`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +34,18 @@ pub enum Request {
         /// Ids, one a line.
         body: bytes::Bytes,
     },
+    /// Let quarantined markers come into force. Operators.
+    MarkersRelease {
+        /// Ids, one a line.
+        body: bytes::Bytes,
+    },
     /// A page of markers in the order of their ids. Operators.
-    MarkersList(Page),
+    MarkersList {
+        /// Which part.
+        page: Page,
+        /// Only those that are held back.
+        quarantined: bool,
+    },
     /// One marker. Operators.
     MarkersShow {
         /// Its id.
@@ -56,6 +71,16 @@ pub enum Request {
         from: u64,
         /// Most entries.
         limit: u32,
+    },
+    /// Open the circuit breaker of a marker's pattern. Operators.
+    BreakerOpen {
+        /// Id of the marker.
+        id: String,
+    },
+    /// Close it again. Operators.
+    BreakerClose {
+        /// Id of the marker.
+        id: String,
     },
     /// Attach the program to a configured interface. Operators.
     Attach {
@@ -111,8 +136,23 @@ pub struct Changed {
     pub duplicates: u64,
     /// Markers that are over already: kept, not in force.
     pub expired: u64,
+    /// Markers of the set that are held back: not in force until they are released.
+    pub quarantined: u64,
+    /// Those of this request, the first [`Failure::MOST_REFUSALS`].
+    pub held_back: Vec<HeldBack>,
     /// Index of the journal entry.
     pub receipt: u64,
+}
+
+/// A marker that is held back because of what it would match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBack {
+    /// Id of the marker.
+    pub id: String,
+    /// Stable reason code.
+    pub code: String,
+    /// One sentence; the value is not repeated.
+    pub reason: String,
 }
 
 /// A refused line of a marker file (nothing was changed).
@@ -147,6 +187,9 @@ pub struct MarkerRow {
     pub pattern_id: String,
     /// Whether it is in force.
     pub in_force: bool,
+    /// Why it is held back, as a code, or `released`.
+    #[serde(default)]
+    pub standing: Option<String>,
 }
 
 /// A journal entry as listed.
@@ -168,112 +211,6 @@ pub struct JournalPage {
     /// Entries in the whole tree.
     pub size: u64,
     /// Root of the whole tree, hexadecimal.
-    pub root: String,
-}
-
-/// What the sensor does now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Status {
-    /// Name of the sensor.
-    pub sensor: String,
-    /// Version of the agent.
-    pub version: String,
-    /// Version of the kernel.
-    pub kernel: String,
-    /// Clock of deadlines and records: `tai` or `boot`.
-    pub clock: String,
-    /// When the agent started.
-    pub started: Timestamp,
-    /// Interfaces.
-    pub interfaces: Vec<InterfaceStatus>,
-    /// Markers and patterns.
-    pub markers: MarkerStatus,
-    /// Events.
-    pub events: EventStatus,
-    /// Every term of the kernel's identity.
-    pub kernel_hits: Vec<Count>,
-    /// Every term of the agent's identity.
-    pub agent_records: Vec<Count>,
-    /// Journal size and root.
-    pub journal: JournalStatus,
-}
-
-/// One named count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Count {
-    /// Name of the term.
-    pub term: String,
-    /// Count.
-    pub count: u64,
-}
-
-/// One interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InterfaceStatus {
-    /// Name.
-    pub name: String,
-    /// Slot (high byte of its vantages).
-    pub slot: u8,
-    /// Whether the program is attached.
-    pub attached: bool,
-    /// `native` or `generic`; blank when detached.
-    pub mode: Option<String>,
-    /// Whether frames of several buffers are accepted.
-    pub frags: bool,
-    /// Why it is not attached, or what attaching changed, in words.
-    pub notes: Vec<String>,
-    /// Packets and bytes by outcome.
-    pub outcomes: Vec<OutcomeCount>,
-}
-
-/// Packets and bytes of one outcome.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutcomeCount {
-    /// Outcome class.
-    pub outcome: String,
-    /// Packets.
-    pub packets: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// Markers and patterns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkerStatus {
-    /// Markers in the set.
-    pub total: u64,
-    /// Patterns in force, by kind.
-    pub in_force: Vec<KindCount>,
-    /// Generation in force.
-    pub generation: u32,
-    /// Digest of the image in force, hexadecimal.
-    pub digest: String,
-}
-
-/// Patterns of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KindCount {
-    /// Kind.
-    pub kind: PatternKind,
-    /// Patterns.
-    pub count: u64,
-}
-
-/// Events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventStatus {
-    /// Stored.
-    pub stored: u64,
-    /// Of these, open.
-    pub open: u64,
-}
-
-/// Journal size and root.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalStatus {
-    /// Entries.
-    pub size: u64,
-    /// Root, hexadecimal.
     pub root: String,
 }
 
@@ -324,6 +261,8 @@ pub enum Reply {
     Tail,
     /// To [`Request::JournalShow`].
     Journal(JournalPage),
+    /// To [`Request::BreakerOpen`] and [`Request::BreakerClose`].
+    Breaker(BreakerStatus),
     /// To [`Request::Attach`] and [`Request::Detach`].
     Interface(InterfaceStatus),
 }

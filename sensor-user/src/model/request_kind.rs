@@ -13,6 +13,8 @@ pub enum RequestKind {
     MarkersAdd,
     /// [`Request::MarkersRemove`].
     MarkersRemove,
+    /// [`Request::MarkersRelease`].
+    MarkersRelease,
     /// [`Request::MarkersList`].
     MarkersList,
     /// [`Request::MarkersShow`].
@@ -25,6 +27,10 @@ pub enum RequestKind {
     EventsTail,
     /// [`Request::JournalShow`].
     JournalShow,
+    /// [`Request::BreakerOpen`].
+    BreakerOpen,
+    /// [`Request::BreakerClose`].
+    BreakerClose,
     /// [`Request::Attach`].
     Attach,
     /// [`Request::Detach`].
@@ -33,17 +39,20 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
         Self::MarkersRemove,
+        Self::MarkersRelease,
         Self::MarkersList,
         Self::MarkersShow,
         Self::EventsList,
         Self::EventsShow,
         Self::EventsTail,
         Self::JournalShow,
+        Self::BreakerOpen,
+        Self::BreakerClose,
         Self::Attach,
         Self::Detach,
     ];
@@ -56,12 +65,15 @@ impl RequestKind {
             Self::MarkersLoad => "markers_load",
             Self::MarkersAdd => "markers_add",
             Self::MarkersRemove => "markers_remove",
+            Self::MarkersRelease => "markers_release",
             Self::MarkersList => "markers_list",
             Self::MarkersShow => "markers_show",
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
+            Self::BreakerOpen => "breaker_open",
+            Self::BreakerClose => "breaker_close",
             Self::Attach => "attach",
             Self::Detach => "detach",
         }
@@ -77,12 +89,15 @@ impl Request {
             Self::MarkersLoad { .. } => RequestKind::MarkersLoad,
             Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
             Self::MarkersRemove { .. } => RequestKind::MarkersRemove,
-            Self::MarkersList(_) => RequestKind::MarkersList,
+            Self::MarkersRelease { .. } => RequestKind::MarkersRelease,
+            Self::MarkersList { .. } => RequestKind::MarkersList,
             Self::MarkersShow { .. } => RequestKind::MarkersShow,
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::BreakerOpen { .. } => RequestKind::BreakerOpen,
+            Self::BreakerClose { .. } => RequestKind::BreakerClose,
             Self::Attach { .. } => RequestKind::Attach,
             Self::Detach { .. } => RequestKind::Detach,
         }

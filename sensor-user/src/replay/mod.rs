@@ -10,7 +10,7 @@ use std::io;
 pub use run::{Progress, Replay};
 pub use summary::Summary;
 
-use crate::{crypto, dataplane, markers::CompileError};
+use crate::{crypto, dataplane, model::Collision};
 
 /// Why a replay ended early.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum Error {
     Capture(#[from] capture::Error),
     /// The markers cannot be compiled.
     #[error(transparent)]
-    Compile(#[from] CompileError),
+    Compile(#[from] Collision),
     /// The program cannot be loaded or run.
     #[error(transparent)]
     DataPlane(dataplane::Error),

@@ -87,11 +87,7 @@ impl Replay {
             ..Sizes::default()
         };
         let offline = Offline::new(&image, sizes, variant).map_err(Error::DataPlane)?;
-        let index = Index::new(
-            self.markers
-                .iter()
-                .map(|marker| (markers::pattern_id(&marker.pattern), marker.clone())),
-        );
+        let index = Index::new(image);
         let mut subscribers = Subscribers::default();
         let zone = Zone {
             prefixes: self.subscribers.clone(),

@@ -12,9 +12,9 @@ use sensor_user::{
         Actor, Event, Marker, MatchedIn, Pap, Pattern, PatternKind, RequestKind, State,
         SubscriberSide, Tlp, Vantage,
         request::{
-            Changed, Count, EventStatus, InterfaceStatus, JournalPage, JournalRow, JournalStatus,
-            KindCount, MarkerRow, MarkerStatus, OutcomeCount, Page, Refusal, Reply, Request, Rows,
-            Status,
+            BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
+            JournalRow, JournalStatus, KindCount, MarkerRow, MarkerStatus, OutcomeCount, Page,
+            Progress, Refusal, Reply, Request, Rows, Stage, Status,
         },
     },
 };
@@ -77,6 +77,12 @@ impl Memory {
             removed: 0,
             duplicates: 0,
             expired: 0,
+            quarantined: 1,
+            held_back: vec![HeldBack {
+                id: "wide".into(),
+                code: "too_broad".into(),
+                reason: "it is too broad".into(),
+            }],
             receipt: 7,
         }))
     }
@@ -84,10 +90,12 @@ impl Memory {
     fn page(&self, page: &Page) -> Rows<MarkerRow> {
         let markers = self.markers.lock().expect("no test panics with it");
         let after = page.after.clone().unwrap_or_default();
-        let later = markers.iter().filter(|row| row.marker.id > after);
+        let later = markers
+            .iter()
+            .filter(|row| row.marker.id.as_str() > after.as_str());
         let rows: Vec<_> = later.take(page.limit as usize).cloned().collect();
-        let last = rows.last().map(|row| row.marker.id.clone());
-        let more = markers.last().map(|row| row.marker.id.clone()) != last;
+        let last = rows.last().map(|row| row.marker.id.to_string());
+        let more = markers.last().map(|row| row.marker.id.to_string()) != last;
         Rows {
             rows,
             next: last.filter(|_| more),
@@ -106,8 +114,13 @@ impl Service for Memory {
             Request::Status => Reply::Status(Box::new(status())),
             Request::MarkersLoad { body, .. } => self.load(&body, true)?,
             Request::MarkersAdd { body, .. } => self.load(&body, false)?,
-            Request::MarkersRemove { .. } => self.load(b"", false)?,
-            Request::MarkersList(page) => Reply::Markers(self.page(&page)),
+            Request::MarkersRemove { .. } | Request::MarkersRelease { .. } => {
+                self.load(b"", false)?
+            }
+            Request::MarkersList { page, .. } => Reply::Markers(self.page(&page)),
+            Request::BreakerOpen { .. } | Request::BreakerClose { .. } => {
+                Reply::Breaker(status().breakers.remove(0))
+            }
             Request::MarkersShow { id } if id == PANICS => panic!("as told"),
             Request::MarkersShow { id } | Request::EventsShow { id } if id == "none" => {
                 return Err(Error::NotFound("there is none with this id".into()));
@@ -148,6 +161,7 @@ fn row(id: &str, pattern: Pattern) -> MarkerRow {
         },
         pattern_id: "00000000000000ff".into(),
         in_force: true,
+        standing: None,
     }
 }
 
@@ -229,6 +243,7 @@ fn status() -> Status {
         }],
         markers: MarkerStatus {
             total: 2,
+            quarantined: 0,
             in_force: vec![KindCount {
                 kind: PatternKind::Ip,
                 count: 2,
@@ -236,6 +251,20 @@ fn status() -> Status {
             generation: 1,
             digest: "ab".repeat(32),
         },
+        change: Some(Progress {
+            stage: Stage::Storing,
+            done: 8_192,
+            total: 1_000_000,
+            since: Timestamp::now(),
+        }),
+        breakers: vec![BreakerStatus {
+            pattern_id: "00000000000000ff".into(),
+            marker: "noisy".into(),
+            open: true,
+            since: Some(Timestamp::now()),
+            automatic: true,
+            receipt: Some(7),
+        }],
         events: EventStatus { stored: 1, open: 1 },
         kernel_hits: vec![
             count("hits", 3),

@@ -114,7 +114,7 @@ fn image(random: &mut Random, size: usize) -> Image {
                     .into()
             };
             Marker {
-                id: index.to_string(),
+                id: index.to_string().into(),
                 pattern: Pattern::ip(address),
                 until: None,
                 tlp: Tlp::default(),

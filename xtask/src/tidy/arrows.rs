@@ -32,19 +32,33 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 const FORBIDDEN_CRATES: &[(&str, &[&str])] = &[
     (
         "sensor-common/",
+        &[
+            "sensor_ebpf",
+            "sensor_sys",
+            "sensor_user",
+            "sensor_tests",
+            "xtask",
+        ],
+    ),
+    (
+        "sensor-ebpf/",
+        &["sensor_sys", "sensor_user", "sensor_tests", "xtask"],
+    ),
+    (
+        "sensor-sys/",
         &["sensor_ebpf", "sensor_user", "sensor_tests", "xtask"],
     ),
-    ("sensor-ebpf/", &["sensor_user", "sensor_tests", "xtask"]),
     (
         "sensor-user/src/",
         &["sensor_ebpf", "sensor_tests", "xtask"],
     ),
-    ("tests/", &["sensor_ebpf", "xtask"]),
+    ("tests/", &["sensor_ebpf", "sensor_sys", "xtask"]),
     (
         "xtask/",
         &[
             "sensor_common",
             "sensor_ebpf",
+            "sensor_sys",
             "sensor_user",
             "sensor_tests",
         ],

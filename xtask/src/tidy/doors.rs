@@ -11,7 +11,7 @@ struct Door {
 
 const DOORS: &[Door] = &[
     Door {
-        crates: &["aya", "aya_obj"],
+        crates: &["aya", "aya_obj", "sensor_sys"],
         files: &["dataplane.rs", "dataplane/"],
     },
     Door {

@@ -10,6 +10,7 @@ const FILES: &[&str] = &[
     "sensor-ebpf/src/packet.rs",
     // Implementations of `aya::Pod` for the types of the ABI.
     "sensor-common/src/",
+    "sensor-sys/src/",
 ];
 
 /// Where `#[unsafe(no_mangle)]` and its like may stand: the loader finds maps and programs by name.

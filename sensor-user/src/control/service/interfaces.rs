@@ -207,6 +207,7 @@ impl Sensor {
         if let Err(error) = self.expire(actor) {
             tracing::warn!(%error, "patterns that are over could not be taken out; the kernel ignores them");
         }
+        self.look_after_breakers(actor);
         let back: Vec<String> = {
             let Ok(mut set) = self.set.try_lock() else {
                 return;

@@ -1,231 +1,231 @@
-//! Changing and listing the marker set. A change is whole or not at all: on disk, in the kernel
-//! and in the index, or in none.
+//! Requests that change or list the marker set.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashSet};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::{Error, Sensor, internal};
+use super::{
+    Error, Sensor, Set,
+    change::{ACCEPTED, Plan, belongs},
+    internal,
+    inventory::{compare, named},
+};
 use crate::{
     crypto::hex,
-    dataplane,
-    db::{self, Replacement},
-    hits::Index,
-    journal::{Action, Receipt},
-    markers::{self, CompileError, compile, pattern_id},
+    db,
+    journal::Action,
+    markers::{self, Concern, pattern_id},
     model::{
-        Actor, Image, Marker, PatternKind,
+        Actor, Held, Image, Marker, MarkerId, PatternId, PatternKind, Standing,
         request::{
-            Changed, Failure, Format, KindCount, MarkerRow, MarkerStatus, Page, Refusal, Rows,
+            Changed, Failure, Format, HeldBack, KindCount, MarkerRow, MarkerStatus, Page, Rows,
+            Stage,
         },
     },
 };
-
-/// Pause after patterns that are over could not be taken out.
-const EXPIRE_RETRY: Duration = Duration::from_secs(300);
-
-/// Keeps the number of the generation, so that it is given out once.
-fn keep_generation(set: &mut super::Set) {
-    let generation = set.plane.generation();
-    if let Err(error) = set.catalog.set_generation(generation) {
-        tracing::warn!(%error, "the generation number was not kept");
-    }
-}
-
-/// What becomes of the set.
-enum Edit {
-    Load(Vec<Marker>),
-    Add(Vec<Marker>),
-    Remove(Vec<String>),
-}
-
-/// Why an announced change did not happen.
-#[derive(Debug, thiserror::Error)]
-enum ChangeError {
-    #[error(transparent)]
-    Store(#[from] db::Error),
-    #[error(transparent)]
-    DataPlane(#[from] dataplane::Error),
-}
-
-impl ChangeError {
-    const fn code(&self) -> &'static str {
-        match self {
-            Self::Store(_) => "store",
-            Self::DataPlane(_) => "data_plane",
-        }
-    }
-}
 
 impl Sensor {
     pub(super) fn markers_load(
         &self,
         actor: &Actor,
         format: Format,
-        body: &[u8],
+        body: Bytes,
     ) -> Result<Changed, Error> {
+        let mut set = self.set();
+        let _underway = self.work.begin();
         let (markers, duplicates) = read(format, body)?;
-        self.change(actor, Edit::Load(markers), duplicates)
+        self.work.enter(Stage::Checking, 0);
+        let comparison = compare(&mut set, &markers)?;
+        let standings = self.standings(&markers, &comparison.released);
+        let now = Timestamp::now();
+        let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
+        let total = markers.len() as u64;
+        let quarantined = standings
+            .values()
+            .filter(|standing| standing.is_quarantined())
+            .count() as u64;
+
+        let held_back = held_back(&standings, &markers);
+        let put: Vec<(&Marker, &Standing)> = comparison
+            .put
+            .iter()
+            .map(|at| (&markers[*at as usize], standing(*at as usize)))
+            .collect();
+        let rows = markers
+            .iter()
+            .enumerate()
+            .filter(|(at, marker)| belongs(marker, standing(*at), now))
+            .map(|(_, marker)| marker.clone());
+        let image = Image::new(markers::rows(rows)).map_err(collision)?;
+        let plan = Plan {
+            image,
+            edit: db::Edit {
+                clear: comparison.nothing_stays,
+                remove: &comparison.remove,
+                put: &put,
+            },
+            added: put.len() as u64,
+            removed: comparison.removed,
+            total,
+            quarantined,
+            action: Action::MarkersLoaded,
+        };
+        let changed = self.carry_out(actor, &mut set, plan)?;
+        Ok(Changed {
+            duplicates,
+            held_back,
+            ..changed
+        })
     }
 
     pub(super) fn markers_add(
         &self,
         actor: &Actor,
         format: Format,
-        body: &[u8],
+        body: Bytes,
     ) -> Result<Changed, Error> {
-        let (markers, duplicates) = read(format, body)?;
-        self.change(actor, Edit::Add(markers), duplicates)
-    }
-
-    pub(super) fn markers_remove(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
-        let text = std::str::from_utf8(body)
-            .map_err(|_| Error::Invalid("the list of ids is not UTF-8".into()))?;
-        let lines: Vec<(u64, &str)> = (1..)
-            .zip(text.lines().map(str::trim))
-            .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-            .collect();
-        let known: HashSet<String> = {
-            let mut set = self.set();
-            let markers = set.catalog.markers().map_err(internal)?;
-            markers.into_iter().map(|marker| marker.id).collect()
-        };
-        let unknown: Vec<u64> = lines
-            .iter()
-            .filter(|(_, id)| !known.contains(*id))
-            .map(|(line, _)| *line)
-            .collect();
-        if !unknown.is_empty() {
-            return Err(Error::Refused {
-                total: unknown.len() as u64,
-                refusals: unknown
-                    .into_iter()
-                    .take(Failure::MOST_REFUSALS)
-                    .map(unknown_id)
-                    .collect(),
-            });
-        }
-        let ids: Vec<String> = lines.iter().map(|(_, id)| (*id).to_owned()).collect();
-        self.change(actor, Edit::Remove(ids), 0)
-    }
-
-    fn change(&self, actor: &Actor, edit: Edit, duplicates: u64) -> Result<Changed, Error> {
         let mut set = self.set();
-        let before = set.catalog.markers().map_err(internal)?;
-        let after = edit.apply(&before);
-        let now = Timestamp::now();
-        let image = compile(&after, now).map_err(|error| match error {
-            CompileError::Collision { .. } => Error::Conflict(error.to_string()),
-        })?;
-        let (added, removed) = difference(&before, &after);
-        let digest = hex(&image.digest);
-        let total = after.len() as u64;
-        let patterns = image.patterns.len() as u64;
-        let action = edit.action(added, removed, total, patterns, digest.clone());
-        let receipt = self.journal(actor, action)?;
-
-        // The index goes first: a hit of the new generation must find its markers.
-        let former = self.parts.live.put(index_of(&after));
-        let set = &mut *set;
-        let (catalog, plane) = (&mut set.catalog, &mut set.plane);
-        let generation = plane.generation();
-        let outcome: Result<Vec<String>, ChangeError> = catalog.replace(edit.replacement(), || {
-            plane.install(&image, &receipt).map_err(ChangeError::from)
-        });
-        let gone = match outcome {
-            Ok(gone) => gone,
-            Err(error) => {
-                self.undo(set, &before, generation, &receipt);
-                self.parts.live.put_back(former);
-                self.journal_failure(actor, &receipt, error.code());
-                return Err(Error::Internal(format!(
-                    "{error}; the old set stays in force"
-                )));
+        let _underway = self.work.begin();
+        let (mut markers, duplicates) = read(format, body)?;
+        self.work.enter(Stage::Checking, 0);
+        markers.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let mut before: Vec<Held> = Vec::new();
+        let mut released: HashSet<MarkerId> = HashSet::new();
+        let mut same: HashSet<MarkerId> = HashSet::new();
+        for marker in &markers {
+            let Some(held) = set.catalog.marker(&marker.id).map_err(internal)? else {
+                continue;
+            };
+            if held.standing == Standing::Released && held.marker.pattern == marker.pattern {
+                released.insert(marker.id.clone());
             }
+            if held.marker == *marker {
+                same.insert(marker.id.clone());
+            } else {
+                before.push(held);
+            }
+        }
+        markers.retain(|marker| !same.contains(&marker.id));
+        let standings = self.standings(&markers, &released);
+        let now = Timestamp::now();
+        let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
+        let put: Vec<(&Marker, &Standing)> = markers
+            .iter()
+            .enumerate()
+            .map(|(at, marker)| (marker, standing(at)))
+            .collect();
+        let rows = put
+            .iter()
+            .filter(|(marker, standing)| belongs(marker, standing, now))
+            .map(|(marker, _)| (*marker).clone());
+        let image = set
+            .image
+            .with(&keys(&before), markers::rows(rows))
+            .map_err(collision)?;
+        let quarantined = |held: &mut dyn Iterator<Item = &Standing>| {
+            held.filter(|standing| standing.is_quarantined()).count() as u64
         };
-        keep_generation(set);
-        set.next_end = image.next_end();
-        self.note_gone(set, &gone);
-        self.tell_markers(status_of(&image, total, set.plane.generation()));
+        let plan = Plan {
+            image,
+            edit: db::Edit {
+                put: &put,
+                ..db::Edit::default()
+            },
+            added: put.len() as u64,
+            removed: before.len() as u64,
+            total: set.total + (put.len() - before.len()) as u64,
+            quarantined: set.quarantined + quarantined(&mut standings.values())
+                - quarantined(&mut before.iter().map(|held| &held.standing)),
+            action: Action::MarkersAdded,
+        };
+        let changed = self.carry_out(actor, &mut set, plan)?;
         Ok(Changed {
-            markers: total,
-            patterns,
-            generation: set.plane.generation(),
-            digest,
-            added,
-            removed,
             duplicates,
-            expired: after.iter().filter(|marker| !marker.in_force(now)).count() as u64,
-            receipt: receipt.index(),
+            held_back: held_back(&standings, &markers),
+            ..changed
         })
     }
 
-    /// Takes patterns that are over out of the image; the kernel has stopped matching them by
-    /// itself. Does nothing while a change is under way: that change compiles anew.
-    pub(super) fn expire(&self, actor: &Actor) -> Result<(), Error> {
-        let Ok(mut set) = self.set.try_lock() else {
-            return Ok(());
+    pub(super) fn markers_remove(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
+        let mut set = self.set();
+        let _underway = self.work.begin();
+        let (before, ids) = named(&mut set, body)?;
+        let gone = before.iter().filter(|held| held.standing.is_quarantined());
+        let plan = Plan {
+            image: set
+                .image
+                .with(&keys(&before), Vec::new())
+                .map_err(collision)?,
+            edit: db::Edit {
+                remove: &ids,
+                ..db::Edit::default()
+            },
+            added: 0,
+            removed: before.len() as u64,
+            total: set.total - before.len() as u64,
+            quarantined: set.quarantined - gone.count() as u64,
+            action: Action::MarkersRemoved,
         };
-        let now = Timestamp::now();
-        if set.next_end.is_none_or(|end| now < end) {
-            return Ok(());
-        }
-        let markers = set.catalog.markers().map_err(internal)?;
-        let image = compile(&markers, now).map_err(|error| Error::Conflict(error.to_string()))?;
-        let action = Action::MarkersExpired {
-            patterns: image.patterns.len() as u64,
-            digest: hex(&image.digest),
-        };
-        let receipt = self
-            .parts
-            .journal
-            .append_reserved(actor, action)
-            .map_err(super::from_journal)?;
-        let former = self.parts.live.put(index_of(&markers));
-        let gone = match set.plane.install(&image, &receipt) {
-            Ok(gone) => gone,
-            Err(error) => {
-                self.parts.live.put_back(former);
-                self.journal_failure(actor, &receipt, "data_plane");
-                set.next_end = Some(now + EXPIRE_RETRY);
-                return Err(internal(error));
-            }
-        };
-        set.next_end = image.next_end();
-        keep_generation(&mut set);
-        self.note_gone(&mut set, &gone);
-        let status = status_of(&image, markers.len() as u64, set.plane.generation());
-        self.tell_markers(status);
-        Ok(())
+        self.carry_out(actor, &mut set, plan)
     }
 
-    /// Puts the old image back when the kernel took the new one and the disk did not.
-    fn undo(&self, set: &mut super::Set, before: &[Marker], generation: u32, receipt: &Receipt) {
-        if set.plane.generation() == generation {
-            return;
-        }
-        let image = compile(before, Timestamp::now()).expect("this set was in force");
-        match set.plane.install(&image, receipt) {
-            Ok(gone) => self.note_gone(set, &gone),
-            Err(error) => {
-                tracing::error!(%error, "the old set could not be put back; restart the agent");
-            }
-        }
-        keep_generation(set);
+    /// Lets quarantined markers come into force: an operator has looked at them.
+    pub(super) fn markers_release(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
+        let mut set = self.set();
+        let _underway = self.work.begin();
+        let (mut before, _) = named(&mut set, body)?;
+        before.retain(|held| held.standing.is_quarantined());
+        let now = Timestamp::now();
+        let put: Vec<(&Marker, &Standing)> = before
+            .iter()
+            .map(|held| (&held.marker, &Standing::Released))
+            .collect();
+        let rows = put.iter().filter(|(marker, _)| marker.in_force(now));
+        let rows = markers::rows(rows.map(|(marker, _)| (*marker).clone()));
+        let plan = Plan {
+            image: set.image.with(&[], rows).map_err(collision)?,
+            edit: db::Edit {
+                put: &put,
+                ..db::Edit::default()
+            },
+            added: 0,
+            removed: 0,
+            total: set.total,
+            quarantined: set.quarantined - put.len() as u64,
+            action: Action::MarkersReleased,
+        };
+        self.carry_out(actor, &mut set, plan)
+    }
+
+    /// What speaks against markers, by their place: nothing is noted where nothing does.
+    fn standings(
+        &self,
+        markers: &[Marker],
+        released: &HashSet<MarkerId>,
+    ) -> BTreeMap<usize, Standing> {
+        let concern = |(at, marker): (usize, &Marker)| {
+            let concern = self.breadth.check(&marker.pattern)?;
+            let standing = if released.contains(&marker.id) {
+                Standing::Released
+            } else {
+                Standing::Quarantined(concern.code().into())
+            };
+            Some((at, standing))
+        };
+        markers.iter().enumerate().filter_map(concern).collect()
     }
 
     pub(super) fn markers_list(
         &self,
         actor: &Actor,
         page: &Page,
+        quarantined: bool,
     ) -> Result<Rows<MarkerRow>, Error> {
         let markers = {
             let mut set = self.set();
             set.catalog
-                .page(page.after.as_deref(), page.limit)
+                .page(page.after.as_deref(), page.limit, quarantined)
                 .map_err(internal)?
         };
         let _receipt = self.journal(
@@ -235,7 +235,7 @@ impl Sensor {
             },
         )?;
         let next = (markers.len() == page.limit as usize)
-            .then(|| markers.last().map(|marker| marker.id.clone()))
+            .then(|| markers.last().map(|held| held.marker.id.to_string()))
             .flatten();
         let rows = markers.into_iter().map(row).collect();
         Ok(Rows { rows, next })
@@ -243,76 +243,21 @@ impl Sensor {
 
     pub(super) fn markers_show(&self, actor: &Actor, id: &str) -> Result<MarkerRow, Error> {
         let found = self.set().catalog.marker(id).map_err(internal)?;
-        let marker = found.ok_or_else(|| Error::NotFound("no marker has this id".into()))?;
+        let held = found.ok_or_else(|| Error::NotFound("no marker has this id".into()))?;
         let _receipt = self.journal(actor, Action::MarkersRead { rows: 1 })?;
-        Ok(row(marker))
+        Ok(row(held))
     }
 }
 
-impl Edit {
-    fn apply(&self, before: &[Marker]) -> Vec<Marker> {
-        match self {
-            Self::Load(markers) => markers.clone(),
-            Self::Add(markers) => {
-                let mut after: BTreeMap<&str, &Marker> = before
-                    .iter()
-                    .map(|marker| (marker.id.as_str(), marker))
-                    .collect();
-                after.extend(markers.iter().map(|marker| (marker.id.as_str(), marker)));
-                after.into_values().cloned().collect()
-            }
-            Self::Remove(ids) => {
-                let ids: HashSet<&str> = ids.iter().map(String::as_str).collect();
-                let stays = |marker: &&Marker| !ids.contains(marker.id.as_str());
-                before.iter().filter(stays).cloned().collect()
-            }
-        }
-    }
-
-    fn replacement(&self) -> Replacement<'_> {
-        match self {
-            Self::Load(markers) => Replacement::All(markers),
-            Self::Add(markers) => Replacement::Add(markers),
-            Self::Remove(ids) => Replacement::Remove(ids),
-        }
-    }
-
-    fn action(
-        &self,
-        added: u64,
-        removed: u64,
-        total: u64,
-        patterns: u64,
-        digest: String,
-    ) -> Action {
-        match self {
-            Self::Load(_) => Action::MarkersLoaded {
-                added,
-                removed,
-                total,
-                patterns,
-                digest,
-            },
-            Self::Add(_) => Action::MarkersAdded {
-                added,
-                removed,
-                total,
-                patterns,
-                digest,
-            },
-            Self::Remove(_) => Action::MarkersRemoved {
-                added,
-                removed,
-                total,
-                patterns,
-                digest,
-            },
-        }
-    }
+/// Markers as the image knows them.
+fn keys(held: &[Held]) -> Vec<(PatternId, &str)> {
+    held.iter()
+        .map(|held| (pattern_id(&held.marker.pattern), held.marker.id.as_str()))
+        .collect()
 }
 
-fn read(format: Format, body: &[u8]) -> Result<(Vec<Marker>, u64), Error> {
-    let intake = markers::read(format, body);
+fn read(format: Format, body: Bytes) -> Result<(Vec<Marker>, u64), Error> {
+    let intake = markers::read(format, &body);
     if intake.refused_total > 0 {
         return Err(Error::Refused {
             refusals: intake.refused,
@@ -322,63 +267,51 @@ fn read(format: Format, body: &[u8]) -> Result<(Vec<Marker>, u64), Error> {
     Ok((intake.markers, intake.duplicates))
 }
 
-/// Markers that `after` has and `before` has not or has otherwise, and the other way round.
-fn difference(before: &[Marker], after: &[Marker]) -> (u64, u64) {
-    let old: BTreeMap<&str, &Marker> = before
+/// The first markers that are held back, with the reason.
+fn held_back(standings: &BTreeMap<usize, Standing>, markers: &[Marker]) -> Vec<HeldBack> {
+    let quarantined = standings
         .iter()
-        .map(|marker| (marker.id.as_str(), marker))
-        .collect();
-    let kept = after
-        .iter()
-        .filter(|marker| old.get(marker.id.as_str()) == Some(marker))
-        .count();
-    ((after.len() - kept) as u64, (before.len() - kept) as u64)
+        .filter_map(|(at, standing)| match standing {
+            Standing::Quarantined(code) => Some((&markers[*at].id, code)),
+            _ => None,
+        });
+    quarantined
+        .take(Failure::MOST_REFUSALS)
+        .map(|(id, code)| HeldBack {
+            id: id.to_string(),
+            code: code.to_string(),
+            reason: Concern::reason_of(code).into(),
+        })
+        .collect()
 }
 
-fn unknown_id(line: u64) -> Refusal {
-    Refusal {
-        line,
-        field: "id".into(),
-        code: "unknown_id".into(),
-        reason: "no marker has this id".into(),
-    }
+fn collision(error: crate::model::Collision) -> Error {
+    Error::Conflict(error.to_string())
 }
 
-fn row(marker: Marker) -> MarkerRow {
+fn row(held: Held) -> MarkerRow {
+    let in_force = belongs(&held.marker, &held.standing, Timestamp::now());
     MarkerRow {
-        pattern_id: pattern_id(&marker.pattern).to_string(),
-        in_force: marker.in_force(Timestamp::now()),
-        marker,
+        pattern_id: pattern_id(&held.marker.pattern).to_string(),
+        in_force,
+        standing: held.standing.code().map(str::to_owned),
+        marker: held.marker,
     }
 }
 
-/// The index of a set. Markers that are over are in it too: hits of their time may still be on
-/// their way, and each marker's validity is judged by the time of the hit.
-pub fn index_of(markers: &[Marker]) -> Index {
-    Index::new(
-        markers
-            .iter()
-            .map(|marker| (pattern_id(&marker.pattern), marker.clone())),
-    )
-}
-
-/// What status tells of an image.
-#[must_use]
-pub fn status_of(image: &Image, total: u64, generation: u32) -> MarkerStatus {
-    let count = |kind: PatternKind| {
-        let of_kind = |pattern: &&crate::model::ImagePattern| pattern.pattern.kind() == kind;
-        image.patterns.iter().filter(of_kind).count() as u64
-    };
+/// What status tells of the set.
+pub(super) fn status_of(set: &Set) -> MarkerStatus {
     MarkerStatus {
-        total,
+        total: set.total,
+        quarantined: set.quarantined,
         in_force: PatternKind::ALL
             .into_iter()
             .map(|kind| KindCount {
                 kind,
-                count: count(kind),
+                count: set.image.count_of(kind),
             })
             .collect(),
-        generation,
-        digest: hex(&image.digest),
+        generation: set.plane.generation(),
+        digest: hex(&markers::digest(&set.image)),
     }
 }

@@ -1,7 +1,10 @@
 //! Where every change of the system starts: authorised, journalled, done, answered.
 
+mod breakers;
+mod change;
 mod events;
 mod interfaces;
+mod inventory;
 mod markers;
 mod status;
 
@@ -13,19 +16,26 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use change::Work;
+
 use super::{Error, Service};
 use crate::{
     dataplane::{Counts, DataPlane, InterfaceSlot},
-    db::{Catalog, Events},
+    db::{Breaker, Catalog, Events},
     hits::Live,
     journal::{self, Action, Journal, Receipt},
+    markers::Breadth,
     model::{
         Actor, Event, Image, Role,
-        request::{InterfaceStatus, MarkerStatus, Reply, Request},
+        request::{BreakerStatus, InterfaceStatus, MarkerStatus, Reply, Request},
     },
 };
 
-pub use markers::index_of;
+pub use breakers::BreakerPolicy;
+pub use inventory::Inventory;
+
+/// Pause after patterns that are over could not be taken out.
+const EXPIRE_RETRY: Duration = Duration::from_secs(300);
 
 /// The service over the real parts.
 pub struct Sensor {
@@ -35,6 +45,9 @@ pub struct Sensor {
     set: Mutex<Set>,
     /// What status tells without waiting for a change under way.
     told: RwLock<Told>,
+    work: Arc<Work>,
+    breadth: Breadth,
+    policy: BreakerPolicy,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Events>,
 }
@@ -71,12 +84,20 @@ pub struct Parts {
 pub struct Set {
     /// Markers on disk.
     pub catalog: Catalog,
-    /// Markers in force.
+    /// The kernel's side.
     pub plane: DataPlane,
+    /// Markers in force.
+    pub image: Image,
+    /// Markers on disk.
+    pub total: u64,
+    /// Of these, held back.
+    pub quarantined: u64,
+    /// Circuit breakers that are open.
+    pub breakers: Vec<Breaker>,
     /// Configured interfaces.
     pub interfaces: Vec<Watched>,
-    /// When the next pattern in force is over.
-    pub next_end: Option<Timestamp>,
+    /// When to try again to take out what is over.
+    pub expire_retry: Option<Timestamp>,
 }
 
 /// A configured interface.
@@ -94,6 +115,7 @@ pub struct Watched {
 
 struct Told {
     markers: MarkerStatus,
+    breakers: Vec<BreakerStatus>,
     interfaces: Vec<InterfaceStatus>,
 }
 
@@ -105,21 +127,28 @@ impl Sensor {
         parts: Parts,
         set: Set,
         reader: Events,
-        image: &Image,
-        total: u64,
+        breadth: Breadth,
+        policy: BreakerPolicy,
     ) -> Self {
-        let markers = markers::status_of(image, total, set.plane.generation());
+        let markers = markers::status_of(&set);
         let sensor = Self {
             facts,
             parts,
             set: Mutex::new(set),
             told: RwLock::new(Told {
                 markers,
+                breakers: Vec::new(),
                 interfaces: Vec::new(),
             }),
+            work: Arc::default(),
+            breadth,
+            policy,
             reader: Mutex::new(reader),
         };
-        sensor.tell_interfaces(&sensor.set());
+        let set = sensor.set();
+        sensor.tell_interfaces(&set);
+        sensor.tell_breakers(&set, Vec::new());
+        drop(set);
         sensor
     }
 
@@ -155,15 +184,20 @@ impl Service for Sensor {
         match request {
             Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
             Request::MarkersLoad { format, body } => {
-                self.markers_load(actor, format, &body).map(Reply::Changed)
+                self.markers_load(actor, format, body).map(Reply::Changed)
             }
             Request::MarkersAdd { format, body } => {
-                self.markers_add(actor, format, &body).map(Reply::Changed)
+                self.markers_add(actor, format, body).map(Reply::Changed)
             }
             Request::MarkersRemove { body } => {
                 self.markers_remove(actor, &body).map(Reply::Changed)
             }
-            Request::MarkersList(page) => self.markers_list(actor, &page).map(Reply::Markers),
+            Request::MarkersRelease { body } => {
+                self.markers_release(actor, &body).map(Reply::Changed)
+            }
+            Request::MarkersList { page, quarantined } => self
+                .markers_list(actor, &page, quarantined)
+                .map(Reply::Markers),
             Request::MarkersShow { id } => self
                 .markers_show(actor, &id)
                 .map(|row| Reply::Marker(Box::new(row))),
@@ -177,6 +211,8 @@ impl Service for Sensor {
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
             }
+            Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),
+            Request::BreakerClose { id } => self.breaker_close(actor, &id).map(Reply::Breaker),
             Request::Attach { interface } => self.attach(actor, &interface).map(Reply::Interface),
             Request::Detach { interface } => self.detach(actor, &interface).map(Reply::Interface),
         }

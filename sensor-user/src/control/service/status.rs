@@ -9,7 +9,9 @@ use crate::{
     crypto::hex,
     hits::Account,
     metrics::Snapshot,
-    model::request::{Count, EventStatus, InterfaceStatus, JournalStatus, MarkerStatus, Status},
+    model::request::{
+        BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, MarkerStatus, Status,
+    },
 };
 
 impl Sensor {
@@ -24,6 +26,7 @@ impl Sensor {
         };
         let ledger = self.parts.counts.ledger().map_err(internal)?;
         let (markers, interfaces) = self.told()?;
+        let breakers = self.told_breakers();
         Ok(Status {
             sensor: self.facts.sensor.clone(),
             version: self.facts.version.into(),
@@ -32,6 +35,8 @@ impl Sensor {
             started: self.facts.started,
             interfaces,
             markers,
+            change: self.work.progress(),
+            breakers,
             events: EventStatus { stored, open },
             kernel_hits: Term::ALL
                 .iter()
@@ -124,6 +129,11 @@ impl Sensor {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .markers = markers;
+    }
+
+    fn told_breakers(&self) -> Vec<BreakerStatus> {
+        let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
+        told.breakers.clone()
     }
 
     /// What was last told, with the counters of now.

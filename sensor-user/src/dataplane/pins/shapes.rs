@@ -1,7 +1,9 @@
 //! What every shared map must look like: the attributes that this build's object asks for.
 
 use aya::maps::{MapInfo, MapType};
-use sensor_common::{Control, Flow, FlowKey, INTERFACE_SLOTS, Ledger, OUTCOMES, Traffic, map};
+use sensor_common::{
+    Control, Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Traffic, map,
+};
 
 use super::Sizes;
 
@@ -21,6 +23,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
     let index = size_of::<u32>();
     let traffic = (index, size_of::<Traffic>());
     let ledger = (index, size_of::<Ledger>());
+    let limit = (index, size_of::<u64>());
     let control = (index, size_of::<Control>());
     let flow = (size_of::<FlowKey>(), size_of::<Flow>());
     let slots = INTERFACE_SLOTS * OUTCOMES;
@@ -34,6 +37,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         (map::FLOWS[0], MapType::Hash, flow, flows, 0),
         (map::FLOWS[1], MapType::Hash, flow, flows, 0),
         (map::RECORDS, MapType::RingBuf, (0, 0), ring, 0),
+        (map::LIMITS, MapType::PerCpuArray, limit, LIMIT_SLOTS, 0),
         (map::CONTROL, MapType::Array, control, 1, 0),
     ]
     .map(|(name, kind, (key, value), entries, flags)| Shape {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     hits::{Index, Zone},
-    markers::{pattern_id, read},
-    model::request::Format,
+    markers::{pattern_id, read, rows},
+    model::{Image, request::Format},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -18,12 +18,8 @@ struct World {
 
 fn world(markers: &str) -> World {
     let markers = read(Format::Text, markers.as_bytes()).markers;
-    let index = Index::new(
-        markers
-            .into_iter()
-            .map(|marker| (pattern_id(&marker.pattern), marker)),
-    );
-    let indexes = Indexes::of(index);
+    let image = Image::new(rows(markers)).expect("no collision");
+    let indexes = Indexes::of(Index::new(image));
     let mut subscribers = Subscribers::default();
     for (slot, name) in [(0, "in"), (1, "out")] {
         let zone = Zone {

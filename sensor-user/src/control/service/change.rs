@@ -1,0 +1,256 @@
+//! A change of the marker set: whole or not at all, on disk, in the kernel and in the index.
+
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use jiff::Timestamp;
+
+use super::{Error, Sensor, Set, internal, markers::status_of};
+use crate::{
+    crypto::hex,
+    dataplane, db,
+    hits::Index,
+    journal::{Action, MarkersChange, Receipt},
+    markers,
+    model::{
+        Actor, Image, Marker, Standing,
+        request::{Changed, Progress, Stage},
+    },
+};
+
+/// What is to become of the set.
+pub(super) struct Plan<'a> {
+    /// The image afterwards.
+    pub image: Image,
+    /// The rows on disk.
+    pub edit: db::Edit<'a>,
+    /// Markers that are new or other than before.
+    pub added: u64,
+    /// Markers that were there and are gone or other.
+    pub removed: u64,
+    /// Markers in the set afterwards.
+    pub total: u64,
+    /// Of these, held back.
+    pub quarantined: u64,
+    /// What the journal says.
+    pub action: fn(MarkersChange) -> Action,
+}
+
+/// Why an announced change did not happen.
+#[derive(Debug, thiserror::Error)]
+enum ChangeError {
+    #[error(transparent)]
+    Store(#[from] db::Error),
+    #[error(transparent)]
+    DataPlane(#[from] dataplane::Error),
+}
+
+impl ChangeError {
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "store",
+            Self::DataPlane(_) => "data_plane",
+        }
+    }
+}
+
+impl From<ChangeError> for Error {
+    fn from(error: ChangeError) -> Self {
+        let told = format!("{error}; the old set stays in force");
+        match error {
+            ChangeError::DataPlane(
+                dataplane::Error::TooLarge { .. } | dataplane::Error::DoesNotFit(_),
+            ) => Self::Conflict(told),
+            _ => Self::Internal(told),
+        }
+    }
+}
+
+impl Sensor {
+    /// Carries a plan out.
+    pub(super) fn carry_out(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        plan: Plan<'_>,
+    ) -> Result<Changed, Error> {
+        let digest = hex(&markers::digest(&plan.image));
+        let patterns = plan.image.count();
+        let receipt = self.journal(
+            actor,
+            (plan.action)(MarkersChange {
+                added: plan.added,
+                removed: plan.removed,
+                total: plan.total,
+                quarantined: plan.quarantined,
+                patterns,
+                digest: digest.clone(),
+            }),
+        )?;
+        // The index goes first: a hit of the new generation must find its markers.
+        let former = self.parts.live.put(Index::new(plan.image.clone()));
+        let before = set.image.clone();
+        let (catalog, plane) = (&mut set.catalog, &mut set.plane);
+        let work = &self.work;
+        let rows = plan.edit.remove.len() + plan.edit.put.len();
+        work.enter(Stage::Storing, rows as u64);
+        let outcome: Result<Vec<String>, ChangeError> =
+            catalog.edit(plan.edit, &|done| work.advance(done as u64), || {
+                work.enter(Stage::Building, 0);
+                let gone = plane.install(&plan.image, &receipt)?;
+                work.enter(Stage::Committing, 0);
+                Ok((gone, plane.generation()))
+            });
+        let gone = match outcome {
+            Ok(gone) => gone,
+            Err(error) => {
+                self.put_back(set, &before, &receipt);
+                self.parts.live.put_back(former);
+                self.journal_failure(actor, &receipt, error.code());
+                return Err(error.into());
+            }
+        };
+        self.parts.live.tell_changed(before.changed(&plan.image));
+        set.total = plan.total;
+        set.quarantined = plan.quarantined;
+        set.image = plan.image;
+        self.tell_markers(status_of(set));
+        self.note_gone(set, &gone);
+        Ok(Changed {
+            markers: plan.total,
+            patterns,
+            generation: set.plane.generation(),
+            digest,
+            added: plan.added,
+            removed: plan.removed,
+            duplicates: 0,
+            expired: plan.total - plan.quarantined - set.image.markers(),
+            quarantined: plan.quarantined,
+            held_back: Vec::new(),
+            receipt: receipt.index(),
+        })
+    }
+
+    /// Puts the old image back when the kernel took the new one and the disk did not.
+    fn put_back(&self, set: &mut Set, before: &Image, receipt: &Receipt) {
+        match set.plane.install(before, receipt) {
+            Ok(gone) => self.note_gone(set, &gone),
+            Err(error) => {
+                tracing::error!(%error, "the old set could not be put back; restart the agent");
+            }
+        }
+        keep_generation(set);
+    }
+
+    /// Takes patterns that are over out of the image; the kernel has stopped matching them by
+    /// itself. Does nothing while a change is under way: the next call comes soon.
+    pub(super) fn expire(&self, actor: &Actor) -> Result<(), Error> {
+        let Ok(mut set) = self.set.try_lock() else {
+            return Ok(());
+        };
+        let set = &mut *set;
+        let now = Timestamp::now();
+        if set.expire_retry.is_some_and(|at| now < at)
+            || set.image.next_end().is_none_or(|end| now < end)
+        {
+            return Ok(());
+        }
+        let image = set
+            .image
+            .with(&set.image.over(now), Vec::new())
+            .map_err(internal)?;
+        let action = Action::MarkersExpired {
+            patterns: image.count(),
+            digest: hex(&markers::digest(&image)),
+        };
+        let receipt = self
+            .parts
+            .journal
+            .append_reserved(actor, action)
+            .map_err(super::from_journal)?;
+        let former = self.parts.live.put(Index::new(image.clone()));
+        match set.plane.install(&image, &receipt) {
+            Ok(gone) => {
+                self.parts.live.tell_changed(set.image.changed(&image));
+                set.expire_retry = None;
+                set.image = image;
+                keep_generation(set);
+                self.tell_markers(status_of(set));
+                self.note_gone(set, &gone);
+                Ok(())
+            }
+            Err(error) => {
+                self.parts.live.put_back(former);
+                self.journal_failure(actor, &receipt, "data_plane");
+                set.expire_retry = Some(now + super::EXPIRE_RETRY);
+                Err(internal(error))
+            }
+        }
+    }
+}
+
+/// Keeps the number of the generation, so that it is given out once.
+fn keep_generation(set: &mut Set) {
+    let generation = set.plane.generation();
+    if let Err(error) = set.catalog.set_generation(generation) {
+        tracing::warn!(%error, "the generation number was not kept");
+    }
+}
+
+/// How far a change has come; told without waiting for it.
+#[derive(Default)]
+pub(super) struct Work {
+    stage: RwLock<Option<(Stage, Timestamp)>>,
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+/// While it lives, a change is under way.
+pub(super) struct Underway(Arc<Work>);
+
+impl Work {
+    pub(super) fn begin(self: &Arc<Self>) -> Underway {
+        let mut stage = self.stage.write().unwrap_or_else(PoisonError::into_inner);
+        *stage = Some((Stage::Reading, Timestamp::now()));
+        Underway(Arc::clone(self))
+    }
+
+    pub(super) fn enter(&self, next: Stage, total: u64) {
+        self.done.store(0, Relaxed);
+        self.total.store(total, Relaxed);
+        let mut stage = self.stage.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((stage, _)) = &mut *stage {
+            *stage = next;
+        }
+    }
+
+    pub(super) fn advance(&self, done: u64) {
+        self.done.store(done, Relaxed);
+    }
+
+    pub(super) fn progress(&self) -> Option<Progress> {
+        let stage = *self.stage.read().unwrap_or_else(PoisonError::into_inner);
+        stage.map(|(stage, since)| Progress {
+            stage,
+            done: self.done.load(Relaxed),
+            total: self.total.load(Relaxed),
+            since,
+        })
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        *self.0.stage.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// A marker whose standing nothing speaks against.
+pub(super) const ACCEPTED: &Standing = &Standing::Accepted;
+
+/// Whether a marker belongs in the image at `now`.
+pub(super) fn belongs(marker: &Marker, standing: &Standing, now: Timestamp) -> bool {
+    !standing.is_quarantined() && marker.in_force(now)
+}

@@ -1,0 +1,260 @@
+//! Changing single patterns of the live generation in place.
+//!
+//! One key's word is one aligned write: a packet sees the pattern or does not. The value is
+//! written before the word that leads to it; a value that is read while another takes its place
+//! has another key, or an id that the agent refutes on the exact value. The filter only gains
+//! bits: what a removed pattern leaves in it costs look-ups, until the next whole generation.
+
+use std::collections::HashMap;
+
+use aya::maps::{Array, MapData};
+use sensor_common::{
+    BUCKET_WORDS, BUCKETS_PER_PAGE, CHUNK_WORDS, Chunk, PATTERNS_PER_PAGE, Pattern as Value,
+    PatternKey, PatternPage, map,
+};
+
+use super::{
+    Error,
+    encode::{self, Shape},
+    error::InMap as _,
+    load::Instance,
+    table,
+};
+use crate::model::Pattern;
+
+/// Keys per word of the filter up to which it takes more: twice what it is sized for.
+const MOST_KEYS_PER_WORD: usize = 8;
+
+/// The maps of the live generation and what its program was specialised for.
+pub(super) struct Editor {
+    anchor: Instance,
+    shape: Shape,
+    /// Patterns ever numbered; below it, numbers in `free` are unused.
+    numbered: u32,
+    free: Vec<u32>,
+    /// Keys that the filter was given.
+    keys: u32,
+}
+
+/// What a pattern is to become.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edit {
+    /// The pattern.
+    pub pattern: Pattern,
+    /// Its value, `None` to remove it.
+    pub value: Option<Value>,
+}
+
+impl Editor {
+    pub(super) fn new(anchor: Instance, shape: Shape) -> Self {
+        Self {
+            anchor,
+            shape,
+            numbered: shape.patterns,
+            free: Vec::new(),
+            keys: shape.patterns,
+        }
+    }
+
+    /// Whether the program and the maps take these patterns as they are.
+    pub(super) fn fits(&self, added: &[Edit]) -> bool {
+        let room = (self.shape.room - self.numbered) as usize + self.free.len();
+        let keys = self.keys as usize + added.len();
+        added.len() <= room
+            && keys <= self.shape.filter_words as usize * MOST_KEYS_PER_WORD
+            && added.iter().all(|edit| self.specialised_for(&edit.pattern))
+    }
+
+    fn specialised_for(&self, pattern: &Pattern) -> bool {
+        match pattern {
+            Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
+                if address.is_ipv4() {
+                    self.shape.exact4
+                } else {
+                    self.shape.exact6
+                }
+            }
+            Pattern::Cidr(net) if net.addr().is_ipv4() => {
+                self.shape.lengths4.contains(&net.prefix_len())
+            }
+            Pattern::Cidr(net) => {
+                self.shape.lengths6.contains(&net.prefix_len())
+                    && (self.shape.wide6 || !encode::is_wide6(*net))
+            }
+        }
+    }
+
+    /// Makes the edits, one by one, and tells how to take them back; `None` when a bucket is full.
+    /// What was done is taken back then, and when a map refuses.
+    pub(super) fn apply(&mut self, edits: &[Edit]) -> Result<Option<Vec<Edit>>, Error> {
+        let mut undo: Vec<Edit> = Vec::new();
+        for edit in edits {
+            let outcome = match edit.value {
+                Some(value) => self.put(&edit.pattern, value),
+                None => self.remove(encode::key(&edit.pattern)).map(Some),
+            };
+            match outcome {
+                Ok(Some(value)) => undo.insert(0, Edit { value, ..*edit }),
+                stopped => {
+                    self.undo(&undo)?;
+                    return stopped.map(|_| None);
+                }
+            }
+        }
+        Ok(Some(undo))
+    }
+
+    /// Takes edits back: their places are free.
+    pub(super) fn undo(&mut self, undo: &[Edit]) -> Result<(), Error> {
+        for edit in undo {
+            match edit.value {
+                Some(value) => drop(self.put(&edit.pattern, value)?),
+                None => drop(self.remove(encode::key(&edit.pattern))?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the number of the generation, which hits carry.
+    pub(super) fn set_generation(&mut self, generation: u32) -> Result<(), Error> {
+        self.anchor.set_generation(generation)
+    }
+
+    /// Puts a pattern; the value it had, or `None` when there is no room in its buckets.
+    fn put(&mut self, pattern: &Pattern, value: Value) -> Result<Option<Option<Value>>, Error> {
+        if let Some((_, number, before)) = self.find(value.key)? {
+            self.write_value(number, value)?;
+            return Ok(Some(Some(before)));
+        }
+        let Some((bucket, at)) = self.free_word(value.key)? else {
+            return Ok(None);
+        };
+        let number = match self.free.pop() {
+            Some(number) => number,
+            None if self.numbered < self.shape.room => {
+                self.numbered += 1;
+                self.numbered - 1
+            }
+            None => return Ok(None),
+        };
+        self.write_value(number, value)?;
+        self.admit(pattern)?;
+        self.write_word(bucket, at, value.key.place().word(number))?;
+        self.keys += 1;
+        Ok(Some(None))
+    }
+
+    /// Removes a pattern; the value it had.
+    fn remove(&mut self, key: PatternKey) -> Result<Option<Value>, Error> {
+        let Some(((bucket, at), number, value)) = self.find(key)? else {
+            return Ok(None);
+        };
+        self.write_word(bucket, at, 0)?;
+        self.free.push(number);
+        Ok(Some(value))
+    }
+
+    /// Lets a pattern through filter and occupancy bitmap.
+    fn admit(&mut self, pattern: &Pattern) -> Result<(), Error> {
+        let place = encode::filter(pattern);
+        let word = place.word(self.shape.filter_mask());
+        self.set_bits(map::FILTER, &[(word, place.bits())])?;
+        if let Pattern::Cidr(net) = pattern {
+            let bits: Vec<(u32, u64)> = encode::occupied(*net, self.shape.occupancy_mask())
+                .map(|bit| (bit >> 6, 1 << (bit & 63)))
+                .collect();
+            self.set_bits(map::OCCUPANCY, &bits)?;
+        }
+        Ok(())
+    }
+
+    fn set_bits(&mut self, name: &'static str, bits: &[(u32, u64)]) -> Result<(), Error> {
+        let mut array = self.words(name)?;
+        let mut pages: HashMap<u32, Chunk> = HashMap::new();
+        for (word, bits) in bits {
+            let (page, at) = (word / CHUNK_WORDS as u32, *word as usize % CHUNK_WORDS);
+            let chunk = match pages.entry(page) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    entry.insert(array.get(&page, 0).in_map(name)?)
+                }
+            };
+            chunk[at] |= bits;
+        }
+        for (page, chunk) in pages {
+            array.set(page, chunk, 0).in_map(name)?;
+        }
+        Ok(())
+    }
+
+    /// Where a key stands, its number and its value.
+    #[expect(clippy::type_complexity, reason = "a private answer of three parts")]
+    fn find(&mut self, key: PatternKey) -> Result<Option<((u32, usize), u32, Value)>, Error> {
+        for bucket in key.place().buckets(self.shape.buckets) {
+            let words = self.bucket(bucket)?;
+            let found = table::find(key, &words, |number| self.read_value(number))?;
+            if let Some((at, number)) = found {
+                let value = self.read_value(number)?;
+                return Ok(Some(((bucket, at), number, value)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The place for a new key: in the emptier of its buckets.
+    fn free_word(&mut self, key: PatternKey) -> Result<Option<(u32, usize)>, Error> {
+        let mut best: Option<(usize, u32, usize)> = None;
+        for bucket in key.place().buckets(self.shape.buckets) {
+            let words = self.bucket(bucket)?;
+            let free = words.iter().filter(|word| **word == 0).count();
+            if let Some(at) = words.iter().position(|word| *word == 0)
+                && best.is_none_or(|(most, _, _)| free > most)
+            {
+                best = Some((free, bucket, at));
+            }
+        }
+        Ok(best.map(|(_, bucket, at)| (bucket, at)))
+    }
+
+    fn bucket(&mut self, bucket: u32) -> Result<[u64; BUCKET_WORDS], Error> {
+        let (page, first) = bucket_at(bucket);
+        let chunk = self.words(map::INDEX)?.get(&page, 0).in_map(map::INDEX)?;
+        Ok(std::array::from_fn(|at| chunk[first + at]))
+    }
+
+    fn write_word(&mut self, bucket: u32, at: usize, word: u64) -> Result<(), Error> {
+        let (page, first) = bucket_at(bucket);
+        let mut index = self.words(map::INDEX)?;
+        let mut chunk = index.get(&page, 0).in_map(map::INDEX)?;
+        chunk[first + at] = word;
+        index.set(page, chunk, 0).in_map(map::INDEX)
+    }
+
+    fn read_value(&mut self, number: u32) -> Result<Value, Error> {
+        let (page, at) = value_at(number);
+        let pages = self.anchor.array::<PatternPage>(map::PATTERNS)?;
+        Ok(pages.get(&page, 0).in_map(map::PATTERNS)?[at])
+    }
+
+    fn write_value(&mut self, number: u32, value: Value) -> Result<(), Error> {
+        let (page, at) = value_at(number);
+        let mut pages = self.anchor.array::<PatternPage>(map::PATTERNS)?;
+        let mut values = pages.get(&page, 0).in_map(map::PATTERNS)?;
+        values[at] = value;
+        pages.set(page, values, 0).in_map(map::PATTERNS)
+    }
+
+    fn words(&mut self, name: &'static str) -> Result<Array<&mut MapData, Chunk>, Error> {
+        self.anchor.array(name)
+    }
+}
+
+const fn bucket_at(bucket: u32) -> (u32, usize) {
+    let pages = BUCKETS_PER_PAGE as u32;
+    (bucket / pages, (bucket % pages) as usize * BUCKET_WORDS)
+}
+
+const fn value_at(number: u32) -> (u32, usize) {
+    let pages = PATTERNS_PER_PAGE as u32;
+    (number / pages, (number % pages) as usize)
+}
