@@ -4,6 +4,7 @@
 //! Every error names the file, the line and the key. The shapes are in `deploy/sensor.toml`.
 
 mod check;
+mod limits;
 mod locate;
 mod units;
 
@@ -19,6 +20,8 @@ use serde::Deserialize;
 
 use crate::model::Role;
 use check::Problem;
+
+pub use limits::{Breaker, Limits};
 
 /// Where the configuration is read from unless told otherwise.
 pub const PATH: &str = "/etc/marker-sensor/sensor.toml";
@@ -85,6 +88,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The flow tables and their draining.
     pub flows: Flows,
+    /// What a pattern may cost and cover.
+    pub limits: Limits,
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
@@ -219,6 +224,7 @@ impl Default for Config {
             control: Control::default(),
             metrics: Metrics::default(),
             flows: Flows::default(),
+            limits: Limits::default(),
             interfaces: Vec::new(),
         }
     }

@@ -119,7 +119,8 @@ impl<'a> Sensord<'a> {
     #[must_use]
     pub fn spawn(home: &'a Home, netns: &'a Netns, settings: &Settings) -> Self {
         fs::write(home.config(), settings.toml(home)).expect("a writable directory");
-        let program = binary("sensord");
+        let program = settings.program.clone();
+        let program = program.unwrap_or_else(|| binary("sensord"));
         let program = program.to_str().expect("a path in UTF-8");
         let config = home.config();
         let config = config.to_str().expect("a path in UTF-8");

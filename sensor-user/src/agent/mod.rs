@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
-    config::Config,
+    config::{Breaker, Config},
     control::{
         self, Door, Limits, Roles, Socket, bind,
         service::{BreakerPolicy, Facts, Inventory, Parts, Sensor, Set, agent},
@@ -134,7 +134,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         },
         features,
         most_bytes: 2 << 30,
-        limit: Limit::per_second(1000, 4000),
+        limit: Limit::per_second(
+            config.limits.new_flows_per_second,
+            config.limits.new_flows_burst,
+        ),
     };
     let generation = catalog.generation()? + 1;
     // Zero means "new" in the shared maps.
@@ -182,10 +185,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         expire_retry: None,
     };
     let policy = BreakerPolicy {
-        automatic: true,
-        rest: Duration::from_secs(600),
+        automatic: config.limits.breaker == Breaker::Automatic,
+        rest: config.limits.breaker_rest,
     };
-    let breadth = Breadth::default();
+    let breadth = Breadth::of(config);
     let sensor = Arc::new(Sensor::new(facts, parts, set, reader, breadth, policy));
     let pipeline = Pipeline {
         tap,
@@ -196,7 +199,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
         tail,
         clock: features.clock(),
         drain_interval: config.flows.drain_interval,
-        floods: Floods::new(1000, config.flows.drain_interval, Duration::from_secs(10)),
+        floods: Floods::new(
+            config.limits.new_flows_per_second,
+            config.flows.drain_interval,
+            config.limits.breaker_after,
+        ),
     };
     let doors = Doors { socket, page };
     let outcome = serve(config, doors, sensor, metrics, pipeline);

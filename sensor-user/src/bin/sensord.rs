@@ -155,7 +155,9 @@ fn run_code(error: &agent::Error) -> u8 {
     match error {
         agent::Error::DataPlane(dataplane::Error::Capability { .. }) => exit::NO_PERMISSION,
         agent::Error::DataPlane(
-            dataplane::Error::NotBpffs { .. } | dataplane::Error::PinMismatch { .. },
+            dataplane::Error::NotBpffs { .. }
+            | dataplane::Error::PinMismatch { .. }
+            | dataplane::Error::PinsIncomplete { .. },
         )
         | agent::Error::Interface(control::Error::NotFound(_))
         | agent::Error::Slots { .. } => exit::CONFIG,

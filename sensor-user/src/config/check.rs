@@ -21,7 +21,7 @@ pub(super) struct Problem {
     pub reason: String,
 }
 
-type Check = Result<(), Problem>;
+pub(super) type Check = Result<(), Problem>;
 
 fn problem(key: impl Into<String>, reason: impl Into<String>) -> Check {
     Err(Problem {
@@ -30,7 +30,7 @@ fn problem(key: impl Into<String>, reason: impl Into<String>) -> Check {
     })
 }
 
-fn need(holds: bool, key: impl Into<String>, reason: impl Into<String>) -> Check {
+pub(super) fn need(holds: bool, key: impl Into<String>, reason: impl Into<String>) -> Check {
     if holds { Ok(()) } else { problem(key, reason) }
 }
 
@@ -55,6 +55,7 @@ impl Config {
             "must be a loopback address such as 127.0.0.1:9477: metrics are never served to the network",
         )?;
         flows(&self.flows)?;
+        self.limits.check()?;
         self.interfaces()
     }
 
@@ -208,7 +209,7 @@ fn interface_name(key: &str, name: &str) -> Check {
     )
 }
 
-fn prefixes(key: &str, prefixes: &[IpNet]) -> Check {
+pub(super) fn prefixes(key: &str, prefixes: &[IpNet]) -> Check {
     match prefixes.iter().position(|net| net.addr() != net.network()) {
         Some(index) => problem(
             format!("{key}[{index}]"),

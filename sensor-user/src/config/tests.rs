@@ -29,6 +29,7 @@ fn the_shipped_file_loads() {
         Flows::default(),
         "the file shows the defaults"
     );
+    assert_eq!(config.limits, Limits::default());
     assert_eq!(config.metrics, Metrics::default());
 }
 
@@ -91,6 +92,16 @@ fn refusals_name_file_line_and_key() {
             "[[control.role]]\nrole = \"reader\"\nusers = [\"a\"]\n[[control.role]]\nrole = \"operator\"\nusers = [\"a\"]\n".into(),
             "line 6, control.role[1].users: names a user that has a role",
         ),
+        ("[limits]\nwidest-ipv4 = 0\n".into(), "line 2, limits.widest-ipv4: must be a prefix length from 1 to 32"),
+        ("[limits]\nwidest-ipv6 = 129\n".into(), "line 2, limits.widest-ipv6: must be a prefix length"),
+        ("[limits]\nown-prefixes = [\"192.0.2.0/24\", \"192.0.2.1/24\"]\n".into(), "line 2, limits.own-prefixes[1]: has bits set"),
+        ("[limits]\nresolvers = [\"192.0.2.0/24\"]\n".into(), "line 2, limits.resolvers[0]: "),
+        ("[limits]\nnew-flows-per-second = 0\n".into(), "line 2, limits.new-flows-per-second: must be between"),
+        ("[limits]\nnew-flows-burst = 1000001\n".into(), "line 2, limits.new-flows-burst: must be between"),
+        ("[limits]\nbreaker = \"never\"\n".into(), "line 2, limits.breaker: unknown variant `never`"),
+        ("[limits]\nbreaker-after = \"0s\"\n".into(), "line 2, limits.breaker-after: must be between 1s and 1h"),
+        ("[limits]\nbreaker-rest = \"500ms\"\n".into(), "line 2, limits.breaker-rest: must be between"),
+        ("[limits]\nburst = 1\n".into(), "line 2, limits.burst: unknown field `burst`"),
         ("state-dir = \"here\"\n".into(), "line 1, state-dir: must be an absolute path"),
         ("a = [1,\n".into(), "sensor.toml, line "),
     ];
@@ -111,4 +122,26 @@ fn the_sixty_fifth_interface_is_one_too_many() {
     assert!(Config::from_flags(&names(64), &nets).is_ok());
     assert!(Config::from_flags(&names(65), &nets).is_err());
     assert!(Config::from_flags(&names(1), &[]).is_err());
+}
+
+#[test]
+fn limits_are_read() {
+    let config = parse(
+        "sensor = \"a\"\n[limits]\nwidest-ipv4 = 16\nwidest-ipv6 = 32\nown-prefixes = [\"192.0.2.0/24\"]\n\
+         resolvers = [\"2001:db8::53\"]\nnew-flows-per-second = 5\nnew-flows-burst = 6\n\
+         breaker = \"manual\"\nbreaker-after = \"2s\"\nbreaker-rest = \"0s\"\n",
+    )
+    .expect("loads");
+    let expected = Limits {
+        widest_ipv4: 16,
+        widest_ipv6: 32,
+        own_prefixes: vec!["192.0.2.0/24".parse().expect("prefix")],
+        resolvers: vec!["2001:db8::53".parse().expect("address")],
+        new_flows_per_second: 5,
+        new_flows_burst: 6,
+        breaker: Breaker::Manual,
+        breaker_after: Duration::from_secs(2),
+        breaker_rest: Duration::ZERO,
+    };
+    assert_eq!(config.limits, expected);
 }

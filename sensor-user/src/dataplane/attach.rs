@@ -12,6 +12,7 @@ use super::{
     Error, Features, Variant,
     link_state::{self, LinkState},
     load::Instance,
+    migrate,
     pins::Pins,
 };
 
@@ -60,6 +61,9 @@ pub struct Attachment {
     pub variant: Variant,
     /// Whether a link left by a former agent was taken over.
     pub adopted: bool,
+    /// The layout version whose link that was, when it was another: what its maps held then is
+    /// not read.
+    pub migrated_from: Option<u32>,
 }
 
 /// Attaches, or takes over the link that a former agent pinned.
@@ -91,6 +95,7 @@ pub(super) fn attach(
                     mode,
                     variant,
                     adopted: false,
+                    migrated_from: None,
                 });
             }
             Err(reason) => tried.push(format!("{} {}: {reason}", mode.name(), name_of(variant))),
@@ -184,8 +189,8 @@ fn reason_of(error: &aya::programs::ProgramError) -> String {
     reason
 }
 
-/// Takes over the link pinned for this interface, when it still holds the interface's hook; a link
-/// whose interface has gone is removed.
+/// Takes over the pinned link that still holds the interface's hook, be it of this layout version
+/// or of another; a link pinned for the interface that holds nothing is removed.
 fn adopt(
     instance: &mut Instance,
     interface: &str,
@@ -195,44 +200,67 @@ fn adopt(
     pins: &Pins,
 ) -> Result<Option<Attachment>, Error> {
     let path = pins.link(interface);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let ours = PinnedLink::from_pin(&path)
-        .ok()
-        .map(FdLink::from)
-        .and_then(|link| link.info().ok())
-        .map(|info| info.program_id());
-    let Some((_, mode)) = state.xdp.filter(|(program, _)| Some(*program) == ours) else {
+    let ours = migrate::link_behind(&path).map(|link| link.program_id());
+    let own = state.xdp.filter(|(program, _)| Some(*program) == ours);
+    if own.is_none() && path.exists() {
         pins.remove_link(interface)?;
+    }
+    let former = match state.xdp {
+        Some((program, _)) => migrate::Former::holding(pins, program)?,
+        None => None,
+    };
+    let Some((_, mode)) = own.or(former.as_ref().and(state.xdp)) else {
         return Ok(None);
     };
     if wanted.is_some_and(|wanted| wanted != mode) {
         // The configured mode has changed: that takes a new link.
-        pins.remove_link(interface)?;
+        if own.is_some() {
+            pins.remove_link(interface)?;
+        }
+        former.map_or(Ok(()), migrate::Former::unpin)?;
         return Ok(None);
     }
-    let mut last = None;
-    for variant in [Variant::Frags, Variant::Linear] {
-        if variant == Variant::Frags && !features.frags {
-            continue;
-        }
-        match replace(instance, interface, variant, pins) {
-            Ok(()) => {
-                return Ok(Some(Attachment {
-                    index: state.index,
-                    mtu: state.mtu,
-                    mode,
-                    variant,
-                    adopted: true,
-                }));
+    if let Some(former) = former.as_ref().filter(|_| own.is_none()) {
+        former.pin_as(&path)?;
+    }
+    match update(instance, interface, features, pins) {
+        Ok(variant) => {
+            let migrated_from = former.as_ref().map(migrate::Former::version);
+            // The pin of this layout version keeps the link; the other goes at the latest with
+            // all others of its layout.
+            if let Some(Err(error)) = former.map(migrate::Former::unpin) {
+                tracing::warn!(%error, interface, "the former pin of the link is left");
             }
-            Err(error) => last = Some(error),
+            Ok(Some(Attachment {
+                index: state.index,
+                mtu: state.mtu,
+                mode,
+                variant,
+                adopted: true,
+                migrated_from,
+            }))
+        }
+        Err(error) => {
+            if own.is_none() {
+                // The former pin still keeps the link, and the former program runs.
+                pins.remove_link(interface)?;
+            }
+            Err(error)
         }
     }
-    Err(last.unwrap_or_else(|| Error::NoLink {
-        interface: interface.into(),
-    }))
+}
+
+/// Replaces the program behind the pinned link by the first variant that the interface takes.
+fn update(
+    instance: &mut Instance,
+    interface: &str,
+    features: Features,
+    pins: &Pins,
+) -> Result<Variant, Error> {
+    if features.frags && replace(instance, interface, Variant::Frags, pins).is_ok() {
+        return Ok(Variant::Frags);
+    }
+    replace(instance, interface, Variant::Linear, pins).map(|()| Variant::Linear)
 }
 
 /// Makes the instance's program the one behind the pinned link of an interface: one step, no

@@ -63,10 +63,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// A pinned map has other attributes than this configuration asks for.
+    /// A pinned map has other attributes than this build would give it.
     #[error(
-        "the pinned map {path} has {found}, this configuration asks for {expected}; \
-         detach every interface and remove the pins to start afresh"
+        "the pinned map {path} has {found}, this build and configuration ask for {expected}; \
+         restore the former configuration, or give the pins up and start afresh: \
+         `rm -r {root}` detaches every interface"
     )]
     PinMismatch {
         /// The pin.
@@ -75,6 +76,21 @@ pub enum Error {
         found: String,
         /// What is wanted.
         expected: String,
+        /// Directory of all pins of this layout version.
+        root: PathBuf,
+    },
+    /// Attached programs use maps whose pins are gone.
+    #[error(
+        "{path} lacks the pins {missing} while interfaces are attached; what their programs count \
+         can no longer be read: `rm -r {root}` detaches every interface, then start afresh"
+    )]
+    PinsIncomplete {
+        /// Directory of the shared maps.
+        path: PathBuf,
+        /// Names of the maps that are missing.
+        missing: String,
+        /// Directory of all pins of this layout version.
+        root: PathBuf,
     },
     /// The object could not be read or its maps not created.
     #[error("loading the XDP program: {0}")]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Attachment, Error, Features, Limit, Mode, Sizes, Tap,
+    Attachment, Error, Features, Limit, Mode, Remains, Sizes, Tap,
     attach::{self, is_gone},
     build::{build, instance},
     edit::{Edit, Editor},
@@ -344,6 +344,12 @@ impl DataPlane {
     /// When the pin cannot be removed.
     pub fn detach_stray(&mut self, interface: &str, _receipt: &Receipt) -> Result<(), Error> {
         self.pins.remove_link(interface)
+    }
+
+    /// What other layout versions have left, for when every interface is attached.
+    #[must_use]
+    pub fn remains(&self) -> Remains<'_> {
+        Remains::of(&self.pins)
     }
 
     /// Removes the pins of a start that failed, so that it leaves nothing behind. Pins stay when

@@ -1,11 +1,15 @@
 //! The configuration file.
 
+use std::path::PathBuf;
+
 use super::Home;
 use crate::netns::Topology;
 
 /// What a test sets; the rest comes from the [`Home`].
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The daemon to run; `None` is the one that was built.
+    pub program: Option<PathBuf>,
     /// Name of the sensor.
     pub sensor: String,
     /// Port of `/metrics` on the loopback of the namespace.
@@ -44,6 +48,7 @@ pub struct Interface {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            program: None,
             sensor: "pop1".into(),
             metrics_port: 9464,
             table_entries: 65_536,

@@ -60,7 +60,54 @@ impl Sensor {
                 anew.push(name);
             }
         }
+        self.clear_other_layouts(actor);
         Ok(())
+    }
+
+    /// Detaches what another layout version left on interfaces that are not configured, and removes
+    /// its pins. Everything is attached by now: what fails is told and tried again at the next start.
+    fn clear_other_layouts(&self, actor: &Actor) {
+        let set = self.set();
+        let remains = set.plane.remains();
+        let strays = remains.strays().unwrap_or_else(|error| {
+            tracing::error!(%error, "links of another layout version cannot be read");
+            Vec::new()
+        });
+        for stray in strays {
+            let interface = stray.1.as_str();
+            let action = Action::Detached {
+                interface: interface.into(),
+            };
+            let receipt = match self.parts.journal.append_reserved(actor, action) {
+                Ok(receipt) => receipt,
+                Err(error) => {
+                    tracing::error!(%error, interface, "not detached: nothing changes without the journal");
+                    return;
+                }
+            };
+            match remains.detach(&stray, &receipt) {
+                Ok(()) => tracing::info!(
+                    interface,
+                    layout = stray.0,
+                    "detached: it is no longer configured"
+                ),
+                Err(error) => {
+                    self.journal_failure(actor, &receipt, "detach");
+                    tracing::error!(%error, interface, "an interface that is no longer configured could not be detached");
+                }
+            }
+        }
+        match remains.unpin() {
+            Ok(layouts) => {
+                for layout in layouts {
+                    tracing::info!(
+                        layout,
+                        "pins of another layout version are removed; what they held is not read"
+                    );
+                }
+            }
+            Err(error) => tracing::error!(%error, "pins of another layout version are left"),
+        }
     }
 
     /// Detaches what a former configuration had attached: nobody would load markers into it.
@@ -109,6 +156,7 @@ impl Sensor {
                         mode = attachment.mode.name(),
                         frags = attachment.variant == Variant::Frags,
                         adopted = attachment.adopted,
+                        migrated_from = attachment.migrated_from,
                         "attached"
                     );
                 }
@@ -254,8 +302,12 @@ impl Sensor {
 /// What attaching changes about an interface, as far as it is known.
 fn notes_on(attachment: &Attachment) -> Vec<String> {
     let mut notes = Vec::new();
-    if attachment.adopted {
-        notes.push("taken over from the last run".into());
+    match attachment.migrated_from {
+        Some(layout) => notes.push(format!(
+            "taken over from layout {layout}; what its agent had not drained is not counted here"
+        )),
+        None if attachment.adopted => notes.push("taken over from the last run".into()),
+        None => {}
     }
     match (attachment.mode, attachment.variant) {
         (dataplane::Mode::Generic, _) => notes.push(

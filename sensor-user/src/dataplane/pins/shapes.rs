@@ -1,0 +1,91 @@
+//! What every shared map must look like: the attributes that this build's object asks for.
+
+use aya::maps::{MapInfo, MapType};
+use sensor_common::{
+    Control, Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Traffic, map,
+};
+
+use super::Sizes;
+
+/// Attributes of a map, as `bpf_map_info` tells them; sizes in bytes.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub name: &'static str,
+    kind: MapType,
+    key: usize,
+    value: usize,
+    entries: u32,
+    flags: u32,
+}
+
+/// One for each of [`map::SHARED`]. The layout within a value is told by the layout version alone.
+pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
+    let index = size_of::<u32>();
+    let traffic = (index, size_of::<Traffic>());
+    let ledger = (index, size_of::<Ledger>());
+    let limit = (index, size_of::<u64>());
+    let control = (index, size_of::<Control>());
+    let flow = (size_of::<FlowKey>(), size_of::<Flow>());
+    let slots = INTERFACE_SLOTS * OUTCOMES;
+    let flows = sizes.flow_entries;
+    // A ring is whole pages, both being powers of two, and has neither keys nor values.
+    let page = u32::try_from(rustix::param::page_size()).unwrap_or(u32::MAX);
+    let ring = sizes.ring_bytes.max(page);
+    [
+        (map::TRAFFIC, MapType::PerCpuArray, traffic, slots, 0),
+        (map::LEDGER, MapType::PerCpuArray, ledger, 1, 0),
+        (map::FLOWS[0], MapType::Hash, flow, flows, 0),
+        (map::FLOWS[1], MapType::Hash, flow, flows, 0),
+        (map::RECORDS, MapType::RingBuf, (0, 0), ring, 0),
+        (map::LIMITS, MapType::PerCpuArray, limit, LIMIT_SLOTS, 0),
+        (map::CONTROL, MapType::Array, control, 1, 0),
+    ]
+    .map(|(name, kind, (key, value), entries, flags)| Shape {
+        name,
+        kind,
+        key,
+        value,
+        entries,
+        flags,
+    })
+}
+
+impl Shape {
+    /// What a map has and what it should have, where it differs.
+    pub(super) fn difference(&self, info: &MapInfo) -> Option<(String, String)> {
+        let kind = |kind: Option<MapType>| match kind {
+            Some(kind) => format!("the type {kind:?}"),
+            None => "a type that is not known here".into(),
+        };
+        let found = [
+            kind(info.map_type().ok()),
+            format!("keys of {} bytes", info.key_size()),
+            format!("values of {} bytes", info.value_size()),
+            format!("{} entries", info.max_entries()),
+            format!("the flags {:#x}", info.map_flags()),
+        ];
+        let expected = [
+            kind(Some(self.kind)),
+            format!("keys of {} bytes", self.key),
+            format!("values of {} bytes", self.value),
+            format!("{} entries", self.entries),
+            format!("the flags {:#x}", self.flags),
+        ];
+        let pairs = found.into_iter().zip(expected);
+        let (found, expected): (Vec<_>, Vec<_>) = pairs.filter(|(a, b)| a != b).unzip();
+        (!found.is_empty()).then(|| (found.join(" and "), expected.join(" and ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shared_map_has_a_shape() {
+        let shapes = of(Sizes::default());
+        for name in map::SHARED {
+            assert!(shapes.iter().any(|shape| shape.name == name), "{name}");
+        }
+    }
+}
