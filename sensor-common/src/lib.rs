@@ -77,11 +77,15 @@ pub mod map {
     pub const LIMITS: &str = "LIMITS";
     /// Period, replay clock, limit; shared.
     pub const CONTROL: &str = "CONTROL";
+    /// Number under which the generation that judges was built; shared.
+    pub const LIVE: &str = "LIVE";
+    /// The program that an instance follows; one per instance.
+    pub const FORMER: &str = "FORMER";
     /// Maps that belong to one generation.
     pub const OF_GENERATION: [&str; 5] = [INDEX, PATTERNS, FILTER, OCCUPANCY, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 7] = [
-        TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, LIMITS, CONTROL,
+    pub const SHARED: [&str; 8] = [
+        TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, LIMITS, CONTROL, LIVE,
     ];
 }
 
@@ -89,6 +93,8 @@ pub mod map {
 pub mod global {
     /// Slot of the interface this instance is attached to, below [`INTERFACE_SLOTS`](super::INTERFACE_SLOTS).
     pub const SLOT: &str = "SLOT";
+    /// Number under which the generation was built; 0: it never waits to be made live.
+    pub const BUILT_AS: &str = "BUILT_AS";
     /// One of [`clock`](super::clock).
     pub const CLOCK: &str = "CLOCK";
     /// 1: no lookup at all (the yardstick of the benches).

@@ -22,6 +22,7 @@ use packet::Packet;
 /// For frames of one or several buffers.
 #[xdp(frags)]
 pub fn sensor_frags(ctx: XdpContext) -> u32 {
+    maps::follow_former(&ctx);
     judge::judge(&Packet::<true>::new(&ctx));
     xdp_action::XDP_PASS
 }
@@ -29,6 +30,7 @@ pub fn sensor_frags(ctx: XdpContext) -> u32 {
 /// For kernels and drivers that hand over linear frames only.
 #[xdp]
 pub fn sensor_linear(ctx: XdpContext) -> u32 {
+    maps::follow_former(&ctx);
     judge::judge(&Packet::<false>::new(&ctx));
     xdp_action::XDP_PASS
 }

@@ -39,6 +39,7 @@ pub mod control;
 pub mod crypto;
 pub mod dataplane;
 pub mod db;
+mod fault;
 pub mod hits;
 pub mod journal;
 pub mod markers;

@@ -173,7 +173,10 @@ fn detach_and_attach_by_request() {
 
     let (code, _, stderr) = daemon.control(&["detach", Wire::IN]);
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(wire.to.xdp_program(Wire::IN), None);
+    // The kernel frees the link a moment after its last reference is gone.
+    assert!(wait_until(Duration::from_secs(5), || {
+        wire.to.xdp_program(Wire::IN).is_none()
+    }));
     assert_eq!(status(&client)["attached"], false);
     assert_eq!(journalled(&client, "detached"), 1);
     wire.send(&sent, 5_000);

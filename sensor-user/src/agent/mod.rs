@@ -149,7 +149,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         generation,
         epoch,
     )?;
-    catalog.set_generation(generation)?;
+    catalog.set_generation(plane.generation())?;
 
     let actor = agent();
     let started = Action::Started {

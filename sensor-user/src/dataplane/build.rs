@@ -44,6 +44,7 @@ pub(super) fn instance(
 ) -> Result<Instance, Error> {
     let globals = Globals {
         slot,
+        built_as: generation,
         clock: setup.features.clock(),
         parse_only: false,
     };

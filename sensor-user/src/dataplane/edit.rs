@@ -57,12 +57,38 @@ impl Editor {
     }
 
     /// Whether the program and the maps take these patterns as they are.
-    pub(super) fn fits(&self, added: &[Edit]) -> bool {
+    pub(super) fn fits(&mut self, added: &[Edit]) -> Result<bool, Error> {
         let room = (self.shape.room - self.numbered) as usize + self.free.len();
         let keys = self.keys as usize + added.len();
-        added.len() <= room
+        let fits = added.len() <= room
             && keys <= self.shape.filter_words as usize * MOST_KEYS_PER_WORD
-            && added.iter().all(|edit| self.specialised_for(&edit.pattern))
+            && added.iter().all(|edit| self.specialised_for(&edit.pattern));
+        Ok(fits && self.has_places(added)?)
+    }
+
+    /// Whether the buckets have free words for all of them.
+    fn has_places(&mut self, added: &[Edit]) -> Result<bool, Error> {
+        let mut taken: HashMap<u32, usize> = HashMap::new();
+        for edit in added {
+            let key = encode::key(&edit.pattern);
+            if self.find(key)?.is_some() {
+                continue;
+            }
+            let mut best = (0, 0);
+            for bucket in key.place().buckets(self.shape.buckets) {
+                let words = self.bucket(bucket)?;
+                let free = words.iter().filter(|word| **word == 0).count();
+                let free = free.saturating_sub(taken.get(&bucket).copied().unwrap_or_default());
+                best = best.max((free, bucket));
+            }
+            let (free, bucket) = best;
+            // One to spare: of two buckets alike, the other may be taken in the end.
+            if free < 2 {
+                return Ok(false);
+            }
+            *taken.entry(bucket).or_default() += 1;
+        }
+        Ok(true)
     }
 
     fn specialised_for(&self, pattern: &Pattern) -> bool {
@@ -84,9 +110,9 @@ impl Editor {
         }
     }
 
-    /// Makes the edits, one by one, and tells how to take them back; `None` when a bucket is full.
-    /// What was done is taken back then, and when a map refuses.
-    pub(super) fn apply(&mut self, edits: &[Edit]) -> Result<Option<Vec<Edit>>, Error> {
+    /// Makes the edits, one by one, and tells how to take them back. When a map refuses or a bucket
+    /// is full ([`Editor::fits`] tells that before), what was done is taken back.
+    pub(super) fn apply(&mut self, edits: &[Edit]) -> Result<Vec<Edit>, Error> {
         let mut undo: Vec<Edit> = Vec::new();
         for edit in edits {
             let outcome = match edit.value {
@@ -95,13 +121,17 @@ impl Editor {
             };
             match outcome {
                 Ok(Some(value)) => undo.insert(0, Edit { value, ..*edit }),
-                stopped => {
+                Ok(None) => {
                     self.undo(&undo)?;
-                    return stopped.map(|_| None);
+                    return Err(Error::Unverified { map: map::INDEX });
+                }
+                Err(error) => {
+                    self.undo(&undo)?;
+                    return Err(error);
                 }
             }
         }
-        Ok(Some(undo))
+        Ok(undo)
     }
 
     /// Takes edits back: their places are free.
@@ -113,6 +143,11 @@ impl Editor {
             }
         }
         Ok(())
+    }
+
+    /// Makes the generation that was built as `number` the one that judges.
+    pub(super) fn set_live(&mut self, number: u32) -> Result<(), Error> {
+        self.anchor.set_live(number)
     }
 
     /// Writes the number of the generation, which hits carry.

@@ -112,6 +112,9 @@ pub enum Error {
         /// Name of the map.
         map: &'static str,
     },
+    /// A failure that a test asked for.
+    #[error(transparent)]
+    Fault(#[from] crate::fault::Fault),
     /// The set is too large for a generation.
     #[error(transparent)]
     DoesNotFit(#[from] super::table::DoesNotFit),

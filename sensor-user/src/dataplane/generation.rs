@@ -6,8 +6,7 @@ use std::{
 };
 
 use super::{
-    Attachment, Error, Features, Limit, Mode, Remains, Sizes, Tap,
-    attach::{self, is_gone},
+    Attachment, Error, Features, Limit, Mode, Remains, Sizes, Tap, attach,
     build::{build, instance},
     edit::{Edit, Editor},
     encode::{self, Shape},
@@ -19,9 +18,6 @@ use crate::{
     journal::Receipt,
     model::{Image, ImagePattern, PatternId},
 };
-
-/// Most patterns that are changed in place, one by one; more go live together, as a generation.
-const MOST_EDITS: usize = 64;
 
 /// What the data plane is set up with.
 #[derive(Clone, Debug)]
@@ -51,25 +47,25 @@ pub struct InterfaceSlot {
 
 /// The live generation and the interfaces it judges.
 pub struct DataPlane {
-    setup: Setup,
-    pins: Pins,
-    generation: u32,
+    pub(super) setup: Setup,
+    pub(super) pins: Pins,
+    pub(super) generation: u32,
     /// Number of the last generation that was built whole: its pins carry it.
-    base: u32,
-    image: Image,
+    pub(super) base: u32,
+    pub(super) image: Image,
     /// Patterns whose circuit breaker is open.
-    open: HashSet<PatternId>,
-    shape: Shape,
-    editor: Editor,
-    attached: BTreeMap<String, Attached>,
+    pub(super) open: HashSet<PatternId>,
+    pub(super) shape: Shape,
+    pub(super) editor: Editor,
+    pub(super) attached: BTreeMap<String, Attached>,
     /// Whether this run made the shared maps.
-    fresh: bool,
+    pub(super) fresh: bool,
 }
 
-struct Attached {
-    slot: u8,
-    attachment: Attachment,
-    instance: Instance,
+pub(super) struct Attached {
+    pub slot: u8,
+    pub attachment: Attachment,
+    pub instance: Instance,
 }
 
 impl DataPlane {
@@ -88,9 +84,12 @@ impl DataPlane {
         let pins = Pins::open(&setup.bpffs)?;
         pins.check_shared(setup.sizes)?;
         let fresh = !pins.has_shared();
+        // Not a number that an agent has used which died before it was kept.
+        let generation = generation.max(pins.last_generation()? + 1);
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
         let tap = Tap::take(&mut anchor, epoch, setup.limit)?;
-        pins.end_others(Some(generation))?;
+        // A program that waited for an agent that died goes on following its former one.
+        anchor.set_live(generation)?;
         let plane = Self {
             setup,
             pins,
@@ -106,97 +105,21 @@ impl DataPlane {
         Ok((plane, tap))
     }
 
+    /// Removes the pins of former generations, once every interface has the present one.
+    ///
+    /// # Errors
+    /// When a pin cannot be removed.
+    pub fn settle(&self) -> Result<(), Error> {
+        self.pins.end_others(Some(self.base))
+    }
+
     /// Number of the generation in force.
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.generation
     }
 
-    /// Makes an image live on every attached interface, or on none: the old generation stays whole
-    /// when anything fails. A few patterns that fit the maps as they are go live one by one, in
-    /// place. Names of interfaces found gone are returned.
-    ///
-    /// # Errors
-    /// [`Error`]; the old generation is in force on every interface.
-    pub fn install(&mut self, image: &Image, _receipt: &Receipt) -> Result<Vec<String>, Error> {
-        if self.edit(image)? {
-            return Ok(Vec::new());
-        }
-        let generation = self.generation + 1;
-        let built = self.build_instances(image, generation);
-        let (shape, editor, mut instances) = match built {
-            Ok(built) => built,
-            Err(error) => {
-                self.pins.end_others(Some(self.base))?;
-                return Err(error);
-            }
-        };
-        let gone = match self.go_live(&mut instances) {
-            Ok(gone) => gone,
-            Err(error) => {
-                self.pins.end_others(Some(self.base))?;
-                return Err(error);
-            }
-        };
-        for (name, instance) in instances {
-            if let Some(attached) = self.attached.get_mut(&name) {
-                attached.instance = instance;
-            }
-        }
-        for name in &gone {
-            self.attached.remove(name);
-        }
-        self.generation = generation;
-        self.base = generation;
-        self.image = image.clone();
-        self.shape = shape;
-        self.editor = editor;
-        self.pins.end_others(Some(generation))?;
-        Ok(gone)
-    }
-
-    /// Changes the live generation in place; false when that is not possible.
-    fn edit(&mut self, image: &Image) -> Result<bool, Error> {
-        let Some(differences) = self.image.difference(image, MOST_EDITS) else {
-            return Ok(false);
-        };
-        let (mut removed, mut added) = (Vec::new(), Vec::new());
-        for difference in differences {
-            match (difference.before, difference.after) {
-                (before, after) if before == after => {}
-                (_, Some(pattern)) => added.push(self.put(&pattern)),
-                (Some(before), None) => removed.push(Edit {
-                    pattern: before.pattern,
-                    value: None,
-                }),
-                (None, None) => {}
-            }
-        }
-        if !self.editor.fits(&added) {
-            return Ok(false);
-        }
-        // A hit of a pattern that goes carries the former number, one of a pattern that comes the
-        // new one.
-        let generation = self.generation + 1;
-        let Some(undo) = self.editor.apply(&removed)? else {
-            return Ok(false);
-        };
-        self.editor.set_generation(generation)?;
-        match self.editor.apply(&added) {
-            Ok(Some(_)) => {
-                self.generation = generation;
-                self.image = image.clone();
-                Ok(true)
-            }
-            stopped => {
-                self.editor.set_generation(self.generation)?;
-                self.editor.undo(&undo)?;
-                stopped.map(|_| false)
-            }
-        }
-    }
-
-    fn put(&self, pattern: &ImagePattern) -> Edit {
+    pub(super) fn put(&self, pattern: &ImagePattern) -> Edit {
         let open = self.open.contains(&pattern.id);
         let clock = self.setup.features.clock();
         Edit {
@@ -230,55 +153,6 @@ impl DataPlane {
             .apply(&[edit])
             .map(drop)
             .inspect_err(|_| self.open = before)
-    }
-
-    fn build_instances(
-        &self,
-        image: &Image,
-        generation: u32,
-    ) -> Result<(Shape, Editor, BTreeMap<String, Instance>), Error> {
-        let (shape, anchor) = build(&self.setup, &self.pins, image, &self.open, generation)?;
-        let mut instances = BTreeMap::new();
-        for (name, attached) in &self.attached {
-            let mut instance =
-                instance(&self.setup, &self.pins, &shape, attached.slot, generation)?;
-            instance.program(attached.attachment.variant)?;
-            instances.insert(name.clone(), instance);
-        }
-        Ok((shape, Editor::new(anchor, shape), instances))
-    }
-
-    /// Link by link; on a failure those already updated go back to the old program.
-    fn go_live(
-        &mut self,
-        instances: &mut BTreeMap<String, Instance>,
-    ) -> Result<Vec<String>, Error> {
-        let mut gone = Vec::new();
-        let mut live: Vec<String> = Vec::new();
-        for (name, instance) in instances {
-            let variant = self.attached[name].attachment.variant;
-            match attach::replace(instance, name, variant, &self.pins) {
-                Ok(()) => live.push(name.clone()),
-                Err(error) if is_gone(&error) => gone.push(name.clone()),
-                Err(error) => {
-                    self.go_back(&live);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(gone)
-    }
-
-    /// Puts the old program back behind the links that were updated already; one that fails does
-    /// not keep the others from going back.
-    fn go_back(&mut self, live: &[String]) {
-        for name in live {
-            let old = self.attached.get_mut(name).expect("it was attached before");
-            let variant = old.attachment.variant;
-            if let Err(error) = attach::replace(&mut old.instance, name, variant, &self.pins) {
-                tracing::error!(%error, interface = %name, "the old generation could not be put back");
-            }
-        }
     }
 
     /// Attaches the generation in force to an interface.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
-    maps::{Array, Map, MapData},
-    programs::Xdp,
+    maps::{Array, Map, MapData, ProgramArray},
+    programs::{ProgramFd, Xdp},
 };
 use sensor_common::{
     BUCKETS_PER_PAGE, CHUNK_WORDS, PATTERNS_PER_PAGE, Pattern, PatternPage, global, map, program,
@@ -64,6 +64,8 @@ impl Variant {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Globals {
     pub slot: u8,
+    /// See [`global::BUILT_AS`].
+    pub built_as: u32,
     pub clock: KernelClock,
     pub parse_only: bool,
 }
@@ -97,6 +99,7 @@ impl Instance {
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
+            .override_global(global::BUILT_AS, &globals.built_as, true)
             .override_global(global::CLOCK, &clock, true)
             .override_global(global::PARSE_ONLY, &parse_only, true)
             .override_global(global::EXACT4, &exact4, true)
@@ -121,6 +124,8 @@ impl Instance {
             for name in map::OF_GENERATION {
                 loader.map_pin_path(name, directories.generation.join(name));
             }
+            let former = format!("{}-{slot}", map::FORMER);
+            loader.map_pin_path(map::FORMER, directories.generation.join(former));
         }
         Ok(Self {
             ebpf: loader.load(OBJECT)?,
@@ -143,6 +148,24 @@ impl Instance {
             self.write(name, 0, words.as_chunks::<CHUNK_WORDS>().0)?;
         }
         self.set_generation(generation)
+    }
+
+    /// Makes the generation that was built as `number` the one that judges.
+    pub(super) fn set_live(&mut self, number: u32) -> Result<(), Error> {
+        let mut array = self.array::<u32>(map::LIVE)?;
+        array.set(0, number, 0).in_map(map::LIVE)
+    }
+
+    /// Lets `former` judge until this instance's generation is live.
+    pub(super) fn follow(&mut self, former: &ProgramFd) -> Result<(), Error> {
+        let mut array = ProgramArray::try_from(self.map_mut(map::FORMER)).in_map(map::FORMER)?;
+        array.set(0, former, 0).in_map(map::FORMER)
+    }
+
+    /// Lets go of the former program: the kernel frees it and its maps.
+    pub(super) fn let_go(&mut self) -> Result<(), Error> {
+        let mut array = ProgramArray::try_from(self.map_mut(map::FORMER)).in_map(map::FORMER)?;
+        array.clear_index(&0).in_map(map::FORMER)
     }
 
     /// Writes the number of the generation.

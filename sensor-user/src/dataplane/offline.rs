@@ -93,6 +93,7 @@ impl Offline {
         let encoded = encode(image, clock, false, |_| false)?;
         let globals = Globals {
             slot: 0,
+            built_as: 0,
             clock,
             parse_only,
         };

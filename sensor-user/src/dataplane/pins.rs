@@ -82,6 +82,23 @@ impl Pins {
         self.root.join(format!("generation-{generation}"))
     }
 
+    /// The highest number of a generation that has pins; 0 for none.
+    pub(super) fn last_generation(&self) -> Result<u32, Error> {
+        let entries = fs::read_dir(&self.root).map_err(|source| pin_error(&self.root, source))?;
+        let mut last = 0;
+        for entry in entries {
+            let name = entry
+                .map_err(|source| pin_error(&self.root, source))?
+                .file_name();
+            let number = name.to_string_lossy();
+            let number = number
+                .strip_prefix("generation-")
+                .and_then(|n| n.parse().ok());
+            last = last.max(number.unwrap_or_default());
+        }
+        Ok(last)
+    }
+
     /// Makes the directory of a generation, empty.
     pub(super) fn begin(&self, generation: u32) -> Result<PathBuf, Error> {
         let directory = self.generation(generation);

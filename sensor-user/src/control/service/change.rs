@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use super::{Error, Sensor, Set, internal, markers::status_of};
 use crate::{
     crypto::hex,
-    dataplane, db,
+    dataplane::{self, Prepared, Way},
+    db, fault,
     hits::Index,
-    journal::{Action, MarkersChange, Receipt},
+    journal::{Action, MarkersChange},
     markers,
     model::{
         Actor, Image, Marker, Standing,
@@ -34,6 +35,8 @@ pub(super) struct Plan<'a> {
     pub total: u64,
     /// Of these, held back.
     pub quarantined: u64,
+    /// How it may go live.
+    pub way: Way,
     /// What the journal says.
     pub action: fn(MarkersChange) -> Action,
 }
@@ -45,13 +48,20 @@ enum ChangeError {
     Store(#[from] db::Error),
     #[error(transparent)]
     DataPlane(#[from] dataplane::Error),
+    #[error(transparent)]
+    Fault(#[from] fault::Fault),
+    #[error("the generation was not built")]
+    NotReady,
+    #[error("the kernel refused the last step: {0}")]
+    LastStep(#[source] dataplane::Error),
 }
 
 impl ChangeError {
     const fn code(&self) -> &'static str {
         match self {
             Self::Store(_) => "store",
-            Self::DataPlane(_) => "data_plane",
+            Self::DataPlane(_) | Self::NotReady | Self::LastStep(_) => "data_plane",
+            Self::Fault(_) => "fault",
         }
     }
 }
@@ -63,6 +73,9 @@ impl From<ChangeError> for Error {
             ChangeError::DataPlane(
                 dataplane::Error::TooLarge { .. } | dataplane::Error::DoesNotFit(_),
             ) => Self::Conflict(told),
+            ChangeError::LastStep(_) => Self::Internal(format!(
+                "{error}; the old set stays in force until the agent is restarted, the new one is stored"
+            )),
             _ => Self::Internal(told),
         }
     }
@@ -96,17 +109,38 @@ impl Sensor {
         let work = &self.work;
         let rows = plan.edit.remove.len() + plan.edit.put.len();
         work.enter(Stage::Storing, rows as u64);
-        let outcome: Result<Vec<String>, ChangeError> =
+        let mut ready: Option<Prepared> = None;
+        let outcome: Result<(), ChangeError> =
             catalog.edit(plan.edit, &|done| work.advance(done as u64), || {
+                fault::point("stored")?;
                 work.enter(Stage::Building, 0);
-                let gone = plane.install(&plan.image, &receipt)?;
+                let prepared = plane.prepare(&plan.image, plan.way)?;
+                let generation = prepared.generation();
+                ready = Some(prepared);
+                fault::point("prepared")?;
                 work.enter(Stage::Committing, 0);
-                Ok((gone, plane.generation()))
+                Ok(((), generation))
             });
+        // The kernel last: an agent that dies before this leaves the old set matching everywhere.
+        let outcome = match (outcome, ready) {
+            (Ok(()), Some(prepared)) => {
+                let committed = fault::point("committed").map_err(ChangeError::from);
+                committed.and_then(|()| {
+                    plane
+                        .activate(prepared, &receipt)
+                        .map_err(ChangeError::LastStep)
+                })
+            }
+            (outcome, ready) => {
+                if let Some(Err(error)) = ready.map(|prepared| plane.take_back(prepared)) {
+                    tracing::error!(%error, "pins of a generation that is not live are left");
+                }
+                Err(outcome.err().unwrap_or(ChangeError::NotReady))
+            }
+        };
         let gone = match outcome {
             Ok(gone) => gone,
             Err(error) => {
-                self.put_back(set, &before, &receipt);
                 self.parts.live.put_back(former);
                 self.journal_failure(actor, &receipt, error.code());
                 return Err(error.into());
@@ -131,17 +165,6 @@ impl Sensor {
             held_back: Vec::new(),
             receipt: receipt.index(),
         })
-    }
-
-    /// Puts the old image back when the kernel took the new one and the disk did not.
-    fn put_back(&self, set: &mut Set, before: &Image, receipt: &Receipt) {
-        match set.plane.install(before, receipt) {
-            Ok(gone) => self.note_gone(set, &gone),
-            Err(error) => {
-                tracing::error!(%error, "the old set could not be put back; restart the agent");
-            }
-        }
-        keep_generation(set);
     }
 
     /// Takes patterns that are over out of the image; the kernel has stopped matching them by
@@ -171,7 +194,11 @@ impl Sensor {
             .append_reserved(actor, action)
             .map_err(super::from_journal)?;
         let former = self.parts.live.put(Index::new(image.clone()));
-        match set.plane.install(&image, &receipt) {
+        let outcome = set
+            .plane
+            .prepare(&image, Way::OneByOne)
+            .and_then(|prepared| set.plane.activate(prepared, &receipt));
+        match outcome {
             Ok(gone) => {
                 self.parts.live.tell_changed(set.image.changed(&image));
                 set.expire_retry = None;

@@ -61,6 +61,9 @@ impl Sensor {
             }
         }
         self.clear_other_layouts(actor);
+        if let Err(error) = self.set().plane.settle() {
+            tracing::warn!(%error, "pins of a former generation are left until the next load");
+        }
         Ok(())
     }
 

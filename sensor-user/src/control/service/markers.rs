@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     crypto::hex,
+    dataplane::Way,
     db,
     journal::Action,
     markers::{self, Concern, pattern_id},
@@ -69,6 +70,7 @@ impl Sensor {
             removed: comparison.removed,
             total,
             quarantined,
+            way: Way::Together,
             action: Action::MarkersLoaded,
         };
         let changed = self.carry_out(actor, &mut set, plan)?;
@@ -137,6 +139,7 @@ impl Sensor {
             total: set.total + (put.len() - before.len()) as u64,
             quarantined: set.quarantined + quarantined(&mut standings.values())
                 - quarantined(&mut before.iter().map(|held| &held.standing)),
+            way: Way::OneByOne,
             action: Action::MarkersAdded,
         };
         let changed = self.carry_out(actor, &mut set, plan)?;
@@ -165,6 +168,7 @@ impl Sensor {
             removed: before.len() as u64,
             total: set.total - before.len() as u64,
             quarantined: set.quarantined - gone.count() as u64,
+            way: Way::OneByOne,
             action: Action::MarkersRemoved,
         };
         self.carry_out(actor, &mut set, plan)
@@ -193,6 +197,7 @@ impl Sensor {
             removed: 0,
             total: set.total,
             quarantined: set.quarantined - put.len() as u64,
+            way: Way::OneByOne,
             action: Action::MarkersReleased,
         };
         self.carry_out(actor, &mut set, plan)

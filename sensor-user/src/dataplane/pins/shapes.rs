@@ -39,6 +39,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         (map::RECORDS, MapType::RingBuf, (0, 0), ring, 0),
         (map::LIMITS, MapType::PerCpuArray, limit, LIMIT_SLOTS, 0),
         (map::CONTROL, MapType::Array, control, 1, 0),
+        (map::LIVE, MapType::Array, (index, index), 1, 0),
     ]
     .map(|(name, kind, (key, value), entries, flags)| Shape {
         name,

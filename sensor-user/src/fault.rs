@@ -1,0 +1,33 @@
+//! Failures on demand: the tests make a change fail, or the agent die, at each of its steps.
+//!
+//! Compiled in with feature `faults` only, which nothing that ships has. A file named by the
+//! environment variable `MARKER_SENSOR_FAULT` holds the name of a point and `fail` or `die`.
+
+/// Names a step; fails or dies there when the test says so.
+#[cfg(feature = "faults")]
+pub fn point(name: &str) -> Result<(), Fault> {
+    let Some(path) = std::env::var_os("MARKER_SENSOR_FAULT") else {
+        return Ok(());
+    };
+    let wanted = std::fs::read_to_string(path).unwrap_or_default();
+    match wanted.trim().split_once(' ') {
+        Some((point, "die")) if point == name => std::process::abort(),
+        Some((point, _)) if point == name => Err(Fault),
+        _ => Ok(()),
+    }
+}
+
+/// Names a step.
+///
+/// # Errors
+/// Never: this build has no failures on demand.
+#[cfg(not(feature = "faults"))]
+#[inline]
+pub fn point(_: &str) -> Result<(), Fault> {
+    Ok(())
+}
+
+/// A failure that a test asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a test asked for this failure")]
+pub struct Fault;
