@@ -68,6 +68,12 @@ impl Home {
         self.dir.path().join("sensor.toml")
     }
 
+    /// A step at which the daemon fails or dies (`sensor_user::fault`), as long as the file is there.
+    #[must_use]
+    pub fn fault(&self) -> PathBuf {
+        self.dir.path().join("fault")
+    }
+
     /// Where the daemon's standard error goes; runs follow each other in it.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -131,6 +137,7 @@ impl<'a> Sensord<'a> {
             .expect("a writable directory");
         // nsenter replaces itself: the child is the daemon.
         let child = command::command(&netns.wrap(&[program, "run", "--config", config]))
+            .env("MARKER_SENSOR_FAULT", home.fault())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
