@@ -195,21 +195,35 @@ pub fn trie_pair(ctx: XdpContext) -> u32 {
     match read::<u16>(&ctx, 12).map(u16::from_be) {
         Some(IPV4) => {
             if let Some([src, dst]) = read::<[u32; 2]>(&ctx, 26) {
-                let src = TRIE4.get(&Key::new(32, src));
-                let dst = TRIE4.get(&Key::new(32, dst));
+                let (src, dst) = ([32, src], [32, dst]);
+                let (src, dst) = (TRIE4.get(key4(&src)), TRIE4.get(key4(&dst)));
                 count(&ctx, src.is_some() | dst.is_some());
             }
         }
         Some(IPV6) => {
             if let Some([src, dst]) = read::<[[u32; 4]; 2]>(&ctx, 22) {
-                let src = TRIE6.get(&Key::new(128, src));
-                let dst = TRIE6.get(&Key::new(128, dst));
+                let src = [128, src[0], src[1], src[2], src[3]];
+                let dst = [128, dst[0], dst[1], dst[2], dst[3]];
+                let (src, dst) = (TRIE6.get(key6(&src)), TRIE6.get(key6(&dst)));
                 count(&ctx, src.is_some() | dst.is_some());
             }
         }
         _ => count(&ctx, false),
     }
     xdp_action::XDP_PASS
+}
+
+/// `Key` is packed: built in place it would be written byte by byte.
+#[inline(always)]
+fn key4(words: &[u32; 2]) -> &Key<u32> {
+    // SAFETY: the same eight bytes, length first, and `Key` needs no alignment.
+    unsafe { &*words.as_ptr().cast() }
+}
+
+#[inline(always)]
+fn key6(words: &[u32; 5]) -> &Key<[u32; 4]> {
+    // SAFETY: as above, twenty bytes.
+    unsafe { &*words.as_ptr().cast() }
 }
 
 #[inline(always)]

@@ -4,7 +4,7 @@
 mod kernel;
 mod peer;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use aya::{
     Ebpf, EbpfLoader, TestRun as _,
@@ -12,7 +12,7 @@ use aya::{
     programs::{ProgramFd, TestRunOptions, Xdp},
 };
 
-use super::{Error, Offline, Variant, error::InMap as _};
+use super::{Error, Offline, Variant, Verdict, error::InMap as _};
 
 pub use kernel::{Foreign, MapUse, map_use};
 pub use peer::Peer;
@@ -126,7 +126,7 @@ impl Varied {
         Ok(self.plan.get(&0, 0).in_map(PLAN)?[PICKED])
     }
 
-    /// Mean time of a packet, the writing of its addresses included.
+    /// Verdict on the last packet, and the mean time of one, the writing of its addresses included.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -135,7 +135,7 @@ impl Varied {
         target: &mut Target<'_>,
         frame: &[u8],
         repeat: u32,
-    ) -> Result<Duration, Error> {
+    ) -> Result<Verdict, Error> {
         let Self { ebpf, variant, .. } = self;
         let fd: &ProgramFd = match target {
             Target::Empty => xdp(ebpf, empty(*variant))?.fd()?,
@@ -149,7 +149,10 @@ impl Varied {
             repeat,
             ..TestRunOptions::default()
         })?;
-        Ok(result.duration)
+        Ok(Verdict {
+            action: result.return_value,
+            duration: result.duration,
+        })
     }
 
     /// Pins the empty program, for attaching it to an interface.

@@ -1,1 +1,40 @@
-fn main() {}
+//! What the sensor costs, beside what else could be used: `cargo xtask bench`.
+
+mod costs;
+mod filter;
+mod machine;
+mod options;
+mod packet;
+mod report;
+mod rows;
+mod subjects;
+
+use std::{env, process::ExitCode};
+
+use sensor_tests::need;
+
+use options::{Options, Part};
+use report::Report;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("\nbench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A figure that falls short is a measurement; an error is a run that measured nothing.
+fn run() -> Result<(), String> {
+    let options = Options::read(env::args().skip(1))?;
+    if !need::root() {
+        return Err("needs root".into());
+    }
+    let mut report = Report::new(&options);
+    if options.has(Part::Packet) {
+        packet::run(&options, &mut report)?;
+    }
+    report.end(options.save)
+}
