@@ -2,11 +2,15 @@
 
 mod costs;
 mod filter;
+mod live;
+mod load;
 mod machine;
 mod options;
 mod packet;
 mod report;
 mod rows;
+mod sender;
+mod stage;
 mod subjects;
 
 use std::{env, process::ExitCode};
@@ -35,6 +39,12 @@ fn run() -> Result<(), String> {
     let mut report = Report::new(&options);
     if options.has(Part::Packet) {
         packet::run(&options, &mut report)?;
+    }
+    if options.has(Part::Live) {
+        live::run(&options, &mut report)?;
+    }
+    if options.has(Part::Load) {
+        load::run(&options, &mut report)?;
     }
     report.end(options.save)
 }
