@@ -23,6 +23,7 @@ const SEED: u64 = 20_261_127;
 const SINGLES: usize = 100;
 /// After so long the rest of them is worked out from those that were made.
 const ENOUGH: Duration = Duration::from_secs(30);
+const ENOUGH_QUICK: Duration = Duration::from_secs(3);
 /// Interval between two looks at the kernel's maps during a swap.
 const LOOK: Duration = Duration::from_millis(20);
 /// How long memory is given to be freed after a load.
@@ -65,13 +66,14 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     eprint!("\r\x1b[Kload: single additions and removals ");
     let ids: Vec<String> = (0..SINGLES).map(|index| format!("single{index}")).collect();
     let mut lines = more.patterns().zip(&ids);
-    let adds = singles(|| {
+    let enough = if options.quick { ENOUGH_QUICK } else { ENOUGH };
+    let adds = singles(SINGLES, enough, || {
         let (pattern, id) = lines.next().expect("as many as are asked for");
         post(&client, "/v1/markers", &format!("{pattern} id={id}\n"))
     })?;
     expect(&client, markers + adds.count)?;
     let mut ids = ids.iter();
-    let removes = singles_of(adds.count, || {
+    let removes = singles(adds.count, enough, || {
         let id = ids.next().expect("as many as were added");
         post(&client, "/v1/markers/remove", &format!("{id}\n"))
     })?;
@@ -204,14 +206,14 @@ impl Singles {
     }
 }
 
-fn singles(one: impl FnMut() -> Result<(), String>) -> Result<Singles, String> {
-    singles_of(SINGLES, one)
-}
-
-fn singles_of(most: usize, mut one: impl FnMut() -> Result<(), String>) -> Result<Singles, String> {
+fn singles(
+    most: usize,
+    enough: Duration,
+    mut one: impl FnMut() -> Result<(), String>,
+) -> Result<Singles, String> {
     let start = Instant::now();
     let mut count = 0;
-    while count < most && start.elapsed() < ENOUGH {
+    while count < most && start.elapsed() < enough {
         one()?;
         count += 1;
     }

@@ -1,17 +1,20 @@
 //! What the sensor costs, beside what else could be used: `cargo xtask bench`.
 
 mod costs;
+mod cpu;
 mod filter;
 mod live;
 mod load;
 mod machine;
 mod options;
 mod packet;
+mod peers;
 mod report;
 mod rows;
 mod sender;
 mod stage;
 mod subjects;
+mod suricata;
 
 use std::{env, process::ExitCode};
 
@@ -45,6 +48,9 @@ fn run() -> Result<(), String> {
     }
     if options.has(Part::Load) {
         load::run(&options, &mut report)?;
+    }
+    if options.has(Part::Peers) {
+        peers::run(&options, &mut report)?;
     }
     report.end(options.save)
 }

@@ -1,0 +1,361 @@
+//! Beside Suricata: the same wire, frames and markers; alerts, losses, and what a packet costs.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::{Path, PathBuf},
+};
+
+use sensor_tests::{
+    bench::{
+        sets::{Set, stranger},
+        statistics::Median,
+    },
+    command,
+    daemon::Sensord,
+    identity::Identities,
+    need,
+    netns::Wire,
+    packet::{Body, Frame, Network},
+    random::Random,
+    traffic::pcap_write,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    cpu,
+    live::received,
+    options::Options,
+    report::{Figure, Limit, Report, number},
+    stage::{Stage, attach, detach, load},
+    subjects::said,
+    suricata::Suricata,
+};
+
+const SEED: u64 = 20_261_128;
+const MARKERS: usize = 100_000;
+/// Flows, of a packet each in one pass over the capture.
+const FLOWS: usize = 20_000;
+/// One flow in so many has a marker, on either side in turn.
+const MARKED: usize = 100;
+/// Passes of one measurement.
+const PASSES: usize = 15;
+/// Packets a second at which neither is to lose; halved until that is so.
+const GENTLE: u32 = 40_000;
+const LEAST: u32 = 2_500;
+const ROUNDS: usize = 6;
+
+/// Who looks at the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    Ours,
+    Suricata,
+}
+
+/// One measurement; times in seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    arrived: u64,
+    alerts: u64,
+    drops: u64,
+    /// The agent's, or Suricata's.
+    process: f64,
+    program: f64,
+    softirq: f64,
+}
+
+struct Bench<'a> {
+    stage: &'a Stage,
+    daemon: Sensord<'a>,
+    capture: PathBuf,
+    folder: &'a Path,
+    /// The markers, one a line.
+    list: String,
+    runs: usize,
+}
+
+pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
+    if !need::root_and(&["suricata", "tcpreplay", "bpftool"]) {
+        return Err("peers needs suricata, tcpreplay and bpftool".into());
+    }
+    let directory = tempfile::tempdir().map_err(said)?;
+    let stage = Stage::new();
+    let mut random = Random::new(SEED);
+    let set = Set::addresses(&mut random, MARKERS, 0);
+    let capture = directory.path().join("frames.pcap");
+    pcap_write(&capture, &frames(&set, &mut random));
+    let daemon = stage.start();
+    load(&daemon.client(), &set.text())?;
+    detach(&daemon.client())?;
+    let list = set
+        .v4
+        .iter()
+        .map(|(address, _)| format!("{}\n", Ipv4Addr::from(*address)));
+    let mut bench = Bench {
+        stage: &stage,
+        daemon,
+        capture,
+        folder: directory.path(),
+        list: list.collect(),
+        runs: 0,
+    };
+    let rate = bench.gentle_rate()?;
+    let rounds = if options.quick { 2 } else { ROUNDS };
+    let mut runs: Vec<[Run; 3]> = Vec::new();
+    for round in 1..=rounds {
+        eprint!("\r\x1b[Kpeers: round {round} of {rounds} at {rate} packets a second ");
+        runs.push([
+            bench.measure(Who::Nobody, Some(rate))?,
+            bench.measure(Who::Ours, Some(rate))?,
+            bench.measure(Who::Suricata, Some(rate))?,
+        ]);
+    }
+    eprint!("\r\x1b[Kpeers: as fast as it goes ");
+    let fast = [
+        bench.measure(Who::Ours, None)?,
+        bench.measure(Who::Suricata, None)?,
+    ];
+    eprintln!();
+    tell(rate, &runs, &fast, report);
+    Ok(())
+}
+
+impl Bench<'_> {
+    /// The highest rate of a few at which Suricata loses nothing.
+    fn gentle_rate(&mut self) -> Result<u32, String> {
+        let mut rate = GENTLE;
+        loop {
+            eprint!("\r\x1b[Kpeers: {rate} packets a second ");
+            let run = self.measure(Who::Suricata, Some(rate))?;
+            if run.drops == 0 && run.alerts == expected() {
+                return Ok(rate);
+            }
+            if rate <= LEAST {
+                return Err(format!(
+                    "VOID: suricata has {} alerts for {} packets with a marker at {rate} packets \
+                     a second, {} dropped",
+                    run.alerts,
+                    expected(),
+                    run.drops
+                ));
+            }
+            rate /= 2;
+        }
+    }
+
+    fn measure(&mut self, who: Who, rate: Option<u32>) -> Result<Run, String> {
+        self.runs += 1;
+        match who {
+            Who::Nobody => self.counted(rate),
+            Who::Ours => self.ours(rate),
+            Who::Suricata => {
+                let folder = self.folder.join(format!("run{}", self.runs));
+                let suricata = Suricata::start(&self.stage.wire, &folder, &self.list)?;
+                let before = cpu::process(suricata.id())?;
+                let run = self.counted(rate)?;
+                let process = cpu::process(suricata.id())? - before;
+                let told = suricata.stop()?;
+                Ok(Run {
+                    alerts: told.alerts,
+                    drops: told.drops.max(run.arrived.saturating_sub(told.packets)),
+                    process,
+                    ..run
+                })
+            }
+        }
+    }
+
+    fn ours(&mut self, rate: Option<u32>) -> Result<Run, String> {
+        let client = self.daemon.client();
+        attach(&client)?;
+        let _stats = cpu::BpfStats::on()?;
+        let hits = Identities::settled(&client).kernel["hits"];
+        let (program, count) = cpu::program(&self.stage.wire)?;
+        let process = cpu::process(self.daemon.id())?;
+        let run = self.counted(rate)?;
+        let alerts = Identities::settled(&client).kernel["hits"] - hits;
+        let process = cpu::process(self.daemon.id())? - process;
+        let (program_after, count_after) = cpu::program(&self.stage.wire)?;
+        detach(&client)?;
+        Ok(Run {
+            alerts,
+            drops: run.arrived.saturating_sub(count_after - count),
+            process,
+            program: program_after - program,
+            ..run
+        })
+    }
+
+    /// Sends the frames; counts those that arrive, and soft interrupts.
+    fn counted(&self, rate: Option<u32>) -> Result<Run, String> {
+        let (arrived, softirq) = (received(self.daemon.id())?, cpu::softirq()?);
+        send(&self.stage.wire, &self.capture, rate);
+        Ok(Run {
+            arrived: received(self.daemon.id())? - arrived,
+            softirq: cpu::softirq()? - softirq,
+            ..Run::default()
+        })
+    }
+}
+
+fn send(wire: &Wire, capture: &Path, rate: Option<u32>) {
+    let interface = format!("--intf1={}", Wire::OUT);
+    let passes = format!("--loop={PASSES}");
+    let rate = rate.map_or("--topspeed".into(), |rate| format!("--pps={rate}"));
+    let capture = capture.to_str().expect("a path in UTF-8");
+    let words = [
+        "tcpreplay",
+        "--quiet",
+        "--preload-pcap",
+        &passes,
+        &rate,
+        &interface,
+        capture,
+    ];
+    command::run(&wire.from.wrap(&words));
+}
+
+/// Packets with a marker in one measurement.
+const fn expected() -> u64 {
+    (FLOWS / MARKED * PASSES) as u64
+}
+
+fn frames(set: &Set, random: &mut Random) -> Vec<Vec<u8>> {
+    let frame = |index: usize| {
+        let stranger4 = |random: &mut Random| stranger(random, true);
+        let (mut src, mut dst) = (stranger4(random), stranger4(random));
+        if index % MARKED == 0 {
+            let member = set.v4[random.below(set.v4.len())].0;
+            let side = if index % (MARKED * 2) == 0 {
+                &mut src
+            } else {
+                &mut dst
+            };
+            *side = IpAddr::from(Ipv4Addr::from(member));
+        }
+        let ports = (1024 + random.below(60_000) as u16, 443);
+        let body = Body::udp(ports.0, ports.1, &[0; 64]);
+        Frame::new(Network::between(src, dst, body)).bytes()
+    };
+    (0..FLOWS).map(frame).collect()
+}
+
+fn tell(rate: u32, runs: &[[Run; 3]], fast: &[Run; 2], report: &mut Report) {
+    let sent = (FLOWS * PASSES) as f64;
+    let nanoseconds = |who: usize, time: fn(&Run) -> f64| -> Vec<f64> {
+        runs.iter()
+            .map(|round| time(&round[who]) / sent * 1e9)
+            .collect()
+    };
+    let softirq = |who: usize| {
+        Median::of_differences(
+            &nanoseconds(who, |run| run.softirq),
+            &nanoseconds(0, |run| run.softirq),
+        )
+    };
+    let middle = |samples: &[f64]| Median::of(samples).middle;
+    let (program, agent) = (
+        middle(&nanoseconds(1, |run| run.program)),
+        middle(&nanoseconds(1, |run| run.process)),
+    );
+    let suricata = middle(&nanoseconds(2, |run| run.process));
+    let (ours_softirq, its_softirq) = (softirq(1), softirq(2));
+    let alerts = |who: usize| {
+        runs.iter()
+            .map(|round| round[who].alerts)
+            .collect::<Vec<_>>()
+    };
+    report.line(format!(
+        "\nBeside Suricata, {MARKERS} address markers, {rate} packets a second, {} of {sent} \
+         packets with a marker: alerts ours {:?}, its {:?}",
+        expected(),
+        alerts(1),
+        alerts(2),
+    ));
+    report.line(format!(
+        "  ns a packet: ours {} program + {} agent, softirq {} ({} to {}); its {} process, \
+         softirq {} ({} to {})",
+        number(program),
+        number(agent),
+        number(ours_softirq.middle),
+        number(ours_softirq.low),
+        number(ours_softirq.high),
+        number(suricata),
+        number(its_softirq.middle),
+        number(its_softirq.low),
+        number(its_softirq.high),
+    ));
+    report.line(format!(
+        "  as fast as it goes: ours {} of {} alerts, {} packets not seen; its {} alerts, {} \
+         packets dropped",
+        fast[0].alerts,
+        expected(),
+        fast[0].drops,
+        fast[1].alerts,
+        fast[1].drops,
+    ));
+    let unequal = runs
+        .iter()
+        .filter(|round| round[1].alerts != expected() || round[2].alerts != expected());
+    let mut say = |what: &str, value: f64, limit, unit| {
+        report.figure(Figure::new(
+            format!("beside Suricata: {what}"),
+            value,
+            limit,
+            unit,
+        ));
+    };
+    say(
+        "rounds with unequal alerts",
+        unequal.count() as f64,
+        Limit::AtMost(0.0),
+        "",
+    );
+    let ours = program + agent;
+    say(
+        "CPU of a packet, process over program and agent",
+        suricata / ours,
+        Limit::AtLeast(25.0),
+        " times",
+    );
+    // The program runs in soft interrupts: their difference has it in already.
+    let ours = program.max(ours_softirq.middle) + agent;
+    say(
+        "the same, both with the difference in soft interrupts",
+        (suricata + its_softirq.middle.max(0.0)) / ours,
+        Limit::AtLeast(25.0),
+        " times",
+    );
+    let lost = (expected() - fast[0].alerts.min(expected())) + fast[0].drops;
+    say(
+        "lost by ours at full speed",
+        lost as f64,
+        Limit::AtMost(0.0),
+        "",
+    );
+    say(
+        "lost by Suricata at full speed",
+        fast[1].drops as f64,
+        Limit::AtLeast(1.0),
+        "",
+    );
+    let document = |run: &Run| {
+        json!({
+            "arrived": run.arrived, "alerts": run.alerts, "drops": run.drops,
+            "process_s": run.process, "program_s": run.program, "softirq_s": run.softirq,
+        })
+    };
+    let rounds: Vec<Value> = runs
+        .iter()
+        .map(|round| round.iter().map(document).collect())
+        .collect();
+    report.raw(
+        "peers",
+        json!({
+            "rate": rate,
+            "packets": sent,
+            "nobody_ours_suricata": rounds,
+            "full_speed_ours_suricata": fast.iter().map(document).collect::<Vec<_>>(),
+        }),
+    );
+}
