@@ -27,6 +27,20 @@ pub fn random_frames(config: &Path, wire: &Wire) -> Result<(), String> {
     fs::write(config, frame(wire)).map_err(said)
 }
 
+/// Configures these frames, sent in turn, to the other end of the wire.
+pub fn fixed_frames(config: &Path, wire: &Wire, frames: &[Vec<u8>]) -> Result<(), String> {
+    let receiver = receiver(wire);
+    let mut text = String::new();
+    for frame in frames {
+        text.push('{');
+        for octet in receiver.iter().chain(&frame[receiver.len()..]) {
+            write!(text, "{octet},").expect("a string grows");
+        }
+        text.push_str("}\n");
+    }
+    fs::write(config, text).map_err(said)
+}
+
 /// An Ethernet frame of 60 bytes: IPv4, UDP, right header checksum, no UDP checksum.
 fn frame(wire: &Wire) -> String {
     let mut text = String::from("{ ");
