@@ -70,10 +70,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
             } else {
                 attach_empty(&stage.wire, &empty);
                 let rate = rate(&stage.wire, &daemon, &config, window)?;
-                stage
-                    .wire
-                    .to
-                    .run(&["ip", "link", "set", "dev", Wire::IN, "xdpdrv", "off"]);
+                detach_empty(&stage.wire);
                 rate
             };
             match (round, ours) {
@@ -105,7 +102,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
-fn attach_empty(wire: &Wire, pin: &Path) {
+pub fn attach_empty(wire: &Wire, pin: &Path) {
     let pin = pin.to_str().expect("a path in UTF-8");
     wire.to.run(&[
         "ip",
@@ -117,6 +114,11 @@ fn attach_empty(wire: &Wire, pin: &Path) {
         "pinned",
         pin,
     ]);
+}
+
+pub fn detach_empty(wire: &Wire) {
+    wire.to
+        .run(&["ip", "link", "set", "dev", Wire::IN, "xdpdrv", "off"]);
 }
 
 /// Frames a second that arrive while the sender runs at its best.

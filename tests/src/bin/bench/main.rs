@@ -1,5 +1,6 @@
 //! What the sensor costs, beside what else could be used: `cargo xtask bench`.
 
+mod beside;
 mod costs;
 mod cpu;
 mod filter;

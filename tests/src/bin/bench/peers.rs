@@ -8,26 +8,23 @@ use std::{
 };
 
 use sensor_tests::{
-    bench::{
-        sets::{Set, stranger},
-        statistics::Median,
-    },
+    bench::sets::{Set, stranger},
     command,
     daemon::Sensord,
     identity::Identities,
     need,
-    netns::Wire,
+    netns::{Bpffs, Wire},
     packet::{Body, Frame, Network},
     random::Random,
     traffic::pcap_write,
 };
-use serde_json::{Value, json};
+use sensor_user::dataplane::{Variant, bench::Varied};
 
 use crate::{
-    cpu,
-    live::received,
+    beside, cpu,
+    live::{attach_empty, detach_empty, received},
     options::Options,
-    report::{Figure, Limit, Report, number},
+    report::Report,
     sender,
     stage::{Stage, attach, detach, load},
     subjects::said,
@@ -35,15 +32,15 @@ use crate::{
 };
 
 const SEED: u64 = 20_261_128;
-const MARKERS: usize = 100_000;
+pub const MARKERS: usize = 100_000;
 /// Flows, of a packet each in one pass over the capture.
-const FLOWS: usize = 20_000;
+pub const FLOWS: usize = 20_000;
 /// One flow in so many has a marker, on either side in turn.
 const MARKED: usize = 100;
 /// Passes of one measurement.
-const PASSES: usize = 15;
+pub const PASSES: usize = 60;
 /// Passes at full speed: more than buffers hold.
-const PASSES_FAST: usize = 60;
+pub const PASSES_FAST: usize = 60;
 /// Packets a second at which neither is to lose; halved until that is so.
 const GENTLE: u32 = 160_000;
 const LEAST: u32 = 2_500;
@@ -55,28 +52,32 @@ const SETTLE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     Nobody,
+    /// An empty XDP program: what attaching one costs on this kind of interface.
+    Empty,
     Ours,
     Suricata,
 }
 
 /// One measurement; times in seconds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Run {
-    arrived: u64,
-    alerts: u64,
-    drops: u64,
+pub struct Run {
+    pub arrived: u64,
+    pub alerts: u64,
+    pub drops: u64,
     /// The agent's, or Suricata's.
-    process: f64,
-    program: f64,
-    softirq: f64,
+    pub process: f64,
+    pub program: f64,
+    pub softirq: f64,
 }
 
 struct Bench<'a> {
     stage: &'a Stage,
     daemon: Sensord<'a>,
     capture: PathBuf,
-    /// The same frames for the fastest sender.
+    /// The same frames for the fastest sender; those without a marker are new flows each time.
     config: PathBuf,
+    /// Where the empty program is pinned.
+    empty: PathBuf,
     folder: &'a Path,
     /// The markers, one a line.
     list: String,
@@ -95,7 +96,11 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     let frames = frames(&set, &mut random);
     pcap_write(&capture, &frames);
     let config = directory.path().join("frames.cfg");
-    sender::fixed_frames(&config, &stage.wire, &frames)?;
+    sender::frames(&config, &stage.wire, &frames, |index| !is_marked(index))?;
+    let bpffs = Bpffs::mount(&directory.path().join("bpf"));
+    let empty = bpffs.path().join("empty");
+    let mut programs = Varied::new(Variant::Frags).map_err(said)?;
+    programs.pin_empty(&empty).map_err(said)?;
     let daemon = stage.start();
     load(&daemon.client(), &set.text())?;
     detach(&daemon.client())?;
@@ -108,17 +113,19 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
         daemon,
         capture,
         config,
+        empty,
         folder: directory.path(),
         list: list.collect(),
         runs: 0,
     };
     let rate = bench.gentle_rate()?;
     let rounds = if options.quick { 2 } else { ROUNDS };
-    let mut runs: Vec<[Run; 3]> = Vec::new();
+    let mut runs: Vec<[Run; 4]> = Vec::new();
     for round in 1..=rounds {
         eprint!("\r\x1b[Kpeers: round {round} of {rounds} at {rate} packets a second ");
         runs.push([
             bench.measure(Who::Nobody, Some(rate))?,
+            bench.measure(Who::Empty, Some(rate))?,
             bench.measure(Who::Ours, Some(rate))?,
             bench.measure(Who::Suricata, Some(rate))?,
         ]);
@@ -129,7 +136,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
         bench.measure(Who::Suricata, None)?,
     ];
     eprintln!();
-    tell(rate, &runs, &fast, report);
+    beside::tell(rate, &runs, &fast, report);
     Ok(())
 }
 
@@ -160,6 +167,12 @@ impl Bench<'_> {
         self.runs += 1;
         match who {
             Who::Nobody => self.counted(rate),
+            Who::Empty => {
+                attach_empty(&self.stage.wire, &self.empty);
+                let run = self.counted(rate)?;
+                detach_empty(&self.stage.wire);
+                Ok(run)
+            }
             Who::Ours => self.ours(rate),
             Who::Suricata => {
                 let folder = self.folder.join(format!("run{}", self.runs));
@@ -235,15 +248,19 @@ impl Bench<'_> {
 }
 
 /// Packets with a marker in one measurement.
-const fn expected(passes: usize) -> u64 {
+pub const fn expected(passes: usize) -> u64 {
     (FLOWS / MARKED * passes) as u64
+}
+
+const fn is_marked(index: usize) -> bool {
+    index.is_multiple_of(MARKED)
 }
 
 fn frames(set: &Set, random: &mut Random) -> Vec<Vec<u8>> {
     let frame = |index: usize| {
         let stranger4 = |random: &mut Random| stranger(random, true);
         let (mut src, mut dst) = (stranger4(random), stranger4(random));
-        if index % MARKED == 0 {
+        if is_marked(index) {
             let member = set.v4[random.below(set.v4.len())].0;
             let side = if index % (MARKED * 2) == 0 {
                 &mut src
@@ -257,124 +274,4 @@ fn frames(set: &Set, random: &mut Random) -> Vec<Vec<u8>> {
         Frame::new(Network::between(src, dst, body)).bytes()
     };
     (0..FLOWS).map(frame).collect()
-}
-
-fn tell(rate: u32, runs: &[[Run; 3]], fast: &[Run; 2], report: &mut Report) {
-    let sent = (FLOWS * PASSES) as f64;
-    let nanoseconds = |who: usize, time: fn(&Run) -> f64| -> Vec<f64> {
-        runs.iter()
-            .map(|round| time(&round[who]) / sent * 1e9)
-            .collect()
-    };
-    let softirq = |who: usize| {
-        Median::of_differences(
-            &nanoseconds(who, |run| run.softirq),
-            &nanoseconds(0, |run| run.softirq),
-        )
-    };
-    let middle = |samples: &[f64]| Median::of(samples).middle;
-    let (program, agent) = (
-        middle(&nanoseconds(1, |run| run.program)),
-        middle(&nanoseconds(1, |run| run.process)),
-    );
-    let suricata = middle(&nanoseconds(2, |run| run.process));
-    let (ours_softirq, its_softirq) = (softirq(1), softirq(2));
-    let alerts = |who: usize| {
-        runs.iter()
-            .map(|round| round[who].alerts)
-            .collect::<Vec<_>>()
-    };
-    report.line(format!(
-        "\nBeside Suricata, {MARKERS} address markers, {rate} packets a second, {} of {sent} \
-         packets with a marker: alerts ours {:?}, its {:?}",
-        expected(PASSES),
-        alerts(1),
-        alerts(2),
-    ));
-    report.line(format!(
-        "  ns a packet: ours {} program + {} agent, softirq {} ({} to {}); its {} process, \
-         softirq {} ({} to {})",
-        number(program),
-        number(agent),
-        number(ours_softirq.middle),
-        number(ours_softirq.low),
-        number(ours_softirq.high),
-        number(suricata),
-        number(its_softirq.middle),
-        number(its_softirq.low),
-        number(its_softirq.high),
-    ));
-    report.line(format!(
-        "  as fast as it goes: ours {} of {} alerts, {} packets not seen; its {} alerts, {} \
-         packets dropped",
-        fast[0].alerts,
-        expected(PASSES_FAST),
-        fast[0].drops,
-        fast[1].alerts,
-        fast[1].drops,
-    ));
-    let unequal = runs
-        .iter()
-        .filter(|round| round[1].alerts != expected(PASSES) || round[2].alerts != expected(PASSES));
-    let mut say = |what: &str, value: f64, limit, unit| {
-        report.figure(Figure::new(
-            format!("beside Suricata: {what}"),
-            value,
-            limit,
-            unit,
-        ));
-    };
-    say(
-        "rounds with unequal alerts",
-        unequal.count() as f64,
-        Limit::AtMost(0.0),
-        "",
-    );
-    let ours = program + agent;
-    say(
-        "CPU of a packet, process over program and agent",
-        suricata / ours,
-        Limit::AtLeast(25.0),
-        " times",
-    );
-    // The program runs in soft interrupts: their difference has it in already.
-    let ours = program.max(ours_softirq.middle) + agent;
-    say(
-        "the same, both with the difference in soft interrupts",
-        (suricata + its_softirq.middle.max(0.0)) / ours,
-        Limit::AtLeast(25.0),
-        " times",
-    );
-    let lost = (expected(PASSES_FAST).saturating_sub(fast[0].alerts)) + fast[0].drops;
-    say(
-        "lost by ours at full speed",
-        lost as f64,
-        Limit::AtMost(0.0),
-        "",
-    );
-    say(
-        "lost by Suricata at full speed",
-        fast[1].drops as f64,
-        Limit::AtLeast(1.0),
-        "",
-    );
-    let document = |run: &Run| {
-        json!({
-            "arrived": run.arrived, "alerts": run.alerts, "drops": run.drops,
-            "process_s": run.process, "program_s": run.program, "softirq_s": run.softirq,
-        })
-    };
-    let rounds: Vec<Value> = runs
-        .iter()
-        .map(|round| round.iter().map(document).collect())
-        .collect();
-    report.raw(
-        "peers",
-        json!({
-            "rate": rate,
-            "packets": sent,
-            "nobody_ours_suricata": rounds,
-            "full_speed_ours_suricata": fast.iter().map(document).collect::<Vec<_>>(),
-        }),
-    );
 }

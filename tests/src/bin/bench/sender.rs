@@ -27,16 +27,29 @@ pub fn random_frames(config: &Path, wire: &Wire) -> Result<(), String> {
     fs::write(config, frame(wire)).map_err(said)
 }
 
-/// Configures these frames, sent in turn, to the other end of the wire.
-pub fn fixed_frames(config: &Path, wire: &Wire, frames: &[Vec<u8>]) -> Result<(), String> {
+/// Configures these IPv4 frames, sent in turn, to the other end of the wire. Where `fresh` says so,
+/// the source port is another one each time, so that each packet is a flow of its own.
+pub fn frames(
+    config: &Path,
+    wire: &Wire,
+    frames: &[Vec<u8>],
+    fresh: impl Fn(usize) -> bool,
+) -> Result<(), String> {
+    const PORT: usize = 34;
     let receiver = receiver(wire);
     let mut text = String::new();
-    for frame in frames {
-        text.push('{');
-        for octet in receiver.iter().chain(&frame[receiver.len()..]) {
-            write!(text, "{octet},").expect("a string grows");
+    for (index, frame) in frames.iter().enumerate() {
+        text.push_str("{ ");
+        let octets = receiver.iter().chain(&frame[receiver.len()..]);
+        for (at, octet) in octets.enumerate() {
+            match at {
+                PORT if fresh(index) => text.push_str("drnd(2),"),
+                // The second half of the port.
+                at if at == PORT + 1 && fresh(index) => {}
+                _ => write!(text, "{octet},").expect("a string grows"),
+            }
         }
-        text.push_str("}\n");
+        text.push_str(" }\n");
     }
     fs::write(config, text).map_err(said)
 }
