@@ -245,9 +245,14 @@ pub fn binary(name: &str) -> PathBuf {
     if let Some(path) = env::var_os(&variable) {
         return path.into();
     }
-    let test = env::current_exe().expect("the running test has a path");
-    // …/target/PROFILE/deps/TEST
-    let profile = test.ancestors().nth(2).expect("tests run from deps/");
+    let running = env::current_exe().expect("the running program has a path");
+    // …/target/PROFILE/deps/TEST or …/target/PROFILE/bench
+    let folder = running.parent().expect("a program is in a directory");
+    let profile = if folder.ends_with("deps") {
+        folder.parent().expect("deps is in a profile")
+    } else {
+        folder
+    };
     let target = profile
         .parent()
         .expect("a profile is in a target directory");

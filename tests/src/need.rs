@@ -6,7 +6,7 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 15] = [
+pub const FROM_SETUP: [&str; 17] = [
     "curl",
     "editcap",
     "ethtool",
@@ -21,7 +21,9 @@ pub const FROM_SETUP: [&str; 15] = [
     "tc",
     "tcpdump",
     "tcpreplay",
+    "trafgen",
     "tshark",
+    "xdp-filter",
 ];
 
 /// A feature of the kernel that `present` tells of, and the first version (major, minor) that has

@@ -4,6 +4,7 @@
 
 mod plan;
 mod probe;
+pub mod suricata;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("tcpreplay", "tcpreplay"),
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
+    ("trafgen", "netsniff-ng"),
+    ("xdp-filter", "xdp-tools"),
     ("curl", "curl"),
     ("bpftool", "bpftool"),
     ("ps", "procps"),
