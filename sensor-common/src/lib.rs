@@ -97,6 +97,10 @@ pub mod global {
     pub const BUILT_AS: &str = "BUILT_AS";
     /// One of [`clock`](super::clock).
     pub const CLOCK: &str = "CLOCK";
+    /// 1: the kernel has the coarse clock (5.11).
+    pub const COARSE: &str = "COARSE";
+    /// 1: the image holds endpoints.
+    pub const ENDPOINTS: &str = "ENDPOINTS";
     /// 1: no lookup at all (the yardstick of the benches).
     pub const PARSE_ONLY: &str = "PARSE_ONLY";
     /// 1: the image holds exact IPv4 addresses or endpoints.

@@ -33,7 +33,7 @@ pub extern "C" fn confirm4(bytes: u32, positive: u32) -> u32 {
         return 0;
     };
     let (src, dst) = (flow.src[3], flow.dst[3]);
-    let has_ports = positive & Positive::PORTS != 0;
+    let has_ports = positive & Positive::PORTS != 0 && maps::ENDPOINTS.load() != 0;
     let mut matched = 0;
     if positive & Positive::EXACT_SRC != 0 {
         matched += probe(bytes, PatternKey::v4(src, 0, 0, 32), MATCHED_SRC_IP);
@@ -80,6 +80,7 @@ pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
         return 0;
     };
     let same = flow.src == flow.dst;
+    let has_ports = positive & Positive::PORTS != 0 && maps::ENDPOINTS.load() != 0;
     let mut matched = 0;
     for side in [MATCHED_SRC_IP, MATCHED_DST_IP] {
         let (bit, address, port) = if side == MATCHED_SRC_IP {
@@ -93,9 +94,7 @@ pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
         if side == MATCHED_SRC_IP || !same {
             matched += probe(bytes, PatternKey::v6(address, 0, 0, 128), side);
         }
-        if positive & Positive::PORTS != 0
-            && (side == MATCHED_SRC_IP || !same || flow.src_port != flow.dst_port)
-        {
+        if has_ports && (side == MATCHED_SRC_IP || !same || flow.src_port != flow.dst_port) {
             let key = PatternKey::v6(address, port, flow.proto, 128);
             matched += probe(bytes, key, side);
         }
@@ -139,8 +138,9 @@ pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_
 fn find(key: PatternKey) -> Option<&'static Pattern> {
     let place = key.place();
     for bucket in place.buckets(maps::BUCKETS.load()) {
+        let (page, first) = maps::bucket(bucket)?;
         for at in 0..BUCKET_WORDS {
-            let Some(number) = place.number(maps::bucket_word(bucket, at)) else {
+            let Some(number) = place.number(page[first + at]) else {
                 continue;
             };
             if let Some(pattern) = maps::pattern(number)

@@ -61,6 +61,10 @@ pub static SLOT: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static CLOCK: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
+pub static COARSE: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static ENDPOINTS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
 pub static PARSE_ONLY: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static EXACT4: Global<u32> = Global::new(0);
@@ -127,13 +131,11 @@ fn chunk_word(map: &Array<Chunk, SIZED_AT_LOAD>, index: u32) -> u64 {
     }
 }
 
-/// One word of a bucket of the index.
+/// The page of the index that holds a bucket, and where the bucket begins in it.
 #[inline(always)]
-pub fn bucket_word(bucket: u32, word: usize) -> u64 {
-    match INDEX.get(bucket / BUCKETS_PER_PAGE as u32) {
-        Some(page) => page[(bucket as usize % BUCKETS_PER_PAGE) * BUCKET_WORDS + word],
-        None => 0,
-    }
+pub fn bucket(number: u32) -> Option<(&'static Chunk, usize)> {
+    let page = INDEX.get(number / BUCKETS_PER_PAGE as u32)?;
+    Some((page, number as usize % BUCKETS_PER_PAGE * BUCKET_WORDS))
 }
 
 /// The pattern of a number.
@@ -162,12 +164,15 @@ pub fn count_packet(outcome: Outcome, bytes: u32) {
     }
 }
 
-/// Adds one to a term of this CPU's ledger.
+/// Counts a hit under the term that it fell under, in this CPU's ledger.
 #[inline(always)]
 pub fn count_hit(term: Term) {
     if let Some(ledger) = LEDGER.get_ptr_mut(0) {
         // SAFETY: as in `count_packet`.
-        unsafe { (*ledger).terms[term as usize] += 1 };
+        unsafe {
+            (*ledger).terms[Term::Hits as usize] += 1;
+            (*ledger).terms[term as usize] += 1;
+        }
     }
 }
 
@@ -211,6 +216,11 @@ control!(
 control!(
     /// How far a pattern may run ahead of the clock, nanoseconds.
     limit_burst
+);
+
+control!(
+    /// What the coarse clock lacks to kernel time, nanoseconds.
+    coarse_lag
 );
 
 /// Time up to which a pattern has spent its limit on this CPU.

@@ -10,8 +10,8 @@
 //!    untouched. `tests: program_and_oracle_agree_on_every_pair`
 //! 2. A packet that matches nothing leaves no trace but counters.
 //!    `tests: program_and_oracle_agree_on_every_pair`
-//! 3. A packet is judged by one generation; a load that fails leaves the old one in force.
-//!    `tests: a_load_that_fails_leaves_the_old_generation_in_force`
+//! 3. A packet is judged by one generation; a load that fails leaves the old one in force, on every interface.
+//!    `tests: a_packet_is_judged_by_one_generation_through_swaps, a_load_that_fails_at_any_step_changes_nothing, an_agent_that_dies_at_any_step_leaves_the_old_generation_matching`
 //! 4. A kernel match is confirmed on the exact value before it becomes an event.
 //!    `tests: transit_refuted_and_expired_hits_open_nothing`
 //! 7. Nothing is lost silently: both identities hold, ring and table full included.

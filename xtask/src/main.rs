@@ -8,6 +8,7 @@ mod check;
 mod demo;
 mod process;
 mod setup;
+mod soak;
 mod test;
 mod tidy;
 mod tree;
@@ -34,6 +35,7 @@ const COMMANDS: &[Command] = &[
     check::COMMAND,
     demo::COMMAND,
     setup::COMMAND,
+    soak::COMMAND,
     test::COMMAND,
     tidy::COMMAND,
 ];

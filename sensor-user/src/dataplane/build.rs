@@ -46,6 +46,7 @@ pub(super) fn instance(
         slot,
         built_as: generation,
         clock: setup.features.clock(),
+        coarse: setup.features.coarse,
         parse_only: false,
     };
     let directories = Directories {

@@ -93,6 +93,7 @@ impl Editor {
 
     fn specialised_for(&self, pattern: &Pattern) -> bool {
         match pattern {
+            Pattern::Endpoint { .. } if !self.shape.endpoints => false,
             Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
                 if address.is_ipv4() {
                     self.shape.exact4

@@ -16,9 +16,9 @@ use crate::{
 
 /// Filter bits per key, a quarter of a word each (DESIGN §4).
 const KEYS_PER_WORD: usize = 4;
-/// Occupancy bits per occupied block: one block in sixteen is a false positive. A bitmap of full
+/// Occupancy bits per occupied block: one block in thirty-two is a false positive. A bitmap of full
 /// size has none for IPv4, however many blocks a set of short prefixes occupies.
-const BITS_PER_BLOCK: usize = 16;
+const BITS_PER_BLOCK: usize = 32;
 /// Shortest IPv6 prefix whose blocks are set one by one (65,536 of them).
 const WIDE6: u8 = 16;
 /// Ends the lists of prefix lengths.
@@ -43,6 +43,8 @@ pub struct Encoded {
     pub exact6: bool,
     /// An IPv6 prefix too short for the bitmap is present.
     pub wide6: bool,
+    /// Endpoints are present.
+    pub endpoints: bool,
 }
 
 /// Sizes of a generation's maps and what its program is specialised for.
@@ -68,6 +70,8 @@ pub struct Shape {
     pub exact6: bool,
     /// See [`Encoded::wide6`].
     pub wide6: bool,
+    /// See [`Encoded::endpoints`].
+    pub endpoints: bool,
 }
 
 impl Encoded {
@@ -86,6 +90,7 @@ impl Encoded {
             exact4: self.exact4,
             exact6: self.exact6,
             wide6: self.wide6,
+            endpoints: self.endpoints,
         }
     }
 
@@ -220,6 +225,7 @@ impl Encoder {
                 exact4: false,
                 exact6: false,
                 wide6: false,
+                endpoints: false,
             },
         }
     }
@@ -229,6 +235,7 @@ impl Encoder {
         let place = filter(&pattern.pattern);
         let mask = encoded.filter_mask();
         encoded.filter[place.word(mask) as usize] |= place.bits();
+        encoded.endpoints |= matches!(pattern.pattern, Pattern::Endpoint { .. });
         match pattern.pattern {
             Pattern::Ip(IpAddr::V4(_))
             | Pattern::Endpoint {

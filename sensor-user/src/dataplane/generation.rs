@@ -87,7 +87,7 @@ impl DataPlane {
         // Not a number that an agent has used which died before it was kept.
         let generation = generation.max(pins.last_generation()? + 1);
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
-        let tap = Tap::take(&mut anchor, epoch, setup.limit)?;
+        let tap = Tap::take(&mut anchor, epoch, setup.limit, setup.features.clock())?;
         // A program that waited for an agent that died goes on following its former one.
         anchor.set_live(generation)?;
         let plane = Self {

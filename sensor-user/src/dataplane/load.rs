@@ -67,6 +67,8 @@ pub(super) struct Globals {
     /// See [`global::BUILT_AS`].
     pub built_as: u32,
     pub clock: KernelClock,
+    /// The kernel has the coarse clock.
+    pub coarse: bool,
     pub parse_only: bool,
 }
 
@@ -95,12 +97,15 @@ impl Instance {
         let slot = u32::from(globals.slot);
         let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.exact4));
         let (exact6, wide6) = (flag(shape.exact6), flag(shape.wide6));
+        let (coarse, endpoints) = (flag(globals.coarse), flag(shape.endpoints));
         let (filter_mask, occupancy_mask) = (shape.filter_mask(), shape.occupancy_mask());
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
             .override_global(global::BUILT_AS, &globals.built_as, true)
             .override_global(global::CLOCK, &clock, true)
+            .override_global(global::COARSE, &coarse, true)
+            .override_global(global::ENDPOINTS, &endpoints, true)
             .override_global(global::PARSE_ONLY, &parse_only, true)
             .override_global(global::EXACT4, &exact4, true)
             .override_global(global::EXACT6, &exact6, true)

@@ -26,6 +26,29 @@ pub struct Offline {
     variant: Variant,
 }
 
+/// How an instance is set up.
+struct Setting {
+    clock: KernelClock,
+    coarse: bool,
+    parse_only: bool,
+    built_as: u32,
+    limit: Limit,
+}
+
+impl Setting {
+    /// The capture's clock, no limit, and no other generation to wait for.
+    const REPLAY: Self = Self {
+        clock: KernelClock::Replay,
+        coarse: false,
+        parse_only: false,
+        built_as: 0,
+        limit: Limit {
+            interval: Duration::ZERO,
+            burst: Duration::ZERO,
+        },
+    };
+}
+
 /// What the program did with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -58,7 +81,7 @@ impl Offline {
     /// # Errors
     /// When maps cannot be created or the verifier refuses.
     pub fn new(image: &Image, sizes: Sizes, variant: Variant) -> Result<Self, Error> {
-        Self::with(image, sizes, variant, false, Limit::default())
+        Self::with(image, sizes, variant, Setting::REPLAY)
     }
 
     /// The same, with no lookup at all: the yardstick of the benches.
@@ -66,41 +89,64 @@ impl Offline {
     /// # Errors
     /// As [`Offline::new`].
     pub fn parse_only(image: &Image, variant: Variant) -> Result<Self, Error> {
-        Self::with(image, Sizes::default(), variant, true, Limit::default())
+        let setting = Setting {
+            parse_only: true,
+            ..Setting::REPLAY
+        };
+        Self::with(image, Sizes::default(), variant, setting)
     }
 
-    /// The same as [`Offline::new`] with a limit of new flows, as a live sensor has.
+    /// As an interface has it, for a bench: the kernel's clock, deadlines, a limit of new flows, and
+    /// the question whether the generation is live.
     ///
     /// # Errors
     /// As [`Offline::new`].
-    pub fn limited(
+    #[cfg(feature = "bench")]
+    pub fn as_live(
         image: &Image,
         sizes: Sizes,
         variant: Variant,
         limit: Limit,
     ) -> Result<Self, Error> {
-        Self::with(image, sizes, variant, false, limit)
+        let features = super::probe()?;
+        let setting = Setting {
+            clock: features.clock(),
+            coarse: features.coarse,
+            parse_only: false,
+            built_as: 1,
+            limit,
+        };
+        let mut offline = Self::with(image, sizes, variant, setting)?;
+        offline.instance.set_live(1)?;
+        Ok(offline)
     }
 
     fn with(
         image: &Image,
         sizes: Sizes,
         variant: Variant,
-        parse_only: bool,
-        limit: Limit,
+        setting: Setting,
     ) -> Result<Self, Error> {
-        let clock = KernelClock::Replay;
-        let encoded = encode(image, clock, false, |_| false)?;
+        let Setting {
+            clock,
+            coarse,
+            parse_only,
+            built_as,
+            limit,
+        } = setting;
+        let expiry = clock != KernelClock::Replay;
+        let encoded = encode(image, clock, expiry, |_| false)?;
         let globals = Globals {
             slot: 0,
-            built_as: 0,
+            built_as,
             clock,
+            coarse,
             parse_only,
         };
         let mut instance = Instance::new(&encoded.shape(), sizes, globals, None)?;
         instance.fill(&encoded, 1)?;
         instance.program(variant)?;
-        let tap = Tap::take(&mut instance, 1, limit)?;
+        let tap = Tap::take(&mut instance, 1, limit, clock)?;
         Ok(Self {
             instance,
             tap,

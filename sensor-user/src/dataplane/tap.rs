@@ -16,6 +16,7 @@ use sensor_common::{
 };
 
 use super::{Error, error::InMap as _, load::Instance};
+use crate::clock::KernelClock;
 
 /// What a pattern may spend on new flows, per CPU (a token bucket).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub struct Tap {
     flows: [HashMap<MapData, FlowKey, Flow>; 2],
     control: Array<MapData, Control>,
     counts: Arc<Counts>,
+    clock: KernelClock,
     state: Control,
 }
 
@@ -118,7 +120,12 @@ impl Counts {
 
 impl Tap {
     /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`.
-    pub(super) fn take(instance: &mut Instance, epoch: u64, limit: Limit) -> Result<Self, Error> {
+    pub(super) fn take(
+        instance: &mut Instance,
+        epoch: u64,
+        limit: Limit,
+        clock: KernelClock,
+    ) -> Result<Self, Error> {
         let control: Array<MapData, Control> = array(instance, map::CONTROL)?;
         let state = control.get(&0, 0).in_map(map::CONTROL)?;
         let mut tap = Self {
@@ -133,6 +140,7 @@ impl Tap {
                 traffic: PerCpuArray::try_from(take(instance, map::TRAFFIC))
                     .in_map(map::TRAFFIC)?,
             }),
+            clock,
             state,
         };
         if tap.state.epoch == 0 {
@@ -241,6 +249,7 @@ impl Tap {
     }
 
     fn write_control(&mut self) -> Result<(), Error> {
+        self.state.coarse_lag = self.clock.ahead_of_monotonic();
         self.control.set(0, self.state, 0).in_map(map::CONTROL)
     }
 

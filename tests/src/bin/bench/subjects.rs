@@ -1,9 +1,11 @@
 //! What is measured: programs with their marker sets.
 
+use std::time::Duration;
+
 use sensor_tests::{bench::sets::Set, random::Random};
 use sensor_user::{
     dataplane::{
-        Offline, Sizes, Variant,
+        Limit, Offline, Sizes, Variant,
         bench::{Foreign, Peer, Target},
     },
     model::Image,
@@ -18,6 +20,17 @@ const EXHAUSTED: Sizes = Sizes {
     flow_entries: 1024,
     ring_bytes: 4096,
 };
+
+/// Of the same row: a token in a thousand seconds.
+const SPENT: Limit = Limit {
+    interval: Duration::from_secs(1_000),
+    burst: Duration::ZERO,
+};
+
+/// As configured by default.
+fn limit() -> Limit {
+    Limit::per_second(1_000, 4_000)
+}
 
 pub struct Subject {
     /// In tables and raw data.
@@ -136,13 +149,14 @@ impl Subjects {
             Id::Ours(many),
             &image,
         )?);
-        let small = Offline::new(&image, EXHAUSTED, Variant::Frags).map_err(said)?;
+        let small = Offline::as_live(&image, EXHAUSTED, Variant::Frags, SPENT).map_err(said)?;
         all.push(subject(
-            "the same, table and ring full",
+            "the same, buckets, table and ring spent",
             Id::Exhausted,
             boxed(small),
         ));
-        let linear = Offline::new(&image, Sizes::default(), Variant::Linear).map_err(said)?;
+        let linear =
+            Offline::as_live(&image, Sizes::default(), Variant::Linear, limit()).map_err(said)?;
         all.push(subject("the same, linear", Id::OursLinear, boxed(linear)));
 
         say("prefixes");
@@ -209,7 +223,8 @@ fn subject(name: &str, id: Id, program: Program) -> Subject {
 }
 
 fn sensor(name: &str, id: Id, image: &Image) -> Result<Subject, String> {
-    let offline = Offline::new(image, Sizes::default(), Variant::Frags).map_err(said)?;
+    let offline =
+        Offline::as_live(image, Sizes::default(), Variant::Frags, limit()).map_err(said)?;
     Ok(subject(name, id, boxed(offline)))
 }
 
