@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated::{
 };
 use sensor_common::{Flow, FlowKey, Pattern, Term, clock};
 
-use crate::maps;
+use crate::maps::{self, Steering};
 
 /// `EEXIST`, as the map helpers return it.
 const EXISTS: i32 = -17;
@@ -16,7 +16,10 @@ pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
     let Some(key) = maps::sighting_of(pattern.id) else {
         return 0;
     };
-    let time = coarse_now();
+    let Some(steering) = maps::steering() else {
+        return 0;
+    };
+    let time = coarse_now(steering);
     if time < pattern.not_before || time >= pattern.not_after {
         maps::count_hit(Term::Expired);
         return 0;
@@ -24,7 +27,7 @@ pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
     let term = if pattern.flags & Pattern::BREAKER != 0 {
         Term::Breaker
     } else {
-        account(key, time, bytes, matched_in as u8)
+        account(key, steering, time, bytes, matched_in as u8)
     };
     maps::count_hit(term);
     1
@@ -33,19 +36,19 @@ pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
 /// Kernel time to a tick (1 to 10 ms), at a quarter of the price: for the deadline and for a flow's
 /// last packet.
 #[inline(always)]
-fn coarse_now() -> u64 {
+fn coarse_now(steering: Steering) -> u64 {
     if maps::CLOCK.load() == clock::REPLAY || maps::COARSE.load() == 0 {
-        return now();
+        return now(steering);
     }
     // SAFETY: a helper without arguments; the agent has seen that the kernel has it.
     let coarse = unsafe { bpf_ktime_get_coarse_ns() };
-    coarse.wrapping_add(maps::coarse_lag())
+    coarse.wrapping_add(steering.coarse_lag())
 }
 
 #[inline(always)]
-fn now() -> u64 {
+fn now(steering: Steering) -> u64 {
     match maps::CLOCK.load() {
-        clock::REPLAY => maps::replay_clock(),
+        clock::REPLAY => steering.replay_clock(),
         // SAFETY: helpers without arguments; the agent selects a clock that the kernel has.
         clock::TAI => unsafe { bpf_ktime_get_tai_ns() },
         // SAFETY: as above.
@@ -55,17 +58,17 @@ fn now() -> u64 {
 
 /// Counts a hit in force and names the term it fell under.
 #[inline(always)]
-fn account(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> Term {
-    let period = maps::period();
+fn account(key: &FlowKey, steering: Steering, time: u64, bytes: u32, matched_in: u8) -> Term {
+    let period = steering.period();
     if maps::add_to_flow(period, key, time, bytes) {
         return Term::Aggregated;
     }
     // A flow of the period before is no new one: it needs no leave and no record.
     let known = maps::in_flow_table(period + 1, key);
-    if !known && !within_limit(key.pattern, time) {
+    if !known && !within_limit(key.pattern, steering, time) {
         return Term::Limited;
     }
-    let time = now();
+    let time = now(steering);
     let flow = Flow {
         first: time,
         last: time,
@@ -94,12 +97,12 @@ fn account(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> Term {
 /// Whether the pattern may announce one more flow on this CPU, which it then has (a token bucket
 /// in the form of the generic cell rate algorithm: one word says up to when it is spent).
 #[inline(always)]
-fn within_limit(pattern: u64, time: u64) -> bool {
-    let interval = maps::limit_interval();
+fn within_limit(pattern: u64, steering: Steering, time: u64) -> bool {
+    let interval = steering.limit_interval();
     if interval == 0 {
         return true;
     }
-    let burst = maps::limit_burst();
+    let burst = steering.limit_burst();
     let Some(spent) = maps::spent(pattern) else {
         return true;
     };

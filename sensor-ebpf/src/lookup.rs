@@ -3,7 +3,7 @@
 //! The words of both addresses are loaded before the first branch, so that their cache misses
 //! overlap. Behind a positive stands [`crate::confirm`].
 
-use sensor_common::{Filter, FlowKey, Outcome, occupancy4, occupancy6};
+use sensor_common::{Address, Filter, Outcome, occupancy4, occupancy6};
 
 use crate::{
     confirm::{self, Positive},
@@ -33,11 +33,8 @@ pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
     if positive == Positive::NONE {
         return otherwise;
     }
-    maps::set_sighting(&FlowKey {
-        src: [0, 0, 0, ip.src],
-        dst: [0, 0, 0, ip.dst],
-        ..flow_key(link, &ip.transport, 4)
-    });
+    let (src, dst) = ([0, 0, 0, ip.src], [0, 0, 0, ip.dst]);
+    set_sighting(src, dst, link, &ip.transport, 4);
     class(
         confirm::confirm4(ip.bytes, usable(positive, ip.has_dst, &ip.transport)),
         otherwise,
@@ -66,11 +63,7 @@ pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
     if positive == Positive::NONE {
         return otherwise;
     }
-    maps::set_sighting(&FlowKey {
-        src: ip.src,
-        dst: ip.dst,
-        ..flow_key(link, &ip.transport, 6)
-    });
+    set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
     class(
         confirm::confirm6(ip.bytes, usable(positive, ip.has_dst, &ip.transport)),
         otherwise,
@@ -131,17 +124,13 @@ fn usable(positive: u32, has_dst: bool, transport: &Transport) -> u32 {
 }
 
 #[inline(always)]
-fn flow_key(link: &Link, transport: &Transport, family: u8) -> FlowKey {
-    FlowKey {
-        pattern: 0,
-        src: [0; 4],
-        dst: [0; 4],
-        vantage: maps::SLOT.load() << 24 | link.vlans,
-        tunnel: 0,
-        src_port: transport.ports.0,
-        dst_port: transport.ports.1,
-        proto: transport.proto,
-        family,
-        reserved: [0; 2],
-    }
+fn set_sighting(src: Address, dst: Address, link: &Link, transport: &Transport, family: u8) {
+    let vantage = maps::SLOT.load() << 24 | link.vlans;
+    maps::set_sighting(
+        src,
+        dst,
+        vantage,
+        transport.ports,
+        [transport.proto, family],
+    );
 }

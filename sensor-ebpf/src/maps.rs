@@ -10,8 +10,9 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use sensor_common::{
-    BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, Control, Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS,
-    Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
+    Address, BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, Control, Flow, FlowKey, INTERFACE_SLOTS,
+    LIMIT_SLOTS, Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term,
+    Traffic,
 };
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
@@ -186,42 +187,42 @@ pub fn ledger_term(term: Term) -> u64 {
     }
 }
 
-/// A word of the control value; the agent may change it at any time.
-macro_rules! control {
-    ($(#[$doc:meta])* $field:ident) => {
-        $(#[$doc])*
-        #[inline(always)]
-        pub fn $field() -> u64 {
-            match CONTROL.get_ptr(0) {
+/// What the agent steers by; read on hits only.
+#[derive(Clone, Copy)]
+pub struct Steering(*const Control);
+
+/// The control value.
+#[inline(always)]
+pub fn steering() -> Option<Steering> {
+    CONTROL.get_ptr(0).map(Steering)
+}
+
+/// Reads a word that the agent may change at any time.
+macro_rules! steering {
+    ($($(#[$doc:meta])* $field:ident)*) => {
+        impl Steering {$(
+            $(#[$doc])*
+            #[inline(always)]
+            pub fn $field(self) -> u64 {
                 // SAFETY: an aligned word of a map value.
-                Some(control) => unsafe { (&raw const (*control).$field).read_volatile() },
-                None => 0,
+                unsafe { (&raw const (*self.0).$field).read_volatile() }
             }
-        }
+        )*}
     };
 }
 
-control!(
-    /// Number of the period, read once per hit.
+steering! {
+    /// Number of the period.
     period
-);
-control!(
     /// The capture's time.
     replay_clock
-);
-control!(
     /// What one new flow costs, nanoseconds; 0 for no limit.
     limit_interval
-);
-control!(
     /// How far a pattern may run ahead of the clock, nanoseconds.
     limit_burst
-);
-
-control!(
     /// What the coarse clock lacks to kernel time, nanoseconds.
     coarse_lag
-);
+}
 
 /// Time up to which a pattern has spent its limit on this CPU.
 #[inline(always)]
@@ -231,12 +232,42 @@ pub fn spent(pattern: u64) -> Option<&'static mut u64> {
     Some(unsafe { &mut *spent })
 }
 
-/// Sets aside the flow of the packet under judgement.
+/// Sets aside the flow of the packet under judgement, word by word straight into the map: what is
+/// stored by the word is then read by the word without waiting for the store.
 #[inline(always)]
-pub fn set_sighting(key: &FlowKey) {
-    if let Some(sighting) = SIGHTING.get_ptr_mut(0) {
-        // SAFETY: as in `count_packet`.
-        unsafe { *sighting = *key };
+pub fn set_sighting(src: Address, dst: Address, vantage: u32, ports: (u16, u16), proto: [u8; 2]) {
+    let Some(sighting) = SIGHTING.get_ptr_mut(0) else {
+        return;
+    };
+    let words: *mut u64 = sighting.cast();
+    let [proto, family] = proto;
+    let ends = [
+        pair(u32::from(ports.0), u32::from(ports.1), 16),
+        pair(u32::from(proto), u32::from(family), 8),
+    ];
+    // SAFETY: as in `count_packet`; a `FlowKey` is seven words, of which the first, the pattern, is
+    // written before the key is used.
+    unsafe {
+        *words.add(1) = pair(src[0], src[1], 32);
+        *words.add(2) = pair(src[2], src[3], 32);
+        *words.add(3) = pair(dst[0], dst[1], 32);
+        *words.add(4) = pair(dst[2], dst[3], 32);
+        *words.add(5) = pair(vantage, 0, 32);
+        *words.add(6) = if cfg!(target_endian = "little") {
+            ends[0] | ends[1] << 32
+        } else {
+            ends[0] << 32 | ends[1] << 16
+        };
+    }
+}
+
+/// Two neighbours of `bits` bits as they stand in one word.
+#[inline(always)]
+const fn pair(first: u32, second: u32, bits: u32) -> u64 {
+    if cfg!(target_endian = "little") {
+        (first as u64) | (second as u64) << bits
+    } else {
+        (first as u64) << bits | (second as u64)
     }
 }
 

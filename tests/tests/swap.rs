@@ -3,7 +3,7 @@
 //! Every packet's source is in set A only and its destination in set B only, so whichever set
 //! judges it, it is one hit: two would be both sets, none would be neither.
 
-use std::{net::Ipv4Addr, thread, time::Instant};
+use std::{env, net::Ipv4Addr, thread, time::Instant};
 
 use sensor_tests::{
     daemon::{Client, Home, Interface, Sensord, Settings},
