@@ -262,7 +262,7 @@ fn frames(set: &Set, random: &mut Random) -> Vec<Vec<u8>> {
         let (mut src, mut dst) = (stranger4(random), stranger4(random));
         if is_marked(index) {
             let member = set.v4[random.below(set.v4.len())].0;
-            let side = if index % (MARKED * 2) == 0 {
+            let side = if index.is_multiple_of(MARKED * 2) {
                 &mut src
             } else {
                 &mut dst

@@ -29,7 +29,7 @@ pub struct Subject {
 pub enum Program {
     Empty,
     Sensor(Box<Offline>),
-    Peer(Peer),
+    Peer(Box<Peer>),
     Foreign(Foreign),
 }
 
@@ -153,7 +153,11 @@ impl Subjects {
         all.push(sensor(&name, Id::Prefixes, &with.image())?);
         let trie = Peer::trie(&with.keys4(), &with.keys6()).map_err(said)?;
         let name = "two trie lookups, the same set";
-        all.push(subject(name, Id::TriePrefixes, Program::Peer(trie)));
+        all.push(subject(
+            name,
+            Id::TriePrefixes,
+            Program::Peer(Box::new(trie)),
+        ));
         let dense = Set::dense(random, many / 4);
         let name = format!("{} dense prefixes", dense.len());
         all.push(sensor(&name, Id::Dense, &dense.image())?);
@@ -173,9 +177,9 @@ impl Subjects {
         );
         let hash = Peer::hash(&v4, &v6).map_err(said)?;
         let name = format!("two hash lookups, {many} addresses");
-        all.push(subject(&name, Id::Hash, Program::Peer(hash)));
+        all.push(subject(&name, Id::Hash, Program::Peer(Box::new(hash))));
         let name = format!("two trie lookups, {many} addresses");
-        all.push(subject(&name, Id::Trie, Program::Peer(trie)));
+        all.push(subject(&name, Id::Trie, Program::Peer(Box::new(trie))));
 
         let filter = Filter::load()?;
         if let Some(filter) = &filter {
