@@ -117,16 +117,10 @@ impl Subjects {
             Id::ParseOnly,
             Program::Sensor(Box::new(parse_only)),
         ));
-        let mut sizes = vec![0, 1_000, 100_000];
-        sizes.extend(most);
-        for size in sizes.into_iter().filter(|size| *size != many) {
-            say(&format!("{size} markers"));
-            let image = Set::addresses(random, size / 2, size / 2).image();
-            all.push(sensor(
-                &format!("{size} address markers"),
-                Id::Ours(size),
-                &image,
-            )?);
+        for size in [0, 1_000, 100_000] {
+            if size != many {
+                all.push(ours(random, size)?);
+            }
         }
         let set = Set::addresses(random, many / 2, many / 2);
         say(&format!("{many} markers"));
@@ -144,6 +138,10 @@ impl Subjects {
         ));
         let linear = Offline::new(&image, Sizes::default(), Variant::Linear).map_err(said)?;
         all.push(subject("the same, linear", Id::OursLinear, boxed(linear)));
+
+        if let Some(most) = most {
+            all.push(ours(random, most)?);
+        }
 
         say("prefixes");
         let with = set
@@ -215,6 +213,13 @@ fn subject(name: &str, id: Id, program: Program) -> Subject {
 fn sensor(name: &str, id: Id, image: &Image) -> Result<Subject, String> {
     let offline = Offline::new(image, Sizes::default(), Variant::Frags).map_err(said)?;
     Ok(subject(name, id, boxed(offline)))
+}
+
+/// The sensor with so many address markers, half of each family.
+fn ours(random: &mut Random, size: usize) -> Result<Subject, String> {
+    say(&format!("{size} markers"));
+    let image = Set::addresses(random, size / 2, size / 2).image();
+    sensor(&format!("{size} address markers"), Id::Ours(size), &image)
 }
 
 fn boxed(offline: Offline) -> Program {
