@@ -131,7 +131,7 @@ fn write<const WORDS: usize>(
     let chosen = next(&mut random);
     let pick = if u64::from(chosen) < plan.threshold {
         plan.picked += 1;
-        let index = u64::from(next(&mut random)) * plan.picks >> 32;
+        let index = (u64::from(next(&mut random)) * plan.picks) >> 32;
         PICKS.get(index as u32)
     } else {
         None

@@ -22,25 +22,26 @@ use crate::{
     options::Options,
     report::{Figure, Limit, Report, number},
     sender,
-    stage::{Stage, attach, detach, load},
+    stage::{Stage, load},
     subjects::said,
 };
 
 const SEED: u64 = 20_261_126;
-/// Frames that a sender stops after by itself, should nobody stop it.
-const MOST_FRAMES: u64 = 20_000_000;
-/// Frames that arrive before the rate is measured.
-const WARM_UP: u64 = 50_000;
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Frames of one measurement.
+const FRAMES: u64 = 600_000;
+const FRAMES_QUICK: u64 = 200_000;
+/// Interval between two looks at what has arrived.
+const LOOK: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     if !need::root_and(&["trafgen", "ethtool", "ip"]) {
         return Err("live needs trafgen, ethtool and ip; `cargo xtask setup` installs them".into());
     }
-    let (markers, window) = if options.quick {
-        (100_000, Duration::from_millis(400))
+    let (markers, frames) = if options.quick {
+        (100_000, FRAMES_QUICK)
     } else {
-        (1_000_000, Duration::from_secs(1))
+        (1_000_000, FRAMES)
     };
     let stage = Stage::new();
     let daemon = stage.start();
@@ -53,7 +54,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     let set = Set::addresses(&mut random, markers / 2, markers / 2);
     eprint!("live: loading {markers} markers ");
     load(&daemon.client(), &set.text())?;
-    detach(&daemon.client())?;
+    stage.detach(&daemon.client())?;
 
     let config = directory.path().join("frames.cfg");
     sender::random_frames(&config, &stage.wire)?;
@@ -63,13 +64,13 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
         // Whoever comes first changes from round to round.
         for ours in [round % 2 == 0, round % 2 != 0] {
             let rate = if ours {
-                attach(&daemon.client())?;
-                let rate = rate(&stage.wire, &daemon, &config, window)?;
-                detach(&daemon.client())?;
+                stage.attach(&daemon.client())?;
+                let rate = rate(&stage.wire, &daemon, &config, frames)?;
+                stage.detach(&daemon.client())?;
                 rate
             } else {
                 attach_empty(&stage.wire, &empty);
-                let rate = rate(&stage.wire, &daemon, &config, window)?;
+                let rate = rate(&stage.wire, &daemon, &config, frames)?;
                 detach_empty(&stage.wire);
                 rate
             };
@@ -121,27 +122,32 @@ pub fn detach_empty(wire: &Wire) {
         .run(&["ip", "link", "set", "dev", Wire::IN, "xdpdrv", "off"]);
 }
 
-/// Frames a second that arrive while the sender runs at its best.
-fn rate(wire: &Wire, daemon: &Sensord<'_>, config: &Path, window: Duration) -> Result<f64, String> {
+/// Frames a second that arrive while the sender runs at its best, between its first frames and its
+/// last.
+fn rate(wire: &Wire, daemon: &Sensord<'_>, config: &Path, frames: u64) -> Result<f64, String> {
     let start = received(daemon.id())?;
-    let count = MOST_FRAMES.to_string();
-    let words = sender::words(config, &count);
-    let sending = Background::start(&wire.from.wrap(&words));
-    let mut warm = 0;
-    let began = wait_until(PATIENCE, || {
-        warm = received(daemon.id()).unwrap_or(start) - start;
-        warm >= WARM_UP
-    });
-    if !began {
-        return Err(format!(
-            "live: only {warm} frames arrived; is trafgen able to send?"
-        ));
+    let count = frames.to_string();
+    let mut sending = Background::start(&wire.from.wrap(&sender::words(config, &count)));
+    let mut first: Option<(Instant, u64)> = None;
+    let since = Instant::now();
+    loop {
+        let running = sending.is_running();
+        let (now, arrived) = (Instant::now(), received(daemon.id())? - start);
+        match first {
+            None if arrived >= frames / 10 => first = Some((now, arrived)),
+            Some((then, before)) if arrived >= frames / 10 * 9 => {
+                // It cannot be stopped: its worker would live on.
+                if !wait_until(PATIENCE, || !sending.is_running()) {
+                    return Err("live: trafgen does not end".into());
+                }
+                return Ok((arrived - before) as f64 / (now - then).as_secs_f64());
+            }
+            _ if !running || since.elapsed() > PATIENCE => {
+                return Err(format!("live: {arrived} of {frames} frames arrived"));
+            }
+            _ => thread::sleep(LOOK),
+        }
     }
-    let (from, before) = (Instant::now(), received(daemon.id())?);
-    thread::sleep(window);
-    let (after, time) = (received(daemon.id())?, from.elapsed());
-    drop(sending);
-    Ok((after - before) as f64 / time.as_secs_f64())
 }
 
 /// Frames that the interface has received, read in the namespace of a process.

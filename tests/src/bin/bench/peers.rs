@@ -26,7 +26,7 @@ use crate::{
     options::Options,
     report::Report,
     sender,
-    stage::{Stage, attach, detach, load},
+    stage::{Stage, load},
     subjects::said,
     suricata::Suricata,
 };
@@ -103,7 +103,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     programs.pin_empty(&empty).map_err(said)?;
     let daemon = stage.start();
     load(&daemon.client(), &set.text())?;
-    detach(&daemon.client())?;
+    stage.detach(&daemon.client())?;
     let list = set
         .v4
         .iter()
@@ -193,7 +193,7 @@ impl Bench<'_> {
 
     fn ours(&mut self, rate: Option<u32>) -> Result<Run, String> {
         let client = self.daemon.client();
-        attach(&client)?;
+        self.stage.attach(&client)?;
         let _stats = cpu::BpfStats::on()?;
         let hits = Identities::settled(&client).kernel["hits"];
         let (program, count) = cpu::program(&self.stage.wire)?;
@@ -202,7 +202,7 @@ impl Bench<'_> {
         let process = cpu::process(self.daemon.id())? - process;
         let alerts = Identities::settled(&client).kernel["hits"] - hits;
         let (program_after, count_after) = cpu::program(&self.stage.wire)?;
-        detach(&client)?;
+        self.stage.detach(&client)?;
         Ok(Run {
             alerts,
             drops: run.arrived.saturating_sub(count_after - count),
@@ -262,7 +262,7 @@ fn frames(set: &Set, random: &mut Random) -> Vec<Vec<u8>> {
         let (mut src, mut dst) = (stranger4(random), stranger4(random));
         if is_marked(index) {
             let member = set.v4[random.below(set.v4.len())].0;
-            let side = if index % (MARKED * 2) == 0 {
+            let side = if index.is_multiple_of(MARKED * 2) {
                 &mut src
             } else {
                 &mut dst

@@ -60,10 +60,10 @@ fn frame(wire: &Wire) -> String {
     for octet in receiver(wire) {
         write!(text, "0x{octet:02x},").expect("a string grows");
     }
-    write!(
+    writeln!(
         text,
         "0x02,0,0,0,0,1, 0x08,0, 0x45,0,const16(46), 0,1,0x40,0, 64,17,csumip(14,33), \
-         drnd(4), drnd(4), 0x9c,0x40,0x01,0xbb, const16(26), 0,0, fill(0,18) }}\n"
+         drnd(4), drnd(4), 0x9c,0x40,0x01,0xbb, const16(26), 0,0, fill(0,18) }}"
     )
     .expect("a string grows");
     text

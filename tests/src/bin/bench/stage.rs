@@ -1,9 +1,15 @@
 //! A sensor on a wire, as it runs in production: the daemon, its socket, a native attachment.
 
+use std::time::Duration;
+
 use sensor_tests::{
+    command::wait_until,
     daemon::{Client, Home, Interface, Sensord, Settings},
     netns::Wire,
 };
+
+/// How long an interface may take to become free.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Stage {
     pub wire: Wire,
@@ -28,20 +34,24 @@ impl Stage {
     pub fn start(&self) -> Sensord<'_> {
         Sensord::start(&self.home, &self.wire.to, &self.settings)
     }
+
+    pub fn attach(&self, client: &Client) -> Result<(), String> {
+        post(client, &format!("/v1/interfaces/{}/attach", Wire::IN), "")
+    }
+
+    /// Returns when the interface is free: the kernel ends an unpinned link in its own time.
+    pub fn detach(&self, client: &Client) -> Result<(), String> {
+        post(client, &format!("/v1/interfaces/{}/detach", Wire::IN), "")?;
+        let free = wait_until(PATIENCE, || self.wire.to.xdp_program(Wire::IN).is_none());
+        free.then_some(())
+            .ok_or_else(|| format!("{} is still attached", Wire::IN))
+    }
 }
 
 /// Makes a marker file the live set.
 pub fn load(client: &Client, markers: &str) -> Result<(), String> {
     let answer = client.put("/v1/markers", markers);
     expect(answer, "loading markers")
-}
-
-pub fn attach(client: &Client) -> Result<(), String> {
-    post(client, &format!("/v1/interfaces/{}/attach", Wire::IN), "")
-}
-
-pub fn detach(client: &Client) -> Result<(), String> {
-    post(client, &format!("/v1/interfaces/{}/detach", Wire::IN), "")
 }
 
 pub fn post(client: &Client, path: &str, body: &str) -> Result<(), String> {

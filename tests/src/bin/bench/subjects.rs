@@ -42,7 +42,7 @@ pub struct Subject {
 pub enum Program {
     Empty,
     Sensor(Box<Offline>),
-    Peer(Peer),
+    Peer(Box<Peer>),
     Foreign(Foreign),
 }
 
@@ -130,16 +130,10 @@ impl Subjects {
             Id::ParseOnly,
             Program::Sensor(Box::new(parse_only)),
         ));
-        let mut sizes = vec![0, 1_000, 100_000];
-        sizes.extend(most);
-        for size in sizes.into_iter().filter(|size| *size != many) {
-            say(&format!("{size} markers"));
-            let image = Set::addresses(random, size / 2, size / 2).image();
-            all.push(sensor(
-                &format!("{size} address markers"),
-                Id::Ours(size),
-                &image,
-            )?);
+        for size in [0, 1_000, 100_000] {
+            if size != many {
+                all.push(ours(random, size)?);
+            }
         }
         let set = Set::addresses(random, many / 2, many / 2);
         say(&format!("{many} markers"));
@@ -159,6 +153,10 @@ impl Subjects {
             Offline::as_live(&image, Sizes::default(), Variant::Linear, limit()).map_err(said)?;
         all.push(subject("the same, linear", Id::OursLinear, boxed(linear)));
 
+        if let Some(most) = most {
+            all.push(ours(random, most)?);
+        }
+
         say("prefixes");
         let with = set
             .clone()
@@ -167,7 +165,11 @@ impl Subjects {
         all.push(sensor(&name, Id::Prefixes, &with.image())?);
         let trie = Peer::trie(&with.keys4(), &with.keys6()).map_err(said)?;
         let name = "two trie lookups, the same set";
-        all.push(subject(name, Id::TriePrefixes, Program::Peer(trie)));
+        all.push(subject(
+            name,
+            Id::TriePrefixes,
+            Program::Peer(Box::new(trie)),
+        ));
         let dense = Set::dense(random, many / 4);
         let name = format!("{} dense prefixes", dense.len());
         all.push(sensor(&name, Id::Dense, &dense.image())?);
@@ -187,9 +189,9 @@ impl Subjects {
         );
         let hash = Peer::hash(&v4, &v6).map_err(said)?;
         let name = format!("two hash lookups, {many} addresses");
-        all.push(subject(&name, Id::Hash, Program::Peer(hash)));
+        all.push(subject(&name, Id::Hash, Program::Peer(Box::new(hash))));
         let name = format!("two trie lookups, {many} addresses");
-        all.push(subject(&name, Id::Trie, Program::Peer(trie)));
+        all.push(subject(&name, Id::Trie, Program::Peer(Box::new(trie))));
 
         let filter = Filter::load()?;
         if let Some(filter) = &filter {
@@ -226,6 +228,13 @@ fn sensor(name: &str, id: Id, image: &Image) -> Result<Subject, String> {
     let offline =
         Offline::as_live(image, Sizes::default(), Variant::Frags, limit()).map_err(said)?;
     Ok(subject(name, id, boxed(offline)))
+}
+
+/// The sensor with so many address markers, half of each family.
+fn ours(random: &mut Random, size: usize) -> Result<Subject, String> {
+    say(&format!("{size} markers"));
+    let image = Set::addresses(random, size / 2, size / 2).image();
+    sensor(&format!("{size} address markers"), Id::Ours(size), &image)
 }
 
 fn boxed(offline: Offline) -> Program {
