@@ -112,7 +112,7 @@ impl Sensor {
                 return Err(error.into());
             }
         };
-        self.parts.live.tell_changed(before.changed(&plan.image));
+        self.parts.live.tell_changed(&before, &plan.image);
         set.total = plan.total;
         set.quarantined = plan.quarantined;
         set.image = plan.image;
@@ -173,7 +173,7 @@ impl Sensor {
         let former = self.parts.live.put(Index::new(image.clone()));
         match set.plane.install(&image, &receipt) {
             Ok(gone) => {
-                self.parts.live.tell_changed(set.image.changed(&image));
+                self.parts.live.tell_changed(&set.image, &image);
                 set.expire_retry = None;
                 set.image = image;
                 keep_generation(set);
