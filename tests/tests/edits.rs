@@ -44,7 +44,7 @@ const PATTERNS: [&str; 22] = [
     "cidr 198.51.0.0/16",
     "cidr 2001:db8:9::/48",
     "cidr 2001:db8:9::4/126",
-    "cidr 2001:db8::/32",
+    "cidr 2001:db8:8::/45",
     "endpoint 203.0.113.1 udp 53",
     "endpoint 203.0.113.3 udp 53",
     "endpoint 203.0.113.1 tcp 53",

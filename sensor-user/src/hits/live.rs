@@ -172,3 +172,43 @@ impl Indexes {
         std::iter::once(&self.current).chain(former)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        markers::{compile, pattern_id, read},
+        model::{Marker, request::Format},
+    };
+
+    fn image(lines: &str) -> Image {
+        let markers = read(Format::Text, lines.as_bytes()).markers;
+        compile(&markers, jiff::Timestamp::now()).expect("no collision")
+    }
+
+    fn id(line: &str) -> PatternId {
+        let markers: Vec<Marker> = read(Format::Text, line.as_bytes()).markers;
+        pattern_id(&markers[0].pattern)
+    }
+
+    #[test]
+    fn a_pattern_has_changed_when_it_lost_or_gained_a_marker() {
+        let kept = "ip 203.0.113.1 id=a\n";
+        let before = format!("{kept}ip 203.0.113.2 id=b\nip 203.0.113.3 id=c\n");
+        let after = format!("{kept}ip 203.0.113.2 id=b\nip 203.0.113.2 id=d\n");
+        // Beside many that come, so that they are not noted one by one.
+        let large: String = (0..=MOST_NOTED)
+            .map(|at| format!("ip {}\n", std::net::Ipv4Addr::from(0x2d00_0000 + at as u32)))
+            .collect();
+        for more in [String::new(), large] {
+            let live = Live::new(Index::default(), Subscribers::default());
+            live.tell_changed(&image(&before), &image(&(after.clone() + &more)));
+            let changed = live.take_changed();
+            assert_eq!(changed.images.is_empty(), more.is_empty());
+            let has = |line| changed.has(id(line));
+            assert!(!has("ip 203.0.113.1"));
+            assert!(has("ip 203.0.113.2") && has("ip 203.0.113.3"));
+            assert!(!live.take_changed().has(id("ip 203.0.113.2")));
+        }
+    }
+}

@@ -116,10 +116,12 @@ impl Sensor {
         automatic: bool,
     ) -> Result<BreakerStatus, Error> {
         let receipt = self.journal(actor, Action::BreakerOpened { automatic })?;
+        let now = Timestamp::now();
         let breaker = Breaker {
             pattern,
             marker: marker.to_owned(),
-            since: Timestamp::now(),
+            // As the store keeps it.
+            since: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
             automatic,
             receipt: receipt.index(),
         };
