@@ -303,5 +303,15 @@ fn an_event_whose_pattern_lost_or_gained_a_marker_ends_and_the_next_names_the_ri
     wait_until(PATIENCE, || packets(&events(&client)) == 7);
     assert_eq!(packets(&events(&client)), 7, "{:?}", events(&client));
     assert_eq!(events(&client).len(), 6, "{:?}", events(&client));
+    // The head of an id, as `events list` shows it, is enough to ask for the event.
+    let id = events(&client)[0]["id"].as_str().expect("an id").to_owned();
+    let (_, list, _) = daemon.control(&["events", "list"]);
+    assert!(
+        list.contains(&id[..8]) && !list.contains(&id[..9]),
+        "{list}"
+    );
+    let (code, shown, stderr) = daemon.control(&["events", "show", &id[..8]]);
+    assert!(code == 0 && shown.contains(&id), "{stderr}");
+    assert_ne!(daemon.control(&["events", "show", &id[..7]]).0, 0);
     assert!(daemon.stop().success());
 }

@@ -110,7 +110,7 @@ const CAUGHT: [&str; 5] = [
 
 #[test]
 fn what_is_too_broad_is_held_back_until_somebody_releases_it() {
-    if !need::root_and(&["tcpreplay"]) {
+    if !need::root_and(&["tcpreplay", "curl"]) {
         return;
     }
     let (wire, home) = (Wire::new(), Home::new());
@@ -133,6 +133,11 @@ fn what_is_too_broad_is_held_back_until_somebody_releases_it() {
     }
     assert_eq!(hits(&wire, &client, &CAUGHT), 0);
     assert_eq!(hits(&wire, &client, &[GOOD]), 1);
+    let page = daemon.metrics();
+    assert!(
+        page.contains("marker_sensor_markers_quarantined 6"),
+        "{page}"
+    );
 
     assert!(daemon.stop().success());
     let daemon = Sensord::start(&home, &wire.to, &settings);
