@@ -194,7 +194,7 @@ fn after_any_single_changes_the_kernel_judges_as_if_the_set_were_loaded_whole() 
         );
         generation = answer["generation"].clone();
         let now = wire.to.xdp_program(Wire::IN);
-        if std::mem::replace(&mut program, now.clone()) == now {
+        if std::mem::replace(&mut program, now) == now {
             in_place += 1;
         } else {
             whole += 1;
