@@ -61,8 +61,8 @@ fn a_load_tells_its_stages_in_order_while_status_answers_at_once() {
         seen.is_sorted(),
         "stages and rows only go forward: {seen:?}"
     );
-    for stage in 0..4 {
-        let name = STAGES[stage];
+    // The last one may be over before it is asked for.
+    for (stage, name) in STAGES.iter().enumerate().take(4) {
         assert!(seen.iter().any(|(at, _)| *at == stage), "{name}: {seen:?}");
     }
     let stored = seen.iter().filter(|(stage, _)| *stage == 2);
