@@ -15,7 +15,8 @@
 //! 4. A kernel match is confirmed on the exact value before it becomes an event.
 //!    `tests: transit_refuted_and_expired_hits_open_nothing`
 //! 7. Nothing is lost silently: both identities hold, ring and table full included.
-//!    `tests: a_full_ring_is_counted_and_its_flows_are_told_by_the_table, a_full_flow_table_is_counted`
+//!    `tests: a_full_ring_is_counted_and_its_flows_are_told_by_the_table, a_full_flow_table_is_counted,
+//!    a_pattern_announces_what_its_limit_lets_through_and_no_other_pattern_pays`
 //! 8. Nothing changes without a journal receipt, which only the journal can make.
 //!    `tests: every_change_has_its_journal_entry`
 //! 9. Killing the agent does not stop detection; starting it neither detaches nor misses. An
@@ -24,7 +25,8 @@
 //! 10. No marker value, subscriber address or name in labels, logs, panics or journal.
 //!     `tests: no_value_reaches_labels_log_or_journal`
 //! 11. A refused marker or request is told with a reason code; nothing is dropped quietly.
-//!     `tests: each_refusal_names_line_field_and_reason_but_no_value`
+//!     `tests: each_refusal_names_line_field_and_reason_but_no_value,
+//!     what_is_too_broad_is_held_back_until_somebody_releases_it`
 //! 12. The agent has no `unsafe` of its own. `tests: the_agent_forbids_it`
 //!
 //! Numbers are those of the design. Not built yet: 5 (the inspection lane and what it borrows) and

@@ -66,11 +66,12 @@ fn a_load_that_fails_leaves_the_old_generation_in_force() {
     let old = load(&client, &format!("ip {MARKED} id=old\n"));
     assert_eq!(hits(&topology, &client), 6, "three pings, two directions");
 
-    // Half of the way in, the new generation's maps cannot be pinned.
+    // Half of the way in, the new generation's maps cannot be pinned. A prefix needs new maps; an
+    // address alone would be put in those that are there.
     let pins = home.pins().to_str().expect("UTF-8");
     run(&["mount", "-o", "remount,ro", pins]);
     let failed = client
-        .put("/v1/markers", "ip 198.51.100.1 id=new\n")
+        .put("/v1/markers", "cidr 198.51.100.0/24 id=new\n")
         .expect("an answer");
     run(&["mount", "-o", "remount,rw", pins]);
     assert_eq!(failed.status, 500, "{:?}", failed.body);

@@ -133,7 +133,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
             ring_bytes: config.flows.ring_bytes,
         },
         features,
-        most_bytes: 2 << 30,
+        most_bytes: config.limits.map_memory,
         limit: Limit::per_second(
             config.limits.new_flows_per_second,
             config.limits.new_flows_burst,

@@ -220,8 +220,11 @@ impl Pipeline {
         // Records of the period are all in the ring now, before the flows that count on them.
         while self.consume(records, progress)? == BATCH {}
         let any = self.count_flows(ended, progress)?;
-        self.live.tell_flooding(self.floods.end_interval());
-        self.joiner.close_patterns(&self.live.take_changed());
+        if let Some(flooding) = self.floods.end_drain() {
+            self.live.tell_flooding(flooding);
+        }
+        let changed = self.live.take_changed();
+        self.joiner.close_patterns(|id| changed.has(id));
         self.joiner
             .close_over(self.clock.to_kernel(Timestamp::now()));
         // Saved before the table is cleared, cleared before it is written again.

@@ -153,7 +153,7 @@ pub enum Events {
     },
     /// Show one event
     Show {
-        /// Its id
+        /// Its id, or its first digits as `list` shows them
         id: String,
     },
     /// Follow events as they are stored

@@ -1,16 +1,18 @@
 //! Answers as tables: aligned columns without frames, the same on a terminal and in a pipe.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     io::{self, IsTerminal},
 };
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::model::{
-    Event, State,
-    request::{Changed, Failure, JournalPage, MarkerRow},
-};
+use crate::model::request::{Changed, Failure, JournalPage, MarkerRow};
+
+mod events;
+
+pub use events::{event, events, one_line};
 
 /// Where and how answers are printed.
 #[derive(Clone, Copy, Debug)]
@@ -140,20 +142,41 @@ pub fn changed(changed: &Changed) -> String {
         changed.receipt,
     );
     if !changed.held_back.is_empty() {
-        let mut rows = table(&["ID", "CODE", "REASON"], false);
-        for held in &changed.held_back {
-            rows.add_row([clean(&held.id), clean(&held.code), clean(&held.reason)]);
-        }
-        let _ = write!(
-            text,
-            "\nheld back, not in force until released (`sensorctl markers release`):\n{}",
-            lines(&rows, true)
-        );
+        text.push_str(&held_back(changed));
     } else if changed.quarantined > 0 {
         let _ = write!(text, "\n{} markers are held back", changed.quarantined);
     }
     if changed.patterns == 0 {
         text.push_str("\nnothing is in force: no packet will match");
+    }
+    text
+}
+
+/// The markers that are held back, and each reason once.
+fn held_back(changed: &Changed) -> String {
+    let mut rows = table(&["ID", "CODE"], false);
+    let mut reasons = BTreeMap::new();
+    for held in &changed.held_back {
+        rows.add_row([clean(&held.id), clean(&held.code)]);
+        reasons.insert(clean(&held.code), clean(&held.reason));
+    }
+    let mut text = format!(
+        "\nheld back, not in force until released (`sensorctl markers release`):\n{}",
+        lines(&rows, true)
+    );
+    let more = changed
+        .quarantined
+        .saturating_sub(changed.held_back.len() as u64);
+    if more > 0 {
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "\nin all {} (`sensorctl markers list --quarantined`)",
+            changed.quarantined
+        );
+    }
+    for (code, reason) in reasons {
+        let _ = write!(text, "\n{code}: {reason}");
     }
     text
 }
@@ -213,104 +236,6 @@ fn fields(fields: &[(&str, String)]) -> String {
         .map(|(name, value)| format!("{name:<16}{value}"))
         .collect();
     lines.join("\n")
-}
-
-const fn state(event: &Event) -> &'static str {
-    match event.state {
-        State::Open => "open",
-        State::Closed => "closed",
-    }
-}
-
-fn source(event: &Event) -> String {
-    side(event.src_ip, event.src_port)
-}
-
-fn destination(event: &Event) -> String {
-    side(event.dst_ip, event.dst_port)
-}
-
-fn side(address: Option<std::net::IpAddr>, port: Option<u16>) -> String {
-    match (address, port) {
-        (None, _) => "-".into(),
-        (Some(address), None) => address.to_string(),
-        (Some(address), Some(port)) => std::net::SocketAddr::new(address, port).to_string(),
-    }
-}
-
-fn place(event: &Event) -> String {
-    let tags: String = event.vlan.iter().map(|tag| format!(".{tag}")).collect();
-    clean(&event.interface) + &tags
-}
-
-/// Events, one a line.
-#[must_use]
-pub fn events(rows: &[Event], first: bool, out: &Out) -> String {
-    let header = [
-        "FIRST SEEN",
-        "STATE",
-        "MARKERS",
-        "WHERE",
-        "PROTO",
-        "SOURCE",
-        "DESTINATION",
-        ">PACKETS",
-        ">BYTES",
-        "ID",
-    ];
-    let mut table = table(&header, out.colour);
-    for event in rows {
-        table.add_row([
-            format!("{:.0}", event.first_seen),
-            state(event).into(),
-            clean(&event.markers.join(",")),
-            place(event),
-            clean(&event.proto),
-            source(event),
-            destination(event),
-            event.packets.to_string(),
-            event.bytes.to_string(),
-            clean(&event.id),
-        ]);
-    }
-    lines(&table, first)
-}
-
-/// A revision of an event as the tail prints it.
-#[must_use]
-pub fn one_line(event: &Event) -> String {
-    format!(
-        "{:.3} {} {} {} {} {} > {} packets {} bytes {} id {} rev {}",
-        event.last_seen,
-        state(event),
-        clean(&event.markers.join(",")),
-        place(event),
-        clean(&event.proto),
-        source(event),
-        destination(event),
-        event.packets,
-        event.bytes,
-        clean(&event.id),
-        event.rev,
-    )
-}
-
-/// One event, one field a line, in the words of its JSON form.
-#[must_use]
-pub fn event(event: &Event, _: &Out) -> String {
-    let Ok(serde_json::Value::Object(document)) = serde_json::to_value(event) else {
-        return one_line(event);
-    };
-    let text = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => clean(text),
-        serde_json::Value::Null => "-".into(),
-        other => clean(&other.to_string()),
-    };
-    let pairs: Vec<_> = document
-        .iter()
-        .map(|(name, value)| (name.as_str(), text(value)))
-        .collect();
-    fields(&pairs)
 }
 
 /// Journal entries, one a line, and the head.

@@ -39,8 +39,7 @@ pub fn breaker_sentence(breaker: &BreakerStatus) -> String {
     let marker = clean(&breaker.marker);
     match (breaker.open, breaker.since) {
         (true, Some(since)) => format!(
-            "the circuit breaker of marker {marker} is open since {since}{}: hits of its pattern are counted and go no further \
-             (`sensorctl breaker close` ends that)",
+            "the circuit breaker of marker {marker} is open since {since:.0}{}; its hits are only counted",
             if breaker.automatic {
                 ", by the agent"
             } else {
@@ -48,7 +47,7 @@ pub fn breaker_sentence(breaker: &BreakerStatus) -> String {
             }
         ),
         (false, None) => format!(
-            "the pattern of marker {marker} floods: `sensorctl breaker open` would stop its records"
+            "the pattern of marker {marker} floods; `sensorctl breaker open` stops its records"
         ),
         _ => format!("the circuit breaker of marker {marker} is closed"),
     }
@@ -72,7 +71,7 @@ fn head(status: &Status) -> String {
     };
     let change = status.change.map_or_else(String::new, |change| {
         format!(
-            "\nchange   {} since {}, {} of {} done",
+            "\nchange   {} since {:.0}, {} of {} done",
             change.stage.name(),
             change.since,
             change.done,

@@ -1,4 +1,4 @@
-//! What one pattern may cost and cover.
+//! What one pattern may cost and cover, and all of them together.
 
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
@@ -12,12 +12,14 @@ use super::{
 
 /// New flows of one pattern, a second or at once.
 const NEW_FLOWS: RangeInclusive<u32> = 1..=1_000_000;
+/// Kernel memory of the maps of a generation, bytes.
+const MAP_MEMORY: RangeInclusive<u64> = 1 << 20..=1 << 40;
 /// How long a pattern must be at its limit.
 const AFTER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 /// How long an open breaker rests, when it closes by itself.
 const REST: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
 
-/// What one pattern may cost and cover.
+/// What one pattern may cost and cover, and all of them together.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
@@ -41,6 +43,10 @@ pub struct Limits {
     /// A breaker that opened by itself closes after this; zero: only by hand.
     #[serde(deserialize_with = "units::duration")]
     pub breaker_rest: Duration,
+    /// Kernel memory that the maps of one generation may take, bytes; while a set is replaced,
+    /// there are two.
+    #[serde(deserialize_with = "units::size")]
+    pub map_memory: u64,
 }
 
 /// Who opens a circuit breaker.
@@ -66,6 +72,7 @@ impl Default for Limits {
             breaker: Breaker::Automatic,
             breaker_after: Duration::from_secs(10),
             breaker_rest: Duration::from_secs(600),
+            map_memory: 2 << 30,
         }
     }
 }
@@ -103,6 +110,11 @@ impl Limits {
             self.breaker_rest.is_zero() || REST.contains(&self.breaker_rest),
             "limits.breaker-rest",
             "must be between 1s and 7d, or 0s to close it by hand only",
+        )?;
+        need(
+            MAP_MEMORY.contains(&self.map_memory),
+            "limits.map-memory",
+            "must be between 1MiB and 1024GiB",
         )
     }
 }

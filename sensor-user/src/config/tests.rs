@@ -101,6 +101,7 @@ fn refusals_name_file_line_and_key() {
         ("[limits]\nbreaker = \"never\"\n".into(), "line 2, limits.breaker: unknown variant `never`"),
         ("[limits]\nbreaker-after = \"0s\"\n".into(), "line 2, limits.breaker-after: must be between 1s and 1h"),
         ("[limits]\nbreaker-rest = \"500ms\"\n".into(), "line 2, limits.breaker-rest: must be between"),
+        ("[limits]\nmap-memory = \"1KiB\"\n".into(), "line 2, limits.map-memory: must be between 1MiB and"),
         ("[limits]\nburst = 1\n".into(), "line 2, limits.burst: unknown field `burst`"),
         ("state-dir = \"here\"\n".into(), "line 1, state-dir: must be an absolute path"),
         ("a = [1,\n".into(), "sensor.toml, line "),
@@ -129,7 +130,8 @@ fn limits_are_read() {
     let config = parse(
         "sensor = \"a\"\n[limits]\nwidest-ipv4 = 16\nwidest-ipv6 = 32\nown-prefixes = [\"192.0.2.0/24\"]\n\
          resolvers = [\"2001:db8::53\"]\nnew-flows-per-second = 5\nnew-flows-burst = 6\n\
-         breaker = \"manual\"\nbreaker-after = \"2s\"\nbreaker-rest = \"0s\"\n",
+         breaker = \"manual\"\nbreaker-after = \"2s\"\nbreaker-rest = \"0s\"\n\
+         map-memory = \"64MiB\"\n",
     )
     .expect("loads");
     let expected = Limits {
@@ -142,6 +144,7 @@ fn limits_are_read() {
         breaker: Breaker::Manual,
         breaker_after: Duration::from_secs(2),
         breaker_rest: Duration::ZERO,
+        map_memory: 64 << 20,
     };
     assert_eq!(config.limits, expected);
 }

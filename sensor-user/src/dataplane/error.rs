@@ -122,7 +122,7 @@ pub enum Error {
     #[error(
         "the set of {patterns} patterns takes {} MiB of kernel memory, {} MiB are allowed; \
          load a smaller set or raise limits.map-memory",
-        bytes >> 20, most >> 20
+        bytes.div_ceil(1 << 20), most >> 20
     )]
     TooLarge {
         /// Patterns of the set.

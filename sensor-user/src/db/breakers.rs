@@ -43,7 +43,7 @@ impl Catalog {
         })?;
         rows.into_iter()
             .map(|(pattern, marker, since, automatic, receipt)| {
-                let since = Timestamp::from_second(since)
+                let since = Timestamp::from_microsecond(since)
                     .map_err(|error| self.database.corrupt("a breaker", error))?;
                 Ok(Breaker {
                     pattern: PatternId(u64::from_be_bytes(pattern)),
@@ -69,7 +69,7 @@ impl Catalog {
                     params![
                         breaker.pattern.0.to_be_bytes(),
                         breaker.marker,
-                        breaker.since.as_second(),
+                        breaker.since.as_microsecond(),
                         breaker.automatic,
                         breaker.receipt.cast_signed()
                     ],

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
 
 use super::{Database, Error};
 use crate::model::{Event, PatternId, State};
@@ -151,14 +151,31 @@ impl Events {
     /// # Errors
     /// [`Error`].
     pub fn event(&mut self, id: &str) -> Result<Option<Event>, Error> {
-        let body: Option<String> = self.database.run(|connection| {
+        let bodies = self.bodies("SELECT body FROM event WHERE id = ?1", &[id])?;
+        let body = bodies.first();
+        body.map(|body| self.decode(body)).transpose()
+    }
+
+    /// The events whose ids begin so, at most two: whether there is one, and only one.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn beginning(&mut self, prefix: &str) -> Result<Vec<Event>, Error> {
+        // Ids are hexadecimal: no id lies between its own last digit and a `g`.
+        let bodies = self.bodies(
+            "SELECT body FROM event WHERE id >= ?1 AND id < ?2 LIMIT 2",
+            &[prefix, &format!("{prefix}g")],
+        )?;
+        bodies.iter().map(|body| self.decode(body)).collect()
+    }
+
+    fn bodies(&mut self, query: &str, ids: &[&str]) -> Result<Vec<String>, Error> {
+        self.database.run(|connection| {
             connection
-                .query_row("SELECT body FROM event WHERE id = ?1", [id], |row| {
-                    row.get(0)
-                })
-                .optional()
-        })?;
-        body.map(|body| self.decode(&body)).transpose()
+                .prepare_cached(query)?
+                .query_map(params_from_iter(ids), |row| row.get(0))?
+                .collect()
+        })
     }
 
     /// Events stored, and of these those open.

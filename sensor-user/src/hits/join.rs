@@ -1,9 +1,6 @@
 //! The table of open events: records open them, drained flows count on them, timeouts close them.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
 use sensor_common::{Flow, FlowKey, MATCHED_SRC_IP, Record};
@@ -322,9 +319,9 @@ impl Joiner {
         self.close_where(|_, event| event.last <= limit);
     }
 
-    /// Closes the events of these patterns: their markers in force have changed.
-    pub fn close_patterns(&mut self, patterns: &HashSet<PatternId>) {
-        self.close_where(|join, _| patterns.contains(&PatternId(join.pattern)));
+    /// Closes the events of patterns whose markers in force have changed.
+    pub fn close_patterns(&mut self, changed: impl Fn(PatternId) -> bool) {
+        self.close_where(|join, _| changed(PatternId(join.pattern)));
     }
 
     /// Closes everything (the end of a capture).

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Accounts, Index, Subscribers};
-use crate::model::PatternId;
+use crate::model::{Image, PatternId};
 
 /// How long the index of a former generation is kept: its last records are in the ring when the
 /// next one goes live.
@@ -18,9 +18,29 @@ pub struct Live {
     indexes: RwLock<Indexes>,
     /// Subscriber prefixes, fixed for the life of the agent.
     pub subscribers: Subscribers,
-    changed: Mutex<HashSet<PatternId>>,
+    changed: Mutex<Changed>,
     flooding: Mutex<Vec<PatternId>>,
     told: Mutex<Accounts>,
+}
+
+/// Most patterns of one change that are noted one by one.
+const MOST_NOTED: usize = 65_536;
+
+/// Patterns that have lost or gained a marker.
+#[derive(Default)]
+pub struct Changed {
+    patterns: HashSet<PatternId>,
+    /// Before and after of changes too large to note.
+    images: Vec<(Image, Image)>,
+}
+
+impl Changed {
+    /// Whether a pattern is among them.
+    #[must_use]
+    pub fn has(&self, id: PatternId) -> bool {
+        let differ = |(before, after): &(Image, Image)| before.rows(id) != after.rows(id);
+        self.patterns.contains(&id) || self.images.iter().any(differ)
+    }
 }
 
 /// The index in force and those before it, the latest first. Images share what they have in
@@ -89,14 +109,23 @@ impl Live {
         }
     }
 
-    /// Tells that patterns have lost or gained a marker: their open events name other ones.
-    pub fn tell_changed(&self, patterns: Vec<PatternId>) {
-        lock(&self.changed).extend(patterns);
+    /// Tells that patterns have lost or gained a marker: their open events name other ones. A
+    /// pattern that has gone is among them, for it may come back under another marker.
+    pub fn tell_changed(&self, before: &Image, after: &Image) {
+        let noted = before.difference(after, MOST_NOTED);
+        let mut changed = lock(&self.changed);
+        match noted {
+            Some(noted) => {
+                let known = noted.iter().filter(|one| one.before.is_some());
+                changed.patterns.extend(known.map(|one| one.id));
+            }
+            None => changed.images.push((before.clone(), after.clone())),
+        }
     }
 
     /// What was told since the last call.
     #[must_use]
-    pub fn take_changed(&self) -> HashSet<PatternId> {
+    pub fn take_changed(&self) -> Changed {
         std::mem::take(&mut lock(&self.changed))
     }
 
@@ -141,5 +170,45 @@ impl Indexes {
     pub(super) fn iter(&self) -> impl Iterator<Item = &Index> {
         let former = self.former.iter().map(|(index, _)| index);
         std::iter::once(&self.current).chain(former)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        markers::{compile, pattern_id, read},
+        model::{Marker, request::Format},
+    };
+
+    fn image(lines: &str) -> Image {
+        let markers = read(Format::Text, lines.as_bytes()).markers;
+        compile(&markers, jiff::Timestamp::now()).expect("no collision")
+    }
+
+    fn id(line: &str) -> PatternId {
+        let markers: Vec<Marker> = read(Format::Text, line.as_bytes()).markers;
+        pattern_id(&markers[0].pattern)
+    }
+
+    #[test]
+    fn a_pattern_has_changed_when_it_lost_or_gained_a_marker() {
+        let kept = "ip 203.0.113.1 id=a\n";
+        let before = format!("{kept}ip 203.0.113.2 id=b\nip 203.0.113.3 id=c\n");
+        let after = format!("{kept}ip 203.0.113.2 id=b\nip 203.0.113.2 id=d\n");
+        // Beside many that come, so that they are not noted one by one.
+        let large: String = (0..=MOST_NOTED)
+            .map(|at| format!("ip {}\n", std::net::Ipv4Addr::from(0x2d00_0000 + at as u32)))
+            .collect();
+        for more in [String::new(), large] {
+            let live = Live::new(Index::default(), Subscribers::default());
+            live.tell_changed(&image(&before), &image(&(after.clone() + &more)));
+            let changed = live.take_changed();
+            assert_eq!(changed.images.is_empty(), more.is_empty());
+            let has = |line| changed.has(id(line));
+            assert!(!has("ip 203.0.113.1"));
+            assert!(has("ip 203.0.113.2") && has("ip 203.0.113.3"));
+            assert!(!live.take_changed().has(id("ip 203.0.113.2")));
+        }
     }
 }

@@ -13,5 +13,5 @@ pub use event::{EventContext, MonthKeys};
 pub use floods::Floods;
 pub use index::Index;
 pub use join::{Change, Joiner, Surroundings, Timeouts};
-pub use live::{Indexes, Live};
+pub use live::{Changed, Indexes, Live};
 pub use subscribers::{Subscribers, Zone};

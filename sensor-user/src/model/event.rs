@@ -68,6 +68,9 @@ pub struct Event {
 }
 
 impl Event {
+    /// Digits of an id that lists show, and that are enough to ask for the event.
+    pub const SHORT_ID: usize = 8;
+
     /// The event as a reader sees it: no address, no port.
     #[must_use]
     pub fn without_addresses(mut self) -> Self {

@@ -247,18 +247,6 @@ impl Image {
         complete.then_some(all)
     }
 
-    /// Patterns of both that have lost or gained a marker.
-    #[must_use]
-    pub fn changed(&self, after: &Self) -> Vec<PatternId> {
-        let mut changed = Vec::new();
-        let stays = |one: &&Difference| one.before.is_some() && one.after.is_some();
-        self.differences(after, &mut |some| {
-            changed.extend(some.iter().filter(stays).map(|one| one.id));
-            true
-        });
-        changed
-    }
-
     /// Visits differences leaf by leaf, while `visit` says so; whether it saw all. What the two
     /// images share is not visited.
     fn differences(&self, after: &Self, visit: &mut dyn FnMut(&[Difference]) -> bool) -> bool {

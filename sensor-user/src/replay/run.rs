@@ -189,7 +189,7 @@ impl<W: Write> Run<'_, W> {
             self.drain()?;
             self.drained = now;
         }
-        self.joiner.close_patterns(&over);
+        self.joiner.close_patterns(|id| over.contains(&id));
         self.write()
     }
 

@@ -49,6 +49,48 @@ impl Client {
         self.request("PUT", path, body.as_bytes())
     }
 
+    /// `POST path`.
+    ///
+    /// # Errors
+    /// What [`Client::request`] does.
+    pub fn post(&self, path: &str, body: &str) -> io::Result<Answer> {
+        self.request("POST", path, body.as_bytes())
+    }
+
+    /// Status of the sensor.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let answer = self.get("/v1/status").expect("the daemon answers");
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.body
+    }
+
+    /// The whole journal, entry by entry.
+    ///
+    /// # Panics
+    /// When the sensor does not answer, or the journal is longer than one page.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Value> {
+        let answer = self.get("/v1/journal?limit=10000").expect("an answer");
+        let rows = answer.body["rows"].as_array().expect("rows");
+        let entries: Vec<Value> = rows.iter().map(|row| row["entry"].clone()).collect();
+        assert!(entries.len() < 10_000, "more than one page");
+        entries
+    }
+
+    /// Replaces the set and returns the answer, which must be good.
+    ///
+    /// # Panics
+    /// When the load is refused.
+    pub fn load(&self, markers: &str) -> Value {
+        let answer = self.put("/v1/markers", markers).expect("an answer");
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.body
+    }
+
     /// Sends a request and reads the whole answer; a minute is the limit between two bytes.
     ///
     /// # Errors

@@ -37,14 +37,18 @@ impl Sensor {
 
     pub(super) fn breaker_close(&self, actor: &Actor, id: &str) -> Result<BreakerStatus, Error> {
         let mut set = self.set();
-        let pattern = pattern_of(&mut set, id)?;
-        let breaker = set
-            .breakers
-            .iter()
-            .find(|breaker| breaker.pattern == pattern);
-        let breaker = breaker.cloned().ok_or_else(|| {
-            Error::NotFound("the circuit breaker of this marker is not open".into())
-        })?;
+        // The marker may have left the set since: status tells the id it was opened under.
+        let of = |breaker: &&Breaker| breaker.marker == id;
+        let breaker = match set.breakers.iter().find(of).cloned() {
+            Some(breaker) => breaker,
+            None => {
+                let pattern = pattern_of(&mut set, id)?;
+                let of = |breaker: &&Breaker| breaker.pattern == pattern;
+                set.breakers.iter().find(of).cloned().ok_or_else(|| {
+                    Error::NotFound("the circuit breaker of this marker is not open".into())
+                })?
+            }
+        };
         self.close_breaker(actor, &mut set, &breaker, false)?;
         Ok(BreakerStatus {
             open: false,
@@ -65,8 +69,8 @@ impl Sensor {
             .iter()
             .filter(|breaker| breaker.automatic && !self.policy.rest.is_zero())
             .filter(|breaker| {
-                let open = now.as_second() - breaker.since.as_second();
-                u64::try_from(open).is_ok_and(|open| open >= self.policy.rest.as_secs())
+                let open = now.duration_since(breaker.since);
+                Duration::try_from(open).is_ok_and(|open| open >= self.policy.rest)
             })
             .cloned()
             .collect();
@@ -112,10 +116,12 @@ impl Sensor {
         automatic: bool,
     ) -> Result<BreakerStatus, Error> {
         let receipt = self.journal(actor, Action::BreakerOpened { automatic })?;
+        let now = Timestamp::now();
         let breaker = Breaker {
             pattern,
             marker: marker.to_owned(),
-            since: Timestamp::now(),
+            // As the store keeps it.
+            since: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
             automatic,
             receipt: receipt.index(),
         };

@@ -146,7 +146,7 @@ impl Sensor {
                 return Err(error.into());
             }
         };
-        self.parts.live.tell_changed(before.changed(&plan.image));
+        self.parts.live.tell_changed(&before, &plan.image);
         set.total = plan.total;
         set.quarantined = plan.quarantined;
         set.image = plan.image;
@@ -200,7 +200,7 @@ impl Sensor {
             .and_then(|prepared| set.plane.activate(prepared, &receipt));
         match outcome {
             Ok(gone) => {
-                self.parts.live.tell_changed(set.image.changed(&image));
+                self.parts.live.tell_changed(&set.image, &image);
                 set.expire_retry = None;
                 set.image = image;
                 keep_generation(set);

@@ -36,9 +36,28 @@ impl Sensor {
 
     pub(super) fn events_show(&self, actor: &Actor, id: &str) -> Result<Event, Error> {
         let found = self.reader().event(id).map_err(internal)?;
-        let event = found.ok_or_else(|| Error::NotFound("no event has this id".into()))?;
+        let event = match found {
+            Some(event) => event,
+            None => self.event_beginning(id)?,
+        };
         self.journal_read(actor, 1)?;
         Ok(event)
+    }
+
+    /// The one event whose id begins so: lists show the head of an id.
+    fn event_beginning(&self, prefix: &str) -> Result<Event, Error> {
+        let mut found = if prefix.len() < Event::SHORT_ID {
+            Vec::new()
+        } else {
+            self.reader().beginning(prefix).map_err(internal)?
+        };
+        if found.len() > 1 {
+            return Err(Error::Invalid(
+                "the ids of several events begin so; give more of it".into(),
+            ));
+        }
+        let event = found.pop();
+        event.ok_or_else(|| Error::NotFound("no event has this id".into()))
     }
 
     /// A tail is journalled when it begins; how many events it will show is not known yet.

@@ -1,6 +1,6 @@
 //! Reading the catalogue: as the agent starts, against a file, by ids.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::{
     db,
     markers::pattern_id,
     model::{
-        Held, Image, ImageRow, Marker, MarkerId, Standing,
+        Held, Image, ImageRow, Marker, Standing,
         request::{Failure, Refusal},
     },
 };
@@ -17,7 +17,7 @@ use crate::{
 /// What a file changes of the catalogue.
 #[derive(Default)]
 pub(super) struct Comparison {
-    /// Markers of the file, by place, that are not held so.
+    /// Markers of the file, by place, that are not held so, or not with this standing.
     pub put: Vec<u32>,
     /// Ids that the file has not.
     pub remove: Vec<String>,
@@ -25,12 +25,32 @@ pub(super) struct Comparison {
     pub removed: u64,
     /// No id of the catalogue is in the file.
     pub nothing_stays: bool,
-    /// Ids that were released for the same pattern.
-    pub released: HashSet<MarkerId>,
+    /// Standings of the file's markers, by place; what is not noted is accepted.
+    pub standings: BTreeMap<usize, Standing>,
+}
+
+impl Comparison {
+    fn note(&mut self, at: u32, standing: Standing) {
+        if standing != Standing::Accepted {
+            self.standings.insert(at as usize, standing);
+        }
+    }
+}
+
+/// Whether a marker is held as it is, with a standing that has the same effect.
+pub(super) fn holds(held: &Held, marker: &Marker, standing: &Standing) -> bool {
+    held.marker == *marker
+        && (held.standing == *standing
+            || (held.standing == Standing::Released && *standing == Standing::Accepted))
 }
 
 /// Walks file and catalogue in the order of ids: nothing of the catalogue is held in memory.
-pub(super) fn compare(set: &mut Set, markers: &[Marker]) -> Result<Comparison, Error> {
+/// `judge` tells the standing of a marker, given what is held under its id.
+pub(super) fn compare(
+    set: &mut Set,
+    markers: &[Marker],
+    judge: &dyn Fn(&Marker, Option<&Held>) -> Standing,
+) -> Result<Comparison, Error> {
     let count = u32::try_from(markers.len())
         .map_err(|_| Error::Invalid("more markers than 2^32".into()))?;
     let mut order: Vec<u32> = (0..count).collect();
@@ -43,6 +63,7 @@ pub(super) fn compare(set: &mut Set, markers: &[Marker]) -> Result<Comparison, E
             let id = &held.marker.id;
             while let Some(new) = order.next_if(|at| markers[*at as usize].id < *id) {
                 found.put.push(new);
+                found.note(new, judge(&markers[new as usize], None));
             }
             let Some(at) = order.next_if(|at| markers[*at as usize].id == *id) else {
                 found.remove.push(id.to_string());
@@ -51,16 +72,18 @@ pub(super) fn compare(set: &mut Set, markers: &[Marker]) -> Result<Comparison, E
             };
             stays += 1;
             let marker = &markers[at as usize];
-            if held.standing == Standing::Released && held.marker.pattern == marker.pattern {
-                found.released.insert(id.clone());
-            }
-            if held.marker != *marker {
+            let standing = judge(marker, Some(&held));
+            if !holds(&held, marker, &standing) {
                 found.put.push(at);
                 found.removed += 1;
             }
+            found.note(at, standing);
         })
         .map_err(internal)?;
-    found.put.extend(order);
+    for new in order {
+        found.put.push(new);
+        found.note(new, judge(&markers[new as usize], None));
+    }
     found.nothing_stays = stays == 0;
     if found.nothing_stays {
         found.remove.clear();
@@ -148,6 +171,7 @@ impl Inventory {
         })
     }
 }
+
 fn unknown_id(line: u64) -> Refusal {
     Refusal {
         line,

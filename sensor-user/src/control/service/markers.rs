@@ -1,6 +1,6 @@
 //! Requests that change or list the marker set.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use super::{
     Error, Sensor, Set,
     change::{ACCEPTED, Plan, belongs},
     internal,
-    inventory::{compare, named},
+    inventory::{compare, holds, named},
 };
 use crate::{
     crypto::hex,
@@ -18,7 +18,7 @@ use crate::{
     journal::Action,
     markers::{self, Concern, pattern_id},
     model::{
-        Actor, Held, Image, Marker, MarkerId, PatternId, PatternKind, Standing,
+        Actor, Held, Image, Marker, PatternId, PatternKind, Standing,
         request::{
             Changed, Failure, Format, HeldBack, KindCount, MarkerRow, MarkerStatus, Page, Rows,
             Stage,
@@ -37,8 +37,10 @@ impl Sensor {
         let _underway = self.work.begin();
         let (markers, duplicates) = read(format, body)?;
         self.work.enter(Stage::Checking, 0);
-        let comparison = compare(&mut set, &markers)?;
-        let standings = self.standings(&markers, &comparison.released);
+        let comparison = compare(&mut set, &markers, &|marker, held| {
+            self.standing(marker, held)
+        })?;
+        let standings = &comparison.standings;
         let now = Timestamp::now();
         let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
         let total = markers.len() as u64;
@@ -47,7 +49,7 @@ impl Sensor {
             .filter(|standing| standing.is_quarantined())
             .count() as u64;
 
-        let held_back = held_back(&standings, &markers);
+        let held_back = held_back(standings, &markers);
         let put: Vec<(&Marker, &Standing)> = comparison
             .put
             .iter()
@@ -93,23 +95,23 @@ impl Sensor {
         self.work.enter(Stage::Checking, 0);
         markers.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         let mut before: Vec<Held> = Vec::new();
-        let mut released: HashSet<MarkerId> = HashSet::new();
-        let mut same: HashSet<MarkerId> = HashSet::new();
-        for marker in &markers {
-            let Some(held) = set.catalog.marker(&marker.id).map_err(internal)? else {
-                continue;
-            };
-            if held.standing == Standing::Released && held.marker.pattern == marker.pattern {
-                released.insert(marker.id.clone());
-            }
-            if held.marker == *marker {
-                same.insert(marker.id.clone());
-            } else {
+        let mut standings = BTreeMap::new();
+        let mut others = Vec::new();
+        for marker in markers {
+            let held = set.catalog.marker(&marker.id).map_err(internal)?;
+            let standing = self.standing(&marker, held.as_ref());
+            if let Some(held) = held {
+                if holds(&held, &marker, &standing) {
+                    continue;
+                }
                 before.push(held);
             }
+            if standing != Standing::Accepted {
+                standings.insert(others.len(), standing);
+            }
+            others.push(marker);
         }
-        markers.retain(|marker| !same.contains(&marker.id));
-        let standings = self.standings(&markers, &released);
+        let markers = others;
         let now = Timestamp::now();
         let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
         let put: Vec<(&Marker, &Standing)> = markers
@@ -203,22 +205,17 @@ impl Sensor {
         self.carry_out(actor, &mut set, plan)
     }
 
-    /// What speaks against markers, by their place: nothing is noted where nothing does.
-    fn standings(
-        &self,
-        markers: &[Marker],
-        released: &HashSet<MarkerId>,
-    ) -> BTreeMap<usize, Standing> {
-        let concern = |(at, marker): (usize, &Marker)| {
-            let concern = self.breadth.check(&marker.pattern)?;
-            let standing = if released.contains(&marker.id) {
-                Standing::Released
-            } else {
-                Standing::Quarantined(concern.code().into())
-            };
-            Some((at, standing))
+    /// Whether something speaks against a marker, given what is held under its id: what was
+    /// released for a pattern stays released.
+    fn standing(&self, marker: &Marker, held: Option<&Held>) -> Standing {
+        let released = |held: &Held| {
+            held.standing == Standing::Released && held.marker.pattern == marker.pattern
         };
-        markers.iter().enumerate().filter_map(concern).collect()
+        match self.breadth.check(&marker.pattern) {
+            None => Standing::Accepted,
+            Some(_) if held.is_some_and(released) => Standing::Released,
+            Some(concern) => Standing::Quarantined(concern.code().into()),
+        }
     }
 
     pub(super) fn markers_list(
