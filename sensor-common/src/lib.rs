@@ -14,9 +14,7 @@ mod record;
 mod stat;
 
 pub use control::Control;
-pub use filter::{
-    BLOCK4, BLOCK6, CHUNK_WORDS, Chunk, Filter, MOST_OCCUPANCY_BITS, occupancy4, occupancy6,
-};
+pub use filter::{BLOCK4, BLOCK6, Block, CHUNK_WORDS, Chunk, SHORT6, rest_short6, rest4, rest6};
 pub use flow::{Address, Flow, FlowKey, MATCHED_DST_IP, MATCHED_SRC_IP};
 pub use pattern::{
     BUCKET_WORDS, BUCKETS_PER_PAGE, MOST_PATTERNS, PATTERNS_PER_PAGE, Pattern, PatternKey,
@@ -30,6 +28,12 @@ pub const LAYOUT_VERSION: u32 = 2;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
+
+/// Shortest IPv4 prefix that is marked in the filter, block by block; shorter ones are always asked
+/// for.
+pub const WIDEST4: u8 = 8;
+/// The same for IPv6.
+pub const WIDEST6: u8 = 16;
 
 /// Limits of new flows: patterns whose ids share the low bits share one.
 pub const LIMIT_SLOTS: u32 = 4096;
@@ -59,10 +63,8 @@ pub mod map {
     pub const INDEX: &str = "INDEX";
     /// Patterns, densely; one per generation.
     pub const PATTERNS: &str = "PATTERNS";
-    /// Blocked Bloom filter over addresses and masked prefixes; one per generation.
+    /// Blocked Bloom filter over addresses and prefixes; one per generation.
     pub const FILTER: &str = "FILTER";
-    /// Bitmap of the blocks that hold a prefix; one per generation.
-    pub const OCCUPANCY: &str = "OCCUPANCY";
     /// Number of the generation; one per generation.
     pub const GENERATION: &str = "GENERATION";
     /// Packets and bytes by interface slot and outcome; shared.
@@ -82,7 +84,7 @@ pub mod map {
     /// The program that an instance follows; one per instance.
     pub const FORMER: &str = "FORMER";
     /// Maps that belong to one generation.
-    pub const OF_GENERATION: [&str; 5] = [INDEX, PATTERNS, FILTER, OCCUPANCY, GENERATION];
+    pub const OF_GENERATION: [&str; 4] = [INDEX, PATTERNS, FILTER, GENERATION];
     /// Maps that every generation and every interface share.
     pub const SHARED: [&str; 8] = [
         TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, LIMITS, CONTROL, LIVE,
@@ -109,16 +111,18 @@ pub mod global {
     pub const EXACT6: &str = "EXACT6";
     /// Buckets of the index.
     pub const BUCKETS: &str = "BUCKETS";
-    /// Words of the filter, less one (a mask: the count is a power of two).
-    pub const FILTER_MASK: &str = "FILTER_MASK";
-    /// Bits of the occupancy bitmap, less one.
-    pub const OCCUPANCY_MASK: &str = "OCCUPANCY_MASK";
+    /// Words of the filter.
+    pub const FILTER_WORDS: &str = "FILTER_WORDS";
     /// IPv4 prefix lengths present, 255 ends the list.
     pub const LENGTHS4: &str = "LENGTHS4";
     /// IPv6 prefix lengths present, 255 ends the list.
     pub const LENGTHS6: &str = "LENGTHS6";
-    /// 1: a prefix shorter than the occupancy block is present, the bitmap is not asked.
+    /// 1: an IPv4 prefix is present that is too short to be marked block by block.
+    pub const WIDE4: &str = "WIDE4";
+    /// 1: the same for IPv6.
     pub const WIDE6: &str = "WIDE6";
+    /// 1: an IPv6 prefix shorter than a block is present.
+    pub const SHORT6: &str = "SHORT6";
 }
 
 /// Programs in the object, in the order in which attaching tries them.

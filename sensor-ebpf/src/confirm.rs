@@ -4,7 +4,10 @@
 //! once for each path through the parser. Only scalars cross (pointers to memory need 5.12); the
 //! flow comes through [`maps::sighting`].
 
-use sensor_common::{BUCKET_WORDS, Filter, MATCHED_DST_IP, MATCHED_SRC_IP, Pattern, PatternKey};
+use sensor_common::{
+    Address, BLOCK6, BUCKET_WORDS, Block, MATCHED_DST_IP, MATCHED_SRC_IP, Pattern, PatternKey,
+    WIDEST4, WIDEST6, rest_short6, rest4, rest6,
+};
 
 use crate::{emit, maps};
 
@@ -17,6 +20,9 @@ pub struct Positive;
 
 impl Positive {
     pub const NONE: u32 = 0;
+    /// Times a bit for each side.
+    pub const EXACT: u32 = 1;
+    pub const PREFIX: u32 = 4;
     pub const EXACT_SRC: u32 = 1;
     pub const EXACT_DST: u32 = 2;
     pub const PREFIX_SRC: u32 = 4;
@@ -55,16 +61,23 @@ pub extern "C" fn confirm4(bytes: u32, positive: u32) -> u32 {
     if positive & (Positive::PREFIX_SRC | Positive::PREFIX_DST) == 0 {
         return matched;
     }
+    let blocks = (Block::of4(src), Block::of4(dst));
+    let words = (maps::filter_word(blocks.0), maps::filter_word(blocks.1));
     for index in 0..LENGTHS4 {
         let Some(length) = maps::length4(index) else {
             break;
         };
         let mask = (((!0u64) << (32 - u32::from(length))) as u32).to_be();
         let (src, dst) = (src & mask, dst & mask);
-        if positive & Positive::PREFIX_SRC != 0 && in_filter(Filter::of4(src, length)) {
+        let wide = length < WIDEST4;
+        if positive & Positive::PREFIX_SRC != 0
+            && (wide || has(words.0, blocks.0.mark(rest4(src), length)))
+        {
             matched += probe(bytes, PatternKey::v4(src, 0, 0, length), MATCHED_SRC_IP);
         }
-        if positive & Positive::PREFIX_DST != 0 && src != dst && in_filter(Filter::of4(dst, length))
+        if positive & Positive::PREFIX_DST != 0
+            && src != dst
+            && (wide || has(words.1, blocks.1.mark(rest4(dst), length)))
         {
             matched += probe(bytes, PatternKey::v4(dst, 0, 0, length), MATCHED_DST_IP);
         }
@@ -107,12 +120,11 @@ pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
             break;
         };
         let src = masked6(&flow.src, length);
-        if positive & Positive::PREFIX_SRC != 0 && in_filter(Filter::of6(src, length)) {
+        if positive & Positive::PREFIX_SRC != 0 && may_have6(&flow.src, src, length) {
             matched += probe(bytes, PatternKey::v6(src, 0, 0, length), MATCHED_SRC_IP);
         }
         let dst = masked6(&flow.dst, length);
-        if positive & Positive::PREFIX_DST != 0 && src != dst && in_filter(Filter::of6(dst, length))
-        {
+        if positive & Positive::PREFIX_DST != 0 && src != dst && may_have6(&flow.dst, dst, length) {
             matched += probe(bytes, PatternKey::v6(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
@@ -153,10 +165,24 @@ fn find(key: PatternKey) -> Option<&'static Pattern> {
     None
 }
 
+/// Whether an address may have a prefix of this length; `prefix` is the address masked to it. Its
+/// word is in the nearest cache by now.
 #[inline(always)]
-fn in_filter(filter: Filter) -> bool {
-    let word = maps::filter_word(filter.word(maps::FILTER_MASK.load()));
-    word & filter.bits() == filter.bits()
+fn may_have6(address: &Address, prefix: Address, length: u8) -> bool {
+    if length < WIDEST6 {
+        return true;
+    }
+    let (block, rest) = if length < BLOCK6 {
+        (Block::short6(*address), rest_short6(prefix))
+    } else {
+        (Block::of6(*address), rest6(prefix))
+    };
+    has(maps::filter_word(block), block.mark(rest, length))
+}
+
+#[inline(always)]
+const fn has(word: u64, mark: u64) -> bool {
+    word & mark == mark
 }
 
 /// The first `length` bits of an address.

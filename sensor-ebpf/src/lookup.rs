@@ -3,7 +3,7 @@
 //! The words of both addresses are loaded before the first branch, so that their cache misses
 //! overlap. Behind a positive stands [`crate::confirm`].
 
-use sensor_common::{Address, Filter, Outcome, occupancy4, occupancy6};
+use sensor_common::{Address, Block, Outcome, rest4, rest6};
 
 use crate::{
     confirm::{self, Positive},
@@ -15,20 +15,22 @@ use crate::{
 #[inline(always)]
 pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    if maps::PARSE_ONLY.load() != 0 {
+    let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::length4(0).is_some());
+    if maps::PARSE_ONLY.load() != 0 || !(exact || prefixes) {
         return otherwise;
     }
+    let (src, dst) = (Block::of4(ip.src), Block::of4(ip.dst));
+    let words = (maps::filter_word(src), maps::filter_word(dst));
     let mut positive = Positive::NONE;
-    if maps::EXACT4.load() != 0 {
-        let (src, dst) = (Filter::of4(ip.src, 32), Filter::of4(ip.dst, 32));
-        positive = exact(src, dst);
+    if exact {
+        let marks = (src.mark(rest4(ip.src), 32), dst.mark(rest4(ip.dst), 32));
+        positive |= marked(words, marks) * Positive::EXACT;
     }
-    if maps::length4(0).is_some() {
-        let mask = maps::OCCUPANCY_MASK.load();
-        positive |= occupied(
-            occupancy4(u32::from_be(ip.src), mask),
-            occupancy4(u32::from_be(ip.dst), mask),
-        );
+    if prefixes {
+        positive |= marked(words, (src.occupied(), dst.occupied())) * Positive::PREFIX;
+        if maps::WIDE4.load() != 0 {
+            positive |= Positive::PREFIX_SRC | Positive::PREFIX_DST;
+        }
     }
     if positive == Positive::NONE {
         return otherwise;
@@ -45,19 +47,26 @@ pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
 #[inline(always)]
 pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    if maps::PARSE_ONLY.load() != 0 {
+    let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::length6(0).is_some());
+    if maps::PARSE_ONLY.load() != 0 || !(exact || prefixes) {
         return otherwise;
     }
+    let (src, dst) = (Block::of6(ip.src), Block::of6(ip.dst));
+    let words = (maps::filter_word(src), maps::filter_word(dst));
     let mut positive = Positive::NONE;
-    if maps::EXACT6.load() != 0 {
-        positive = exact(Filter::of6(ip.src, 128), Filter::of6(ip.dst, 128));
+    if exact {
+        let marks = (src.mark(rest6(ip.src), 128), dst.mark(rest6(ip.dst), 128));
+        positive |= marked(words, marks) * Positive::EXACT;
     }
-    if maps::length6(0).is_some() {
+    if prefixes {
+        positive |= marked(words, (src.occupied(), dst.occupied())) * Positive::PREFIX;
+        if maps::SHORT6.load() != 0 {
+            let (src, dst) = (Block::short6(ip.src), Block::short6(ip.dst));
+            let words = (maps::filter_word(src), maps::filter_word(dst));
+            positive |= marked(words, (src.occupied(), dst.occupied())) * Positive::PREFIX;
+        }
         if maps::WIDE6.load() != 0 {
             positive |= Positive::PREFIX_SRC | Positive::PREFIX_DST;
-        } else {
-            let mask = maps::OCCUPANCY_MASK.load();
-            positive |= occupied(occupancy6(ip.src[0], mask), occupancy6(ip.dst[0], mask));
         }
     }
     if positive == Positive::NONE {
@@ -79,35 +88,10 @@ fn class(matched: u32, otherwise: Outcome) -> Outcome {
     }
 }
 
-/// Asks the filter for both addresses.
+/// Whether each side's word has its mark: bit 0 for the source, bit 1 for the destination.
 #[inline(always)]
-fn exact(src: Filter, dst: Filter) -> u32 {
-    let mask = maps::FILTER_MASK.load();
-    let src_word = maps::filter_word(src.word(mask));
-    let dst_word = maps::filter_word(dst.word(mask));
-    let mut positive = Positive::NONE;
-    if src_word & src.bits() == src.bits() {
-        positive |= Positive::EXACT_SRC;
-    }
-    if dst_word & dst.bits() == dst.bits() {
-        positive |= Positive::EXACT_DST;
-    }
-    positive
-}
-
-/// Asks the occupancy bitmap for both blocks.
-#[inline(always)]
-fn occupied(src: u32, dst: u32) -> u32 {
-    let src_word = maps::occupancy_word(src >> 6);
-    let dst_word = maps::occupancy_word(dst >> 6);
-    let mut positive = Positive::NONE;
-    if src_word >> (src & 63) & 1 != 0 {
-        positive |= Positive::PREFIX_SRC;
-    }
-    if dst_word >> (dst & 63) & 1 != 0 {
-        positive |= Positive::PREFIX_DST;
-    }
-    positive
+fn marked(words: (u64, u64), marks: (u64, u64)) -> u32 {
+    u32::from(words.0 & marks.0 == marks.0) | u32::from(words.1 & marks.1 == marks.1) << 1
 }
 
 /// What of a positive can be confirmed: no destination that is not there, ports that are.

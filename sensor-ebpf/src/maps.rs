@@ -10,9 +10,9 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use sensor_common::{
-    Address, BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, Control, Flow, FlowKey, INTERFACE_SLOTS,
-    LIMIT_SLOTS, Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term,
-    Traffic,
+    Address, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, CHUNK_WORDS, Chunk, Control, Flow, FlowKey,
+    INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern,
+    PatternPage, Record, Term, Traffic,
 };
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
@@ -25,8 +25,6 @@ static INDEX: Array<Chunk, SIZED_AT_LOAD> = Array::new();
 static PATTERNS: Array<PatternPage, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
 static FILTER: Array<Chunk, SIZED_AT_LOAD> = Array::new();
-#[btf_map]
-static OCCUPANCY: Array<Chunk, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
 static GENERATION: Array<u32, 1> = Array::new();
 
@@ -74,9 +72,11 @@ pub static EXACT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static BUCKETS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static FILTER_MASK: Global<u32> = Global::new(0);
+pub static FILTER_WORDS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static OCCUPANCY_MASK: Global<u32> = Global::new(0);
+pub static WIDE4: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static SHORT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static WIDE6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -112,22 +112,12 @@ pub fn length6(index: usize) -> Option<u8> {
     (length <= 128).then_some(length)
 }
 
-/// One word of the filter.
+/// The word of the filter that is a block's own.
 #[inline(always)]
-pub fn filter_word(index: u32) -> u64 {
-    chunk_word(&FILTER, index)
-}
-
-/// One word of the occupancy bitmap.
-#[inline(always)]
-pub fn occupancy_word(index: u32) -> u64 {
-    chunk_word(&OCCUPANCY, index)
-}
-
-#[inline(always)]
-fn chunk_word(map: &Array<Chunk, SIZED_AT_LOAD>, index: u32) -> u64 {
-    match map.get(index >> 9) {
-        Some(chunk) => chunk[(index & 511) as usize],
+pub fn filter_word(block: Block) -> u64 {
+    let index = block.word(FILTER_WORDS.load());
+    match FILTER.get(index / CHUNK_WORDS as u32) {
+        Some(chunk) => chunk[index as usize % CHUNK_WORDS],
         None => 0,
     }
 }

@@ -22,8 +22,8 @@ use super::{
 };
 use crate::model::Pattern;
 
-/// Keys per word of the filter up to which it takes more: twice what it is sized for.
-const MOST_KEYS_PER_WORD: usize = 8;
+/// Marks per word of the filter up to which it takes more: twice what it is sized for.
+const MOST_MARKS_PER_WORD: usize = 8;
 
 /// The maps of the live generation and what its program was specialised for.
 pub(super) struct Editor {
@@ -32,8 +32,8 @@ pub(super) struct Editor {
     /// Patterns ever numbered; below it, numbers in `free` are unused.
     numbered: u32,
     free: Vec<u32>,
-    /// Keys that the filter was given.
-    keys: u32,
+    /// Marks that the filter was given.
+    marks: usize,
 }
 
 /// What a pattern is to become.
@@ -52,16 +52,17 @@ impl Editor {
             shape,
             numbered: shape.patterns,
             free: Vec::new(),
-            keys: shape.patterns,
+            marks: shape.marks,
         }
     }
 
     /// Whether the program and the maps take these patterns as they are.
     pub(super) fn fits(&mut self, added: &[Edit]) -> Result<bool, Error> {
         let room = (self.shape.room - self.numbered) as usize + self.free.len();
-        let keys = self.keys as usize + added.len();
+        let marks = added.iter().map(|edit| encode::mark_count(&edit.pattern));
+        let marks = self.marks + marks.sum::<usize>();
         let fits = added.len() <= room
-            && keys <= self.shape.filter_words as usize * MOST_KEYS_PER_WORD
+            && marks <= self.shape.filter_words as usize * MOST_MARKS_PER_WORD
             && added.iter().all(|edit| self.specialised_for(&edit.pattern));
         Ok(fits && self.has_places(added)?)
     }
@@ -101,13 +102,11 @@ impl Editor {
                     self.shape.exact6
                 }
             }
+            // A length that is listed has set what the program asks for with it.
             Pattern::Cidr(net) if net.addr().is_ipv4() => {
                 self.shape.lengths4.contains(&net.prefix_len())
             }
-            Pattern::Cidr(net) => {
-                self.shape.lengths6.contains(&net.prefix_len())
-                    && (self.shape.wide6 || !encode::is_wide6(*net))
-            }
+            Pattern::Cidr(net) => self.shape.lengths6.contains(&net.prefix_len()),
         }
     }
 
@@ -176,7 +175,7 @@ impl Editor {
         self.write_value(number, value)?;
         self.admit(pattern)?;
         self.write_word(bucket, at, value.key.place().word(number))?;
-        self.keys += 1;
+        self.marks += encode::mark_count(pattern);
         Ok(Some(None))
     }
 
@@ -190,18 +189,12 @@ impl Editor {
         Ok(Some(value))
     }
 
-    /// Lets a pattern through filter and occupancy bitmap.
+    /// Lets a pattern through the filter.
     fn admit(&mut self, pattern: &Pattern) -> Result<(), Error> {
-        let place = encode::filter(pattern);
-        let word = place.word(self.shape.filter_mask());
-        self.set_bits(map::FILTER, &[(word, place.bits())])?;
-        if let Pattern::Cidr(net) = pattern {
-            let bits: Vec<(u32, u64)> = encode::occupied(*net, self.shape.occupancy_mask())
-                .map(|bit| (bit >> 6, 1 << (bit & 63)))
-                .collect();
-            self.set_bits(map::OCCUPANCY, &bits)?;
-        }
-        Ok(())
+        let words = self.shape.filter_words;
+        let mut bits: Vec<(u32, u64)> = Vec::new();
+        encode::marks(pattern, |block, mark| bits.push((block.word(words), mark)));
+        self.set_bits(map::FILTER, &bits)
     }
 
     fn set_bits(&mut self, name: &'static str, bits: &[(u32, u64)]) -> Result<(), Error> {

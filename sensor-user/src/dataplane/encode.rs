@@ -1,11 +1,11 @@
-//! An image as map contents: keys, filter, occupancy bitmap, prefix lengths. Pure.
+//! An image as map contents: keys, filter, prefix lengths. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use sensor_common::{
-    BLOCK4, BLOCK6, BUCKET_WORDS, CHUNK_WORDS, Filter, MOST_OCCUPANCY_BITS, Pattern as Value,
-    PatternKey, occupancy4, occupancy6,
+    BLOCK4, BLOCK6, BUCKET_WORDS, Block, CHUNK_WORDS, Pattern as Value, PatternKey, SHORT6,
+    WIDEST4, WIDEST6, rest_short6, rest4, rest6,
 };
 
 use super::table::{DoesNotFit, Table};
@@ -14,13 +14,13 @@ use crate::{
     model::{Image, ImagePattern, Pattern},
 };
 
-/// Filter bits per key, a quarter of a word each (DESIGN §4).
-const KEYS_PER_WORD: usize = 4;
-/// Occupancy bits per occupied block: one block in thirty-two is a false positive. A bitmap of full
-/// size has none for IPv4, however many blocks a set of short prefixes occupies.
-const BITS_PER_BLOCK: usize = 32;
-/// Shortest IPv6 prefix whose blocks are set one by one (65,536 of them).
-const WIDE6: u8 = 16;
+/// Marks a word of the filter: 16 bits for each, and fewer where the filter outgrows every cache.
+const MARKS_PER_WORD: usize = 4;
+const MARKS_PER_WORD_OF_MANY: usize = 6;
+const MANY: usize = 4_000_000;
+/// Most marks that the filter is sized for. A set of very short prefixes that has more makes the
+/// filter say yes too often, not the verdict wrong.
+const MOST_MARKS: usize = 1 << 25;
 /// Ends the lists of prefix lengths.
 const NO_LENGTH: u8 = 255;
 
@@ -29,10 +29,10 @@ const NO_LENGTH: u8 = 255;
 pub struct Encoded {
     /// Keys and patterns.
     pub table: Table,
-    /// Words of the filter: a power of two, at least one chunk.
+    /// Words of the filter: whole chunks, at least one.
     pub filter: Vec<u64>,
-    /// Words of the occupancy bitmap: a power of two, at least one chunk.
-    pub occupancy: Vec<u64>,
+    /// Marks in the filter.
+    pub marks: usize,
     /// IPv4 prefix lengths present, longest first.
     pub lengths4: [u8; 34],
     /// IPv6 prefix lengths present, longest first.
@@ -41,8 +41,12 @@ pub struct Encoded {
     pub exact4: bool,
     /// Exact IPv6 addresses or endpoints are present.
     pub exact6: bool,
-    /// An IPv6 prefix too short for the bitmap is present.
+    /// An IPv4 prefix too short for the filter is present.
+    pub wide4: bool,
+    /// An IPv6 prefix too short for the filter is present.
     pub wide6: bool,
+    /// An IPv6 prefix shorter than a block is present.
+    pub short6: bool,
     /// Endpoints are present.
     pub endpoints: bool,
 }
@@ -58,8 +62,8 @@ pub struct Shape {
     pub room: u32,
     /// Words of the filter.
     pub filter_words: u32,
-    /// Words of the occupancy bitmap.
-    pub occupancy_words: u32,
+    /// Marks in the filter.
+    pub marks: usize,
     /// See [`Encoded::lengths4`].
     pub lengths4: [u8; 34],
     /// See [`Encoded::lengths6`].
@@ -68,8 +72,12 @@ pub struct Shape {
     pub exact4: bool,
     /// See [`Encoded::exact6`].
     pub exact6: bool,
+    /// See [`Encoded::wide4`].
+    pub wide4: bool,
     /// See [`Encoded::wide6`].
     pub wide6: bool,
+    /// See [`Encoded::short6`].
+    pub short6: bool,
     /// See [`Encoded::endpoints`].
     pub endpoints: bool,
 }
@@ -84,22 +92,16 @@ impl Encoded {
             patterns: count(self.table.patterns.len()),
             room: self.table.room,
             filter_words: count(self.filter.len()),
-            occupancy_words: count(self.occupancy.len()),
+            marks: self.marks,
             lengths4: self.lengths4,
             lengths6: self.lengths6,
             exact4: self.exact4,
             exact6: self.exact6,
+            wide4: self.wide4,
             wide6: self.wide6,
+            short6: self.short6,
             endpoints: self.endpoints,
         }
-    }
-
-    fn filter_mask(&self) -> u32 {
-        self.filter.len() as u32 - 1
-    }
-
-    fn occupancy_mask(&self) -> u32 {
-        (self.occupancy.len() * 64) as u32 - 1
     }
 }
 
@@ -107,22 +109,8 @@ impl Shape {
     /// Bytes of kernel memory that the maps of the generation take.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let words = u64::from(self.buckets) * BUCKET_WORDS as u64
-            + u64::from(self.filter_words)
-            + u64::from(self.occupancy_words);
+        let words = u64::from(self.buckets) * BUCKET_WORDS as u64 + u64::from(self.filter_words);
         words * 8 + u64::from(self.room) * size_of::<Value>() as u64
-    }
-
-    /// Mask of a word index of the filter.
-    #[must_use]
-    pub fn filter_mask(&self) -> u32 {
-        self.filter_words - 1
-    }
-
-    /// Mask of a bit index of the occupancy bitmap.
-    #[must_use]
-    pub fn occupancy_mask(&self) -> u32 {
-        self.occupancy_words * 64 - 1
     }
 }
 
@@ -191,16 +179,72 @@ const fn full(address: IpAddr) -> u8 {
     }
 }
 
-/// Where a pattern's key stands in the filter.
-pub fn filter(pattern: &Pattern) -> Filter {
-    let of = |address, prefix| match address {
-        IpAddr::V4(address) => Filter::of4(word4(address), prefix),
-        IpAddr::V6(address) => Filter::of6(words6(address), prefix),
-    };
-    match *pattern {
-        Pattern::Ip(address) | Pattern::Endpoint { address, .. } => of(address, full(address)),
-        Pattern::Cidr(net) => of(net.addr(), net.prefix_len()),
+/// Marks that a pattern has in the filter.
+pub fn mark_count(pattern: &Pattern) -> usize {
+    match pattern {
+        Pattern::Cidr(net) => 2 * blocks(*net),
+        _ => 1,
     }
+}
+
+/// Every mark of a pattern: the block whose word it is in, and its bits.
+pub fn marks(pattern: &Pattern, mut mark: impl FnMut(Block, u64)) {
+    match *pattern {
+        Pattern::Ip(IpAddr::V4(address))
+        | Pattern::Endpoint {
+            address: IpAddr::V4(address),
+            ..
+        } => {
+            let address = word4(address);
+            let block = Block::of4(address);
+            mark(block, block.mark(rest4(address), 32));
+        }
+        Pattern::Ip(IpAddr::V6(address))
+        | Pattern::Endpoint {
+            address: IpAddr::V6(address),
+            ..
+        } => {
+            let address = words6(address);
+            let block = Block::of6(address);
+            mark(block, block.mark(rest6(address), 128));
+        }
+        Pattern::Cidr(IpNet::V4(net)) => {
+            let (length, first) = (net.prefix_len(), u32::from(net.addr()));
+            for number in 0..blocks(IpNet::V4(net)) as u32 {
+                let address = (first + (number << (32 - BLOCK4))).to_be();
+                let block = Block::of4(address);
+                mark(block, block.occupied());
+                mark(block, block.mark(rest4(address), length));
+            }
+        }
+        Pattern::Cidr(IpNet::V6(net)) => {
+            let (length, words) = (net.prefix_len(), words6(net.addr()));
+            if length >= BLOCK6 {
+                let block = Block::of6(words);
+                mark(block, block.occupied());
+                mark(block, block.mark(rest6(words), length));
+                return;
+            }
+            let first = u32::from_be(words[0]);
+            for number in 0..blocks(IpNet::V6(net)) as u32 {
+                let block = Block::short6([(first + number).to_be(), words[1], 0, 0]);
+                mark(block, block.occupied());
+                mark(block, block.mark(rest_short6(words), length));
+            }
+        }
+    }
+}
+
+/// Blocks that a prefix is marked in: none for one that is too short.
+fn blocks(net: IpNet) -> usize {
+    let (widest, block) = match net {
+        IpNet::V4(_) => (WIDEST4, BLOCK4),
+        IpNet::V6(_) => (WIDEST6, SHORT6),
+    };
+    if net.prefix_len() < widest {
+        return 0;
+    }
+    1 << block.saturating_sub(net.prefix_len())
 }
 
 struct Encoder {
@@ -209,22 +253,28 @@ struct Encoder {
 
 impl Encoder {
     fn new(image: &Image) -> Self {
-        let blocks: usize = image
+        let marks: usize = image
             .patterns()
-            .map(|pattern| blocks(&pattern.pattern))
+            .map(|pattern| mark_count(&pattern.pattern))
             .sum();
-        let keys = usize::try_from(image.count()).expect("an image fits in memory");
-        let bits = (blocks * BITS_PER_BLOCK).next_power_of_two();
+        let per_word = if marks > MANY {
+            MARKS_PER_WORD_OF_MANY
+        } else {
+            MARKS_PER_WORD
+        };
+        let words = (marks.min(MOST_MARKS) / per_word).max(1);
         Self {
             encoded: Encoded {
                 table: Table::new(Vec::new()).expect("nothing fits"),
-                filter: vec![0; (keys / KEYS_PER_WORD).next_power_of_two().max(CHUNK_WORDS)],
-                occupancy: vec![0; (bits.min(MOST_OCCUPANCY_BITS) / 64).max(CHUNK_WORDS)],
+                filter: vec![0; words.next_multiple_of(CHUNK_WORDS)],
+                marks,
                 lengths4: [NO_LENGTH; 34],
                 lengths6: [NO_LENGTH; 130],
                 exact4: false,
                 exact6: false,
+                wide4: false,
                 wide6: false,
+                short6: false,
                 endpoints: false,
             },
         }
@@ -232,63 +282,27 @@ impl Encoder {
 
     fn add(&mut self, pattern: &ImagePattern) {
         let encoded = &mut self.encoded;
-        let place = filter(&pattern.pattern);
-        let mask = encoded.filter_mask();
-        encoded.filter[place.word(mask) as usize] |= place.bits();
+        let words = u32::try_from(encoded.filter.len()).expect("filters stay below 2^32 words");
+        let filter = &mut encoded.filter;
+        marks(&pattern.pattern, |block, bits| {
+            filter[block.word(words) as usize] |= bits;
+        });
         encoded.endpoints |= matches!(pattern.pattern, Pattern::Endpoint { .. });
         match pattern.pattern {
-            Pattern::Ip(IpAddr::V4(_))
-            | Pattern::Endpoint {
-                address: IpAddr::V4(_),
-                ..
-            } => encoded.exact4 = true,
-            Pattern::Ip(IpAddr::V6(_))
-            | Pattern::Endpoint {
-                address: IpAddr::V6(_),
-                ..
-            } => encoded.exact6 = true,
-            Pattern::Cidr(net) => {
-                match net {
-                    IpNet::V4(net) => insert_length(&mut encoded.lengths4, net.prefix_len()),
-                    IpNet::V6(net) => {
-                        encoded.wide6 |= is_wide6(IpNet::V6(net));
-                        insert_length(&mut encoded.lengths6, net.prefix_len());
-                    }
-                }
-                let mask = encoded.occupancy_mask();
-                for bit in occupied(net, mask) {
-                    encoded.occupancy[bit as usize >> 6] |= 1 << (bit & 63);
-                }
+            Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
+                encoded.exact4 |= address.is_ipv4();
+                encoded.exact6 |= address.is_ipv6();
+            }
+            Pattern::Cidr(IpNet::V4(net)) => {
+                encoded.wide4 |= net.prefix_len() < WIDEST4;
+                insert_length(&mut encoded.lengths4, net.prefix_len());
+            }
+            Pattern::Cidr(IpNet::V6(net)) => {
+                encoded.wide6 |= net.prefix_len() < WIDEST6;
+                encoded.short6 |= net.prefix_len() < BLOCK6;
+                insert_length(&mut encoded.lengths6, net.prefix_len());
             }
         }
-    }
-}
-
-/// Whether a prefix is too wide for the occupancy bitmap.
-pub fn is_wide6(net: IpNet) -> bool {
-    matches!(net, IpNet::V6(net) if net.prefix_len() < WIDE6)
-}
-
-/// Bits of the occupancy bitmap that a prefix occupies: none for one that is too wide for it.
-pub fn occupied(net: IpNet, mask: u32) -> impl Iterator<Item = u32> {
-    let first = match net {
-        IpNet::V4(net) => u32::from(net.addr()),
-        IpNet::V6(net) => u32::from_be(words6(net.addr())[0]),
-    };
-    (0..blocks(&Pattern::Cidr(net)) as u32).map(move |block| match net {
-        IpNet::V4(_) => occupancy4(first + (block << (32 - BLOCK4)), mask),
-        IpNet::V6(_) => occupancy6((first + block).to_be(), mask),
-    })
-}
-
-/// Blocks of the occupancy bitmap that a pattern occupies.
-fn blocks(pattern: &Pattern) -> usize {
-    match pattern {
-        Pattern::Cidr(IpNet::V4(net)) => 1 << BLOCK4.saturating_sub(net.prefix_len()),
-        Pattern::Cidr(IpNet::V6(net)) if net.prefix_len() >= WIDE6 => {
-            1 << BLOCK6.saturating_sub(net.prefix_len())
-        }
-        _ => 0,
     }
 }
 
@@ -339,34 +353,45 @@ mod tests {
         assert_eq!(encoded.lengths6[0], NO_LENGTH);
     }
 
+    fn has(encoded: &Encoded, block: Block, mark: u64) -> bool {
+        let words = encoded.shape().filter_words;
+        encoded.filter[block.word(words) as usize] & mark == mark
+    }
+
     #[test]
-    fn every_block_of_a_short_prefix_is_occupied() {
-        let encoded = encoded("cidr 10.0.0.0/9\ncidr 2001:db00::/24\n");
-        let mask = encoded.occupancy_mask();
-        let occupied = |bit: u32| encoded.occupancy[bit as usize >> 6] >> (bit & 63) & 1 == 1;
-        for third in 0..128u32 {
-            assert!(occupied(occupancy4(0x0a00_0000 + (third << 16), mask)));
-        }
-        assert!(!occupied(occupancy4(0x0a80_0000, mask)));
+    fn every_block_of_a_short_prefix_is_marked() {
+        let encoded = encoded("cidr 10.0.0.0/9\ncidr 2001:db00::/24\ncidr 2001:db8::/40\n");
+        let occupied4 = |address: u32| {
+            let block = Block::of4(address.to_be());
+            has(&encoded, block, block.occupied()) && has(&encoded, block, block.mark(0, 9))
+        };
+        assert!((0..0x8000u32).all(|block| occupied4(0x0a00_0000 + (block << 8))));
+        let others = (0..0x8000u32).filter(|block| occupied4(0x0a80_0000 + (block << 8)));
+        assert!(others.count() < 800);
         for last in 0..256u32 {
-            assert!(occupied(occupancy6((0x2001_db00 + last).to_be(), mask)));
+            let block = Block::short6([(0x2001_db00 + last).to_be(), 0, 0, 0]);
+            assert!(has(&encoded, block, block.occupied()));
+            assert!(has(&encoded, block, block.mark(0, 24)));
         }
-        assert!(!encoded.wide6);
+        assert!(encoded.short6 && !encoded.wide6 && !encoded.wide4);
     }
 
     #[test]
     fn filters_have_few_false_positives() {
         let text: String = (0..20_000u32)
-            .map(|index| format!("ip {}\n", Ipv4Addr::from(0x0a00_0000 + index * 7)))
+            .map(|index| format!("ip {}\n", Ipv4Addr::from(index.wrapping_mul(0x9e37_79b1))))
             .collect();
         let encoded = encoded(&text);
         let positive = |address: u32| {
-            let filter = Filter::of4(address.to_be(), 32);
-            let word = encoded.filter[filter.word(encoded.filter_mask()) as usize];
-            word & filter.bits() == filter.bits()
+            let block = Block::of4(address.to_be());
+            has(&encoded, block, block.mark(rest4(address.to_be()), 32))
         };
-        assert!((0..20_000u32).all(|index| positive(0x0a00_0000 + index * 7)));
-        let false_positives = (0..100_000u32).filter(|index| positive(0xc000_0000 + index * 13));
-        assert!(false_positives.count() < 2_000, "over 2 %");
+        assert!((0..20_000u32).all(|index| positive(index.wrapping_mul(0x9e37_79b1))));
+        let others = (20_000..120_000u32).map(|index| index.wrapping_mul(0x9e37_79b1));
+        let false_positives = others.filter(|address| positive(*address)).count();
+        assert!(
+            false_positives < 2_000,
+            "{false_positives} in 100,000: over 2 %"
+        );
     }
 }

@@ -98,7 +98,7 @@ impl Instance {
         let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.exact4));
         let (exact6, wide6) = (flag(shape.exact6), flag(shape.wide6));
         let (coarse, endpoints) = (flag(globals.coarse), flag(shape.endpoints));
-        let (filter_mask, occupancy_mask) = (shape.filter_mask(), shape.occupancy_mask());
+        let (wide4, short6) = (flag(shape.wide4), flag(shape.short6));
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
@@ -111,14 +111,14 @@ impl Instance {
             .override_global(global::EXACT6, &exact6, true)
             .override_global(global::WIDE6, &wide6, true)
             .override_global(global::BUCKETS, &shape.buckets, true)
-            .override_global(global::FILTER_MASK, &filter_mask, true)
-            .override_global(global::OCCUPANCY_MASK, &occupancy_mask, true)
+            .override_global(global::FILTER_WORDS, &shape.filter_words, true)
+            .override_global(global::WIDE4, &wide4, true)
+            .override_global(global::SHORT6, &short6, true)
             .override_global(global::LENGTHS4, &shape.lengths4[..], true)
             .override_global(global::LENGTHS6, &shape.lengths6[..], true)
             .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
             .map_max_entries(map::PATTERNS, shape.room / PATTERNS_PER_PAGE as u32)
             .map_max_entries(map::FILTER, shape.filter_words / CHUNK_WORDS as u32)
-            .map_max_entries(map::OCCUPANCY, shape.occupancy_words / CHUNK_WORDS as u32)
             .map_max_entries(map::FLOWS[0], sizes.flow_entries)
             .map_max_entries(map::FLOWS[1], sizes.flow_entries)
             .map_max_entries(map::RECORDS, sizes.ring_bytes);
@@ -148,7 +148,6 @@ impl Instance {
         for (name, words) in [
             (map::INDEX, &encoded.table.index),
             (map::FILTER, &encoded.filter),
-            (map::OCCUPANCY, &encoded.occupancy),
         ] {
             self.write(name, 0, words.as_chunks::<CHUNK_WORDS>().0)?;
         }
