@@ -23,7 +23,7 @@ use super::{
 use crate::model::Pattern;
 
 /// Marks per word of the filter up to which it takes more: twice what it is sized for.
-const MOST_MARKS_PER_WORD: usize = 8;
+const MOST_MARKS_PER_WORD: usize = 12;
 
 /// The maps of the live generation and what its program was specialised for.
 pub(super) struct Editor {

@@ -14,10 +14,8 @@ use crate::{
     model::{Image, ImagePattern, Pattern},
 };
 
-/// Marks a word of the filter: 16 bits for each, and fewer where the filter outgrows every cache.
-const MARKS_PER_WORD: usize = 4;
-const MARKS_PER_WORD_OF_MANY: usize = 6;
-const MANY: usize = 4_000_000;
+/// Marks a word of the filter, eleven bits for each: one address in seventy is a false positive.
+const MARKS_PER_WORD: usize = 6;
 /// Most marks that the filter is sized for. A set of very short prefixes that has more makes the
 /// filter say yes too often, not the verdict wrong.
 const MOST_MARKS: usize = 1 << 25;
@@ -257,12 +255,7 @@ impl Encoder {
             .patterns()
             .map(|pattern| mark_count(&pattern.pattern))
             .sum();
-        let per_word = if marks > MANY {
-            MARKS_PER_WORD_OF_MANY
-        } else {
-            MARKS_PER_WORD
-        };
-        let words = (marks.min(MOST_MARKS) / per_word).max(1);
+        let words = (marks.min(MOST_MARKS) / MARKS_PER_WORD).max(1);
         Self {
             encoded: Encoded {
                 table: Table::new(Vec::new()).expect("nothing fits"),
