@@ -92,7 +92,7 @@ pub fn follow_former(ctx: &XdpContext) {
     let built_as = BUILT_AS.load();
     if built_as != 0 && LIVE.get(0).is_some_and(|live| *live != built_as) {
         // SAFETY: the agent puts a program of the same type there; without one, this returns.
-        let _ = unsafe { FORMER.tail_call(ctx, 0) };
+        unsafe { FORMER.tail_call(ctx, 0) };
     }
 }
 

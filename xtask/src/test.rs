@@ -31,7 +31,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     let filter = || arguments.iter().map(String::as_str);
     // Apart from the rest: namespaces, the BPF file system and timing are shared by a whole machine.
     let suites = [
+        // With the features that sensor-tests asks for: building these tests builds the binaries, too.
         Line::new("cargo test --workspace --exclude sensor-ebpf --exclude sensor-tests")
+            .args(["--features", "sensor-user/bench,sensor-user/faults"])
             .args(["--no-fail-fast"])
             .args(filter()),
         Line::new("cargo test --package sensor-tests --no-fail-fast")
