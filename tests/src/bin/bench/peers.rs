@@ -36,7 +36,7 @@ pub const MARKERS: usize = 100_000;
 /// Flows, of a packet each in one pass over the capture.
 pub const FLOWS: usize = 20_000;
 /// One flow in so many has a marker, on either side in turn.
-const MARKED: usize = 100;
+const MARKED: usize = 1_000;
 /// Passes of one measurement.
 pub const PASSES: usize = 60;
 /// Passes at full speed: more than buffers hold.
