@@ -94,19 +94,19 @@ impl Editor {
 
     fn specialised_for(&self, pattern: &Pattern) -> bool {
         match pattern {
-            Pattern::Endpoint { .. } if !self.shape.endpoints => false,
+            Pattern::Endpoint { .. } if !self.shape.special.endpoints => false,
             Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
                 if address.is_ipv4() {
-                    self.shape.exact4
+                    self.shape.special.exact4
                 } else {
-                    self.shape.exact6
+                    self.shape.special.exact6
                 }
             }
             // A length that is listed has set what the program asks for with it.
             Pattern::Cidr(net) if net.addr().is_ipv4() => {
-                self.shape.lengths4.contains(&net.prefix_len())
+                self.shape.special.lengths4.contains(&net.prefix_len())
             }
-            Pattern::Cidr(net) => self.shape.lengths6.contains(&net.prefix_len()),
+            Pattern::Cidr(net) => self.shape.special.lengths6.contains(&net.prefix_len()),
         }
     }
 

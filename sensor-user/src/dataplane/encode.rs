@@ -14,7 +14,8 @@ use crate::{
     model::{Image, ImagePattern, Pattern},
 };
 
-/// Marks a word of the filter, eleven bits for each: one address in seventy is a false positive.
+/// Marks a word of the filter, eleven bits for each: fewer than two addresses in a hundred are
+/// false positives.
 const MARKS_PER_WORD: usize = 6;
 /// Most marks that the filter is sized for. A set of very short prefixes that has more makes the
 /// filter say yes too often, not the verdict wrong.
@@ -31,6 +32,13 @@ pub struct Encoded {
     pub filter: Vec<u64>,
     /// Marks in the filter.
     pub marks: usize,
+    /// What the program is specialised for.
+    pub special: Specialisation,
+}
+
+/// What read-only data tells the program, so that what an image does not need is dead code.
+#[derive(Clone, Copy, Debug)]
+pub struct Specialisation {
     /// IPv4 prefix lengths present, longest first.
     pub lengths4: [u8; 34],
     /// IPv6 prefix lengths present, longest first.
@@ -62,22 +70,8 @@ pub struct Shape {
     pub filter_words: u32,
     /// Marks in the filter.
     pub marks: usize,
-    /// See [`Encoded::lengths4`].
-    pub lengths4: [u8; 34],
-    /// See [`Encoded::lengths6`].
-    pub lengths6: [u8; 130],
-    /// See [`Encoded::exact4`].
-    pub exact4: bool,
-    /// See [`Encoded::exact6`].
-    pub exact6: bool,
-    /// See [`Encoded::wide4`].
-    pub wide4: bool,
-    /// See [`Encoded::wide6`].
-    pub wide6: bool,
-    /// See [`Encoded::short6`].
-    pub short6: bool,
-    /// See [`Encoded::endpoints`].
-    pub endpoints: bool,
+    /// What the program is specialised for.
+    pub special: Specialisation,
 }
 
 impl Encoded {
@@ -91,14 +85,7 @@ impl Encoded {
             room: self.table.room,
             filter_words: count(self.filter.len()),
             marks: self.marks,
-            lengths4: self.lengths4,
-            lengths6: self.lengths6,
-            exact4: self.exact4,
-            exact6: self.exact6,
-            wide4: self.wide4,
-            wide6: self.wide6,
-            short6: self.short6,
-            endpoints: self.endpoints,
+            special: self.special,
         }
     }
 }
@@ -261,14 +248,16 @@ impl Encoder {
                 table: Table::new(Vec::new()).expect("nothing fits"),
                 filter: vec![0; words.next_multiple_of(CHUNK_WORDS)],
                 marks,
-                lengths4: [NO_LENGTH; 34],
-                lengths6: [NO_LENGTH; 130],
-                exact4: false,
-                exact6: false,
-                wide4: false,
-                wide6: false,
-                short6: false,
-                endpoints: false,
+                special: Specialisation {
+                    lengths4: [NO_LENGTH; 34],
+                    lengths6: [NO_LENGTH; 130],
+                    exact4: false,
+                    exact6: false,
+                    wide4: false,
+                    wide6: false,
+                    short6: false,
+                    endpoints: false,
+                },
             },
         }
     }
@@ -280,20 +269,20 @@ impl Encoder {
         marks(&pattern.pattern, |block, bits| {
             filter[block.word(words) as usize] |= bits;
         });
-        encoded.endpoints |= matches!(pattern.pattern, Pattern::Endpoint { .. });
+        encoded.special.endpoints |= matches!(pattern.pattern, Pattern::Endpoint { .. });
         match pattern.pattern {
             Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
-                encoded.exact4 |= address.is_ipv4();
-                encoded.exact6 |= address.is_ipv6();
+                encoded.special.exact4 |= address.is_ipv4();
+                encoded.special.exact6 |= address.is_ipv6();
             }
             Pattern::Cidr(IpNet::V4(net)) => {
-                encoded.wide4 |= net.prefix_len() < WIDEST4;
-                insert_length(&mut encoded.lengths4, net.prefix_len());
+                encoded.special.wide4 |= net.prefix_len() < WIDEST4;
+                insert_length(&mut encoded.special.lengths4, net.prefix_len());
             }
             Pattern::Cidr(IpNet::V6(net)) => {
-                encoded.wide6 |= net.prefix_len() < WIDEST6;
-                encoded.short6 |= net.prefix_len() < BLOCK6;
-                insert_length(&mut encoded.lengths6, net.prefix_len());
+                encoded.special.wide6 |= net.prefix_len() < WIDEST6;
+                encoded.special.short6 |= net.prefix_len() < BLOCK6;
+                insert_length(&mut encoded.special.lengths6, net.prefix_len());
             }
         }
     }
@@ -342,8 +331,8 @@ mod tests {
         let encoded = encoded(
             "cidr 10.0.0.0/8\ncidr 10.1.0.0/16\ncidr 10.2.0.0/16\ncidr 10.1.1.0/24\ncidr 0.0.0.0/0\n",
         );
-        assert_eq!(encoded.lengths4[..5], [24, 16, 8, 0, NO_LENGTH]);
-        assert_eq!(encoded.lengths6[0], NO_LENGTH);
+        assert_eq!(encoded.special.lengths4[..5], [24, 16, 8, 0, NO_LENGTH]);
+        assert_eq!(encoded.special.lengths6[0], NO_LENGTH);
     }
 
     fn has(encoded: &Encoded, block: Block, mark: u64) -> bool {
@@ -366,7 +355,7 @@ mod tests {
             assert!(has(&encoded, block, block.occupied()));
             assert!(has(&encoded, block, block.mark(0, 24)));
         }
-        assert!(encoded.short6 && !encoded.wide6 && !encoded.wide4);
+        assert!(encoded.special.short6 && !encoded.special.wide6 && !encoded.special.wide4);
     }
 
     #[test]

@@ -95,10 +95,10 @@ impl Instance {
         let clock = globals.clock.number();
         let flag = u32::from;
         let slot = u32::from(globals.slot);
-        let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.exact4));
-        let (exact6, wide6) = (flag(shape.exact6), flag(shape.wide6));
-        let (coarse, endpoints) = (flag(globals.coarse), flag(shape.endpoints));
-        let (wide4, short6) = (flag(shape.wide4), flag(shape.short6));
+        let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.special.exact4));
+        let (exact6, wide6) = (flag(shape.special.exact6), flag(shape.special.wide6));
+        let (coarse, endpoints) = (flag(globals.coarse), flag(shape.special.endpoints));
+        let (wide4, short6) = (flag(shape.special.wide4), flag(shape.special.short6));
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
@@ -114,8 +114,8 @@ impl Instance {
             .override_global(global::FILTER_WORDS, &shape.filter_words, true)
             .override_global(global::WIDE4, &wide4, true)
             .override_global(global::SHORT6, &short6, true)
-            .override_global(global::LENGTHS4, &shape.lengths4[..], true)
-            .override_global(global::LENGTHS6, &shape.lengths6[..], true)
+            .override_global(global::LENGTHS4, &shape.special.lengths4[..], true)
+            .override_global(global::LENGTHS6, &shape.special.lengths6[..], true)
             .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
             .map_max_entries(map::PATTERNS, shape.room / PATTERNS_PER_PAGE as u32)
             .map_max_entries(map::FILTER, shape.filter_words / CHUNK_WORDS as u32)
