@@ -1,17 +1,21 @@
 //! The prefilter: a register-blocked Bloom filter, one 64-bit word for each block of addresses.
 //!
 //! Both sides must hash alike, so the arithmetic stands here. The word of an address is chosen by
-//! its block (a /24 of IPv4, a /48 of IPv6), and everything about the block is marked in that one
-//! word, three bits a mark: addresses and endpoints by the address, prefixes by what is left of
+//! its block (a /24 of IPv4, a /48 of IPv6), and what is marked about the block is marked in that
+//! one word, three bits a mark: addresses and endpoints by the address, prefixes by what is left of
 //! them within the block and their length, and that there is a prefix at all. So one load a side
-//! decides, and asking for every prefix length loads nothing more. IPv6 prefixes shorter than a
-//! block are marked in a word of their own, that of the /32.
+//! decides, and asking for every prefix length loads nothing more. The families have words of their
+//! own, so that packets of one do not push those of the other out of the caches.
+//!
+//! Prefixes shorter than a block would take a mark in each of their blocks. Those of IPv4 stand in
+//! two tables without hashing behind the words: one bit for each /20 that one touches, and for each
+//! /16 the lengths that occur. Those of IPv6 are marked in a word of their own, that of the /32.
 
-/// 64-bit words in one value of the filter and index maps: a page, so that filling a large filter
-/// takes few system calls.
+/// 64-bit words in one value of the index map: a page, so that filling a large index takes few
+/// system calls.
 pub const CHUNK_WORDS: usize = 512;
 
-/// One value of the filter and index maps.
+/// One value of the index map.
 pub type Chunk = [u64; CHUNK_WORDS];
 
 /// Prefix length of an IPv4 block.
@@ -27,14 +31,12 @@ pub struct Block {
     hash: u64,
 }
 
+/// 2^64 over the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Odd constants of the 64-bit finaliser of MurmurHash3.
 pub(crate) const MIX_1: u64 = 0xff51_afd7_ed55_8ccd;
 pub(crate) const MIX_2: u64 = 0xc4ce_b9fe_1a85_ec53;
-
-/// What keeps the families and the two IPv6 blocks apart.
-const SALT4: u64 = 1 << 40;
-const SALT6: u64 = 1 << 50;
-const SALT_SHORT6: u64 = 1 << 51;
 
 #[inline(always)]
 pub(crate) const fn mix(word: u64) -> u64 {
@@ -48,27 +50,30 @@ impl Block {
     #[inline(always)]
     #[must_use]
     pub const fn of4(address: u32) -> Self {
+        Self::of((address & u32::from_ne_bytes([255, 255, 255, 0])) as u64)
+    }
+
+    /// Of an IPv6 address, given its first half as it stands in the packet.
+    #[inline(always)]
+    #[must_use]
+    pub const fn of6(first: u64) -> Self {
+        Self::of(first & u64::from_ne_bytes([255, 255, 255, 255, 255, 255, 0, 0]))
+    }
+
+    /// The same, for prefixes that are shorter than [`BLOCK6`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn short6(first: u64) -> Self {
         Self {
-            hash: mix((u32::from_be(address) >> 8) as u64 | SALT4),
+            hash: (first & FIRST_32).wrapping_mul(MIX_2),
         }
     }
 
-    /// Of an IPv6 address, its words as they stand in the packet.
+    /// One multiplication (Fibonacci hashing): its latency stands before every load of a word.
     #[inline(always)]
-    #[must_use]
-    pub const fn of6(address: [u32; 4]) -> Self {
-        let third = (u32::from_be(address[1]) >> 16) as u64;
+    const fn of(bits: u64) -> Self {
         Self {
-            hash: mix(address[0] as u64 | third << 32 | SALT6),
-        }
-    }
-
-    /// Of an IPv6 address, for prefixes that are shorter than [`BLOCK6`].
-    #[inline(always)]
-    #[must_use]
-    pub const fn short6(address: [u32; 4]) -> Self {
-        Self {
-            hash: mix(address[0] as u64 | SALT_SHORT6),
+            hash: bits.wrapping_mul(GOLDEN),
         }
     }
 
@@ -83,7 +88,7 @@ impl Block {
     #[inline(always)]
     #[must_use]
     pub const fn occupied(self) -> u64 {
-        three_bits(self.hash)
+        self.mark(0, 0)
     }
 
     /// The mark of an address (`length` in full) or of a prefix; `rest` is what [`rest4`], [`rest6`]
@@ -91,8 +96,8 @@ impl Block {
     #[inline(always)]
     #[must_use]
     pub const fn mark(self, rest: u64, length: u8) -> u64 {
-        let hash = (self.hash ^ rest ^ ((length as u64) << 24)).wrapping_mul(MIX_1);
-        three_bits(hash >> 32)
+        let hash = (self.hash ^ rest ^ ((length as u64) << 8)).wrapping_mul(MIX_1);
+        (1 << (hash >> 58)) | (1 << ((hash >> 52) & 63)) | (1 << ((hash >> 46) & 63))
     }
 }
 
@@ -100,26 +105,46 @@ impl Block {
 #[inline(always)]
 #[must_use]
 pub const fn rest4(address: u32) -> u64 {
-    (u32::from_be(address) & 0xff) as u64
+    (address & u32::from_ne_bytes([0, 0, 0, 255])) as u64
 }
 
-/// What an IPv6 address, masked to a prefix, has beyond its block.
+/// What an IPv6 address, masked to a prefix, has beyond its block; its halves as they stand in the
+/// packet.
 #[inline(always)]
 #[must_use]
-pub const fn rest6(address: [u32; 4]) -> u64 {
-    let low = address[2] as u64 | (address[3] as u64) << 32;
-    low.wrapping_mul(MIX_2) ^ (u32::from_be(address[1]) & 0xffff) as u64
+pub const fn rest6(first: u64, second: u64) -> u64 {
+    second.wrapping_mul(MIX_2) ^ (first & u64::from_ne_bytes([0, 0, 0, 0, 0, 0, 255, 255]))
 }
 
 /// What an IPv6 prefix shorter than [`BLOCK6`] has beyond its /32.
 #[inline(always)]
 #[must_use]
-pub const fn rest_short6(address: [u32; 4]) -> u64 {
-    address[1] as u64
+pub const fn rest_short6(first: u64) -> u64 {
+    first & !FIRST_32
 }
 
-/// Three bits of a word, chosen by bits 14 to 31 of a hash.
+/// The first four bytes of eight.
+const FIRST_32: u64 = u64::from_ne_bytes([255, 255, 255, 255, 0, 0, 0, 0]);
+
+/// Words behind the hashed ones, when an IPv4 prefix is shorter than [`BLOCK4`]: the table of /20s,
+/// then that of lengths.
+pub const SHORT4_WORDS: u32 = 2 * SHORT4_TABLE;
+/// Words of one of the two.
+const SHORT4_TABLE: u32 = 1 << 14;
+
+/// Where the two tables tell of an IPv4 address: word behind the hashed ones, and bit in it.
 #[inline(always)]
-const fn three_bits(hash: u64) -> u64 {
-    (1 << ((hash >> 26) & 63)) | (1 << ((hash >> 20) & 63)) | (1 << ((hash >> 14) & 63))
+#[must_use]
+pub const fn short4(address: u32) -> (u32, u32) {
+    let address = u32::from_be(address);
+    (address >> 18, address >> 12 & 63)
+}
+
+/// Where the lengths stand that occur in an address's /16: word behind the hashed ones, and the bit
+/// of the shortest, [`WIDEST4`](crate::WIDEST4).
+#[inline(always)]
+#[must_use]
+pub const fn short_lengths4(address: u32) -> (u32, u32) {
+    let address = u32::from_be(address);
+    (SHORT4_TABLE + (address >> 18), (address >> 16 & 3) * 16)
 }

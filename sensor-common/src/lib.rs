@@ -14,7 +14,10 @@ mod record;
 mod stat;
 
 pub use control::Control;
-pub use filter::{BLOCK4, BLOCK6, Block, CHUNK_WORDS, Chunk, SHORT6, rest_short6, rest4, rest6};
+pub use filter::{
+    BLOCK4, BLOCK6, Block, CHUNK_WORDS, Chunk, SHORT4_WORDS, SHORT6, rest_short6, rest4, rest6,
+    short_lengths4, short4,
+};
 pub use flow::{Address, Flow, FlowKey, MATCHED_DST_IP, MATCHED_SRC_IP};
 pub use pattern::{
     BUCKET_WORDS, BUCKETS_PER_PAGE, MOST_PATTERNS, PATTERNS_PER_PAGE, Pattern, PatternKey,
@@ -29,11 +32,14 @@ pub const LAYOUT_VERSION: u32 = 2;
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
 
-/// Shortest IPv4 prefix that is marked in the filter, block by block; shorter ones are always asked
-/// for.
+/// Shortest IPv4 prefix whose length the filter tells; wherever a shorter one may be, it is asked for.
 pub const WIDEST4: u8 = 8;
-/// The same for IPv6.
+/// Shortest IPv6 prefix that is marked in the filter; shorter ones are always asked for.
 pub const WIDEST6: u8 = 16;
+
+/// Elements of the filter's value in the object: the agent writes the true number there before it
+/// creates the map. No other array has as many.
+pub const FILTER_PLACEHOLDER: usize = 0x0117_7e52;
 
 /// Limits of new flows: patterns whose ids share the low bits share one.
 pub const LIMIT_SLOTS: u32 = 4096;
@@ -111,15 +117,17 @@ pub mod global {
     pub const EXACT6: &str = "EXACT6";
     /// Buckets of the index.
     pub const BUCKETS: &str = "BUCKETS";
-    /// Words of the filter.
-    pub const FILTER_WORDS: &str = "FILTER_WORDS";
+    /// Words of the filter for blocks of IPv4.
+    pub const HASHED4: &str = "HASHED4";
+    /// Words of the filter for blocks of IPv6, behind those of IPv4.
+    pub const HASHED6: &str = "HASHED6";
     /// IPv4 prefix lengths present, 255 ends the list.
     pub const LENGTHS4: &str = "LENGTHS4";
     /// IPv6 prefix lengths present, 255 ends the list.
     pub const LENGTHS6: &str = "LENGTHS6";
-    /// 1: an IPv4 prefix is present that is too short to be marked block by block.
-    pub const WIDE4: &str = "WIDE4";
-    /// 1: the same for IPv6.
+    /// 1: an IPv4 prefix shorter than a block is present.
+    pub const SHORT4: &str = "SHORT4";
+    /// 1: an IPv6 prefix is present that is too short to be marked.
     pub const WIDE6: &str = "WIDE6";
     /// 1: an IPv6 prefix shorter than a block is present.
     pub const SHORT6: &str = "SHORT6";

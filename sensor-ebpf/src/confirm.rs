@@ -5,51 +5,57 @@
 //! flow comes through [`maps::sighting`].
 
 use sensor_common::{
-    Address, BLOCK6, BUCKET_WORDS, Block, MATCHED_DST_IP, MATCHED_SRC_IP, Pattern, PatternKey,
-    WIDEST4, WIDEST6, rest_short6, rest4, rest6,
+    Address, BLOCK4, BLOCK6, BUCKET_WORDS, Block, MATCHED_DST_IP, MATCHED_SRC_IP, Pattern,
+    PatternKey, WIDEST4, WIDEST6, rest_short6, rest4, rest6, short_lengths4, short4,
 };
 
-use crate::{emit, maps};
+use crate::{
+    emit,
+    lookup::has,
+    maps::{self, Filter},
+};
 
 /// Most prefix lengths of a family.
 const LENGTHS4: usize = 33;
 const LENGTHS6: usize = 129;
 
-/// Bits that tell what the prefilter found.
-pub struct Positive;
+/// What of the packet can be confirmed.
+pub struct Present;
 
-impl Positive {
-    pub const NONE: u32 = 0;
-    /// Times a bit for each side.
-    pub const EXACT: u32 = 1;
-    pub const PREFIX: u32 = 4;
-    pub const EXACT_SRC: u32 = 1;
-    pub const EXACT_DST: u32 = 2;
-    pub const PREFIX_SRC: u32 = 4;
-    pub const PREFIX_DST: u32 = 8;
-    /// The packet has ports.
-    pub const PORTS: u32 = 16;
+impl Present {
+    /// A destination.
+    const DST: u32 = 1;
+    /// Ports.
+    const PORTS: u32 = 2;
+
+    #[inline(always)]
+    pub const fn of(dst: bool, ports: bool) -> u32 {
+        dst as u32 * Self::DST | ports as u32 * Self::PORTS
+    }
 }
 
 /// Number of patterns in force that match the IPv4 packet set aside.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn confirm4(bytes: u32, positive: u32) -> u32 {
-    let Some(flow) = maps::sighting() else {
+pub extern "C" fn confirm4(bytes: u32, present: u32) -> u32 {
+    let (Some(flow), Some(filter)) = (maps::sighting(), maps::filter()) else {
         return 0;
     };
     let (src, dst) = (flow.src[3], flow.dst[3]);
-    let has_ports = positive & Positive::PORTS != 0 && maps::ENDPOINTS.load() != 0;
+    let has_ports = present & Present::PORTS != 0 && maps::ENDPOINTS.load() != 0;
+    let blocks = (Block::of4(src), Block::of4(dst));
+    let words = (filter.word4(blocks.0), filter.word4(blocks.1));
     let mut matched = 0;
-    if positive & Positive::EXACT_SRC != 0 {
+    if has(words.0, blocks.0.mark(rest4(src), 32)) {
         matched += probe(bytes, PatternKey::v4(src, 0, 0, 32), MATCHED_SRC_IP);
         if has_ports {
             let key = PatternKey::v4(src, flow.src_port, flow.proto, 32);
             matched += probe(bytes, key, MATCHED_SRC_IP);
         }
     }
+    let has_dst = present & Present::DST != 0;
     // The same pattern on both sides is one hit.
-    if positive & Positive::EXACT_DST != 0 {
+    if has_dst && has(words.1, blocks.1.mark(rest4(dst), 32)) {
         if src != dst {
             matched += probe(bytes, PatternKey::v4(dst, 0, 0, 32), MATCHED_DST_IP);
         }
@@ -58,50 +64,87 @@ pub extern "C" fn confirm4(bytes: u32, positive: u32) -> u32 {
             matched += probe(bytes, key, MATCHED_DST_IP);
         }
     }
-    if positive & (Positive::PREFIX_SRC | Positive::PREFIX_DST) == 0 {
+    let sides = (
+        Side4::of(filter, src, has(words.0, blocks.0.occupied())),
+        Side4::of(filter, dst, has(words.1, blocks.1.occupied())),
+    );
+    if !(sides.0.any || has_dst && sides.1.any) {
         return matched;
     }
-    let blocks = (Block::of4(src), Block::of4(dst));
-    let words = (maps::filter_word(blocks.0), maps::filter_word(blocks.1));
     for index in 0..LENGTHS4 {
         let Some(length) = maps::length4(index) else {
             break;
         };
         let mask = (((!0u64) << (32 - u32::from(length))) as u32).to_be();
         let (src, dst) = (src & mask, dst & mask);
-        let wide = length < WIDEST4;
-        if positive & Positive::PREFIX_SRC != 0
-            && (wide || has(words.0, blocks.0.mark(rest4(src), length)))
-        {
+        if sides.0.may_have(blocks.0, words.0, src, length) {
             matched += probe(bytes, PatternKey::v4(src, 0, 0, length), MATCHED_SRC_IP);
         }
-        if positive & Positive::PREFIX_DST != 0
-            && src != dst
-            && (wide || has(words.1, blocks.1.mark(rest4(dst), length)))
-        {
+        if has_dst && src != dst && sides.1.may_have(blocks.1, words.1, dst, length) {
             matched += probe(bytes, PatternKey::v4(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
     matched
 }
 
+/// What the filter tells of the prefixes around an IPv4 address.
+struct Side4 {
+    /// Whether there may be one.
+    any: bool,
+    /// Lengths below a block's that occur in the /16, from [`WIDEST4`] on; shorter ones may too
+    /// when the highest bit is set.
+    lengths: u64,
+}
+
+impl Side4 {
+    /// Shorter ones than [`WIDEST4`] may occur: a bit that no length has.
+    const WIDER: u64 = 1 << 16;
+
+    #[inline(always)]
+    fn of(filter: Filter, address: u32, occupied: bool) -> Self {
+        let mut side = Self {
+            any: occupied,
+            lengths: 0,
+        };
+        if maps::SHORT4.load() != 0 && filter.bits(short4(address)) & 1 != 0 {
+            side.any = true;
+            side.lengths = filter.bits(short_lengths4(address)) & 0xffff | Self::WIDER;
+        }
+        side
+    }
+
+    #[inline(always)]
+    fn may_have(&self, block: Block, word: u64, prefix: u32, length: u8) -> bool {
+        if length >= BLOCK4 {
+            return has(word, block.mark(rest4(prefix), length));
+        }
+        let bit = if length < WIDEST4 {
+            16
+        } else {
+            length - WIDEST4
+        };
+        self.lengths >> (bit & 63) & 1 != 0
+    }
+}
+
 /// The same for the IPv6 packet set aside.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
-    let Some(flow) = maps::sighting() else {
+pub extern "C" fn confirm6(bytes: u32, present: u32) -> u32 {
+    let (Some(flow), Some(filter)) = (maps::sighting(), maps::filter()) else {
         return 0;
     };
     let same = flow.src == flow.dst;
-    let has_ports = positive & Positive::PORTS != 0 && maps::ENDPOINTS.load() != 0;
+    let has_ports = present & Present::PORTS != 0 && maps::ENDPOINTS.load() != 0;
+    let has_dst = present & Present::DST != 0;
     let mut matched = 0;
     for side in [MATCHED_SRC_IP, MATCHED_DST_IP] {
-        let (bit, address, port) = if side == MATCHED_SRC_IP {
-            (Positive::EXACT_SRC, flow.src, flow.src_port)
+        let (address, port) = if side == MATCHED_SRC_IP {
+            (flow.src, flow.src_port)
         } else {
-            (Positive::EXACT_DST, flow.dst, flow.dst_port)
+            (flow.dst, flow.dst_port)
         };
-        if positive & bit == 0 {
+        if side == MATCHED_DST_IP && !has_dst || !may_have6(filter, address, address, 128) {
             continue;
         }
         if side == MATCHED_SRC_IP || !same {
@@ -112,7 +155,8 @@ pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
             matched += probe(bytes, key, side);
         }
     }
-    if positive & (Positive::PREFIX_SRC | Positive::PREFIX_DST) == 0 {
+    let near = (near6(filter, flow.src), has_dst && near6(filter, flow.dst));
+    if !(near.0 || near.1) {
         return matched;
     }
     for index in 0..LENGTHS6 {
@@ -120,15 +164,47 @@ pub extern "C" fn confirm6(bytes: u32, positive: u32) -> u32 {
             break;
         };
         let src = masked6(&flow.src, length);
-        if positive & Positive::PREFIX_SRC != 0 && may_have6(&flow.src, src, length) {
+        if near.0 && may_have6(filter, flow.src, src, length) {
             matched += probe(bytes, PatternKey::v6(src, 0, 0, length), MATCHED_SRC_IP);
         }
         let dst = masked6(&flow.dst, length);
-        if positive & Positive::PREFIX_DST != 0 && src != dst && may_have6(&flow.dst, dst, length) {
+        if near.1 && src != dst && may_have6(filter, flow.dst, dst, length) {
             matched += probe(bytes, PatternKey::v6(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
     matched
+}
+
+/// Whether a prefix may be around an IPv6 address.
+#[inline(always)]
+fn near6(filter: Filter, address: Address) -> bool {
+    let first = half(address, 0);
+    let (block, short) = (Block::of6(first), Block::short6(first));
+    has(filter.word6(block), block.occupied())
+        || maps::SHORT6.load() != 0 && has(filter.word6(short), short.occupied())
+        || maps::WIDE6.load() != 0
+}
+
+/// Whether an address may have a prefix of this length; `prefix` is the address masked to it. Its
+/// word is in the nearest cache by now.
+#[inline(always)]
+fn may_have6(filter: Filter, address: Address, prefix: Address, length: u8) -> bool {
+    if length < WIDEST6 {
+        return true;
+    }
+    let first = half(prefix, 0);
+    let (block, rest) = if length < BLOCK6 {
+        (Block::short6(half(address, 0)), rest_short6(first))
+    } else {
+        (Block::of6(first), rest6(first, half(prefix, 2)))
+    };
+    has(filter.word6(block), block.mark(rest, length))
+}
+
+/// Two words of an address from `at` on, as they stand in the packet.
+#[inline(always)]
+fn half(address: Address, at: usize) -> u64 {
+    maps::pair(address[at], address[at + 1], 32)
 }
 
 #[inline(always)]
@@ -163,26 +239,6 @@ fn find(key: PatternKey) -> Option<&'static Pattern> {
         }
     }
     None
-}
-
-/// Whether an address may have a prefix of this length; `prefix` is the address masked to it. Its
-/// word is in the nearest cache by now.
-#[inline(always)]
-fn may_have6(address: &Address, prefix: Address, length: u8) -> bool {
-    if length < WIDEST6 {
-        return true;
-    }
-    let (block, rest) = if length < BLOCK6 {
-        (Block::short6(*address), rest_short6(prefix))
-    } else {
-        (Block::of6(*address), rest6(prefix))
-    };
-    has(maps::filter_word(block), block.mark(rest, length))
-}
-
-#[inline(always)]
-const fn has(word: u64, mark: u64) -> bool {
-    word & mark == mark
 }
 
 /// The first `length` bits of an address.

@@ -1,13 +1,13 @@
 //! The prefilter: decides on almost every packet that no pattern can match.
 //!
 //! The words of both addresses are loaded before the first branch, so that their cache misses
-//! overlap. Behind a positive stands [`crate::confirm`].
+//! overlap. Behind a positive stands [`crate::confirm`], which asks again, side by side.
 
-use sensor_common::{Address, Block, Outcome, rest4, rest6};
+use sensor_common::{Block, Outcome, rest4, rest6, short4};
 
 use crate::{
-    confirm::{self, Positive},
-    maps,
+    confirm::{self, Present},
+    maps::{self, Filter},
     parse::{Ip4, Ip6, Link, Transport},
 };
 
@@ -15,68 +15,94 @@ use crate::{
 #[inline(always)]
 pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::length4(0).is_some());
-    if maps::PARSE_ONLY.load() != 0 || !(exact || prefixes) {
+    let Some(filter) = filter() else {
+        return otherwise;
+    };
+    if !may_match4(filter, ip.src, ip.dst) {
         return otherwise;
     }
-    let (src, dst) = (Block::of4(ip.src), Block::of4(ip.dst));
-    let words = (maps::filter_word(src), maps::filter_word(dst));
-    let mut positive = Positive::NONE;
-    if exact {
-        let marks = (src.mark(rest4(ip.src), 32), dst.mark(rest4(ip.dst), 32));
-        positive |= marked(words, marks) * Positive::EXACT;
-    }
-    if prefixes {
-        positive |= marked(words, (src.occupied(), dst.occupied())) * Positive::PREFIX;
-        if maps::WIDE4.load() != 0 {
-            positive |= Positive::PREFIX_SRC | Positive::PREFIX_DST;
-        }
-    }
-    if positive == Positive::NONE {
-        return otherwise;
-    }
-    let (src, dst) = ([0, 0, 0, ip.src], [0, 0, 0, ip.dst]);
-    set_sighting(src, dst, link, &ip.transport, 4);
-    class(
-        confirm::confirm4(ip.bytes, usable(positive, ip.has_dst, &ip.transport)),
-        otherwise,
-    )
+    let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
+    set_sighting([0, src], [0, dst], link, &ip.transport, 4);
+    let present = Present::of(ip.has_dst, ip.transport.has_ports);
+    class(confirm::confirm4(ip.bytes, present), otherwise)
 }
 
 /// The outcome of an IPv6 packet.
 #[inline(always)]
 pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::length6(0).is_some());
-    if maps::PARSE_ONLY.load() != 0 || !(exact || prefixes) {
+    let Some(filter) = filter() else {
         return otherwise;
-    }
-    let (src, dst) = (Block::of6(ip.src), Block::of6(ip.dst));
-    let words = (maps::filter_word(src), maps::filter_word(dst));
-    let mut positive = Positive::NONE;
-    if exact {
-        let marks = (src.mark(rest6(ip.src), 128), dst.mark(rest6(ip.dst), 128));
-        positive |= marked(words, marks) * Positive::EXACT;
-    }
-    if prefixes {
-        positive |= marked(words, (src.occupied(), dst.occupied())) * Positive::PREFIX;
-        if maps::SHORT6.load() != 0 {
-            let (src, dst) = (Block::short6(ip.src), Block::short6(ip.dst));
-            let words = (maps::filter_word(src), maps::filter_word(dst));
-            positive |= marked(words, (src.occupied(), dst.occupied())) * Positive::PREFIX;
-        }
-        if maps::WIDE6.load() != 0 {
-            positive |= Positive::PREFIX_SRC | Positive::PREFIX_DST;
-        }
-    }
-    if positive == Positive::NONE {
+    };
+    if !may_match6(filter, ip.src, ip.dst) {
         return otherwise;
     }
     set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
-    class(
-        confirm::confirm6(ip.bytes, usable(positive, ip.has_dst, &ip.transport)),
-        otherwise,
-    )
+    let present = Present::of(ip.has_dst, ip.transport.has_ports);
+    class(confirm::confirm6(ip.bytes, present), otherwise)
+}
+
+#[inline(always)]
+fn filter() -> Option<Filter> {
+    if maps::PARSE_ONLY.load() != 0 {
+        return None;
+    }
+    maps::filter()
+}
+
+/// Whether a pattern may cover one of the addresses.
+#[inline(always)]
+fn may_match4(filter: Filter, src: u32, dst: u32) -> bool {
+    let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::prefixes4());
+    if exact || prefixes {
+        let blocks = (Block::of4(src), Block::of4(dst));
+        let words = (filter.word4(blocks.0), filter.word4(blocks.1));
+        if exact {
+            let marks = (blocks.0.mark(rest4(src), 32), blocks.1.mark(rest4(dst), 32));
+            if has(words.0, marks.0) || has(words.1, marks.1) {
+                return true;
+            }
+        }
+        if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
+            return true;
+        }
+    }
+    maps::SHORT4.load() != 0 && (filter.bits(short4(src)) | filter.bits(short4(dst))) & 1 != 0
+}
+
+/// The same of IPv6.
+#[inline(always)]
+fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> bool {
+    let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::prefixes6());
+    if exact || prefixes {
+        let blocks = (Block::of6(src[0]), Block::of6(dst[0]));
+        let words = (filter.word6(blocks.0), filter.word6(blocks.1));
+        if exact {
+            let marks = (
+                blocks.0.mark(rest6(src[0], src[1]), 128),
+                blocks.1.mark(rest6(dst[0], dst[1]), 128),
+            );
+            if has(words.0, marks.0) || has(words.1, marks.1) {
+                return true;
+            }
+        }
+        if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
+            return true;
+        }
+    }
+    if maps::SHORT6.load() != 0 {
+        let blocks = (Block::short6(src[0]), Block::short6(dst[0]));
+        let words = (filter.word6(blocks.0), filter.word6(blocks.1));
+        if has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied()) {
+            return true;
+        }
+    }
+    maps::WIDE6.load() != 0
+}
+
+#[inline(always)]
+pub const fn has(word: u64, mark: u64) -> bool {
+    word & mark == mark
 }
 
 #[inline(always)]
@@ -88,27 +114,8 @@ fn class(matched: u32, otherwise: Outcome) -> Outcome {
     }
 }
 
-/// Whether each side's word has its mark: bit 0 for the source, bit 1 for the destination.
 #[inline(always)]
-fn marked(words: (u64, u64), marks: (u64, u64)) -> u32 {
-    u32::from(words.0 & marks.0 == marks.0) | u32::from(words.1 & marks.1 == marks.1) << 1
-}
-
-/// What of a positive can be confirmed: no destination that is not there, ports that are.
-#[inline(always)]
-fn usable(positive: u32, has_dst: bool, transport: &Transport) -> u32 {
-    let mut usable = positive;
-    if !has_dst {
-        usable &= !(Positive::EXACT_DST | Positive::PREFIX_DST);
-    }
-    if transport.has_ports {
-        usable |= Positive::PORTS;
-    }
-    usable
-}
-
-#[inline(always)]
-fn set_sighting(src: Address, dst: Address, link: &Link, transport: &Transport, family: u8) {
+fn set_sighting(src: [u64; 2], dst: [u64; 2], link: &Link, transport: &Transport, family: u8) {
     let vantage = maps::SLOT.load() << 24 | link.vlans;
     maps::set_sighting(
         src,

@@ -10,9 +10,9 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use sensor_common::{
-    Address, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, CHUNK_WORDS, Chunk, Control, Flow, FlowKey,
-    INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern,
-    PatternPage, Record, Term, Traffic,
+    BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
+    Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE,
+    Pattern, PatternPage, Record, Term, Traffic,
 };
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
@@ -24,7 +24,7 @@ static INDEX: Array<Chunk, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
 static PATTERNS: Array<PatternPage, SIZED_AT_LOAD> = Array::new();
 #[btf_map]
-static FILTER: Array<Chunk, SIZED_AT_LOAD> = Array::new();
+static FILTER: Array<[u64; FILTER_PLACEHOLDER], 1> = Array::new();
 #[btf_map]
 static GENERATION: Array<u32, 1> = Array::new();
 
@@ -72,9 +72,11 @@ pub static EXACT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static BUCKETS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static FILTER_WORDS: Global<u32> = Global::new(0);
+pub static HASHED4: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static WIDE4: Global<u32> = Global::new(0);
+pub static HASHED6: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static SHORT4: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static SHORT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -104,6 +106,19 @@ pub fn length4(index: usize) -> Option<u8> {
     (length <= 32).then_some(length)
 }
 
+/// Whether IPv4 prefixes are marked in the words of their blocks.
+#[inline(always)]
+pub fn prefixes4() -> bool {
+    // The longest stands first.
+    length4(0).is_some_and(|length| length >= BLOCK4)
+}
+
+/// The same of IPv6.
+#[inline(always)]
+pub fn prefixes6() -> bool {
+    length6(0).is_some_and(|length| length >= BLOCK6)
+}
+
 /// The `index`-th IPv6 prefix length of the image.
 #[inline(always)]
 pub fn length6(index: usize) -> Option<u8> {
@@ -112,13 +127,40 @@ pub fn length6(index: usize) -> Option<u8> {
     (length <= 128).then_some(length)
 }
 
-/// The word of the filter that is a block's own.
+/// The filter of the generation.
+#[derive(Clone, Copy)]
+pub struct Filter(*const u64);
+
+/// The filter; one look-up for all its words.
 #[inline(always)]
-pub fn filter_word(block: Block) -> u64 {
-    let index = block.word(FILTER_WORDS.load());
-    match FILTER.get(index / CHUNK_WORDS as u32) {
-        Some(chunk) => chunk[index as usize % CHUNK_WORDS],
-        None => 0,
+pub fn filter() -> Option<Filter> {
+    FILTER.get_ptr(0).map(|words| Filter(words.cast()))
+}
+
+impl Filter {
+    /// The word of a block of IPv4.
+    #[inline(always)]
+    pub fn word4(self, block: Block) -> u64 {
+        self.at(block.word(HASHED4.load()))
+    }
+
+    /// The word of a block of IPv6, behind those of IPv4.
+    #[inline(always)]
+    pub fn word6(self, block: Block) -> u64 {
+        self.at(HASHED4.load() + block.word(HASHED6.load()))
+    }
+
+    /// A bit, and those above it, of the tables behind the hashed words.
+    #[inline(always)]
+    pub fn bits(self, place: (u32, u32)) -> u64 {
+        self.at(HASHED4.load() + HASHED6.load() + place.0) >> place.1
+    }
+
+    #[inline(always)]
+    fn at(self, word: u32) -> u64 {
+        // SAFETY: the agent makes the filter as long as the globals say, with two tables behind it
+        // when they are asked for; the verifier follows that.
+        unsafe { *self.0.add(word as usize) }
     }
 }
 
@@ -225,7 +267,7 @@ pub fn spent(pattern: u64) -> Option<&'static mut u64> {
 /// Sets aside the flow of the packet under judgement, word by word straight into the map: what is
 /// stored by the word is then read by the word without waiting for the store.
 #[inline(always)]
-pub fn set_sighting(src: Address, dst: Address, vantage: u32, ports: (u16, u16), proto: [u8; 2]) {
+pub fn set_sighting(src: [u64; 2], dst: [u64; 2], vantage: u32, ports: (u16, u16), proto: [u8; 2]) {
     let Some(sighting) = SIGHTING.get_ptr_mut(0) else {
         return;
     };
@@ -238,10 +280,10 @@ pub fn set_sighting(src: Address, dst: Address, vantage: u32, ports: (u16, u16),
     // SAFETY: as in `count_packet`; a `FlowKey` is seven words, of which the first, the pattern, is
     // written before the key is used.
     unsafe {
-        *words.add(1) = pair(src[0], src[1], 32);
-        *words.add(2) = pair(src[2], src[3], 32);
-        *words.add(3) = pair(dst[0], dst[1], 32);
-        *words.add(4) = pair(dst[2], dst[3], 32);
+        *words.add(1) = src[0];
+        *words.add(2) = src[1];
+        *words.add(3) = dst[0];
+        *words.add(4) = dst[1];
         *words.add(5) = pair(vantage, 0, 32);
         *words.add(6) = if cfg!(target_endian = "little") {
             ends[0] | ends[1] << 32
@@ -253,7 +295,7 @@ pub fn set_sighting(src: Address, dst: Address, vantage: u32, ports: (u16, u16),
 
 /// Two neighbours of `bits` bits as they stand in one word.
 #[inline(always)]
-const fn pair(first: u32, second: u32, bits: u32) -> u64 {
+pub const fn pair(first: u32, second: u32, bits: u32) -> u64 {
     if cfg!(target_endian = "little") {
         (first as u64) | (second as u64) << bits
     } else {

@@ -32,9 +32,9 @@ pub struct Ip4 {
 }
 
 pub struct Ip6 {
-    pub src: [u32; 4],
+    pub src: [u64; 2],
     /// Zero when the frame ends before it.
-    pub dst: [u32; 4],
+    pub dst: [u64; 2],
     pub has_dst: bool,
     pub bytes: u32,
     pub transport: Transport,
@@ -100,15 +100,15 @@ pub fn ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, O
 /// The IPv6 header at `offset` (RFC 8200), its extension headers and the ports behind them.
 #[inline(always)]
 pub fn ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, Outcome> {
-    let Some(header) = packet.read::<[u32; 10]>(offset) else {
+    let Some([lead, src @ .., to_high, to_low]) = packet.read::<[u64; 5]>(offset) else {
         return cut_ipv6(packet, offset);
     };
-    if u32::from_be(header[0]) >> 28 != 6 {
+    if u64::from_be(lead) >> 60 != 6 {
         return Err(Outcome::Malformed);
     }
-    let (next, total_len) = next_and_length(header[1]);
-    let dst = [header[6], header[7], header[8], header[9]];
-    let group = u32::from_be(dst[0]) >> 24 == 0xff;
+    let (next, total_len) = next_and_length(lead);
+    let dst = [to_high, to_low];
+    let group = u64::from_be(to_high) >> 56 == 0xff;
     let end = ip_end(offset, total_len);
     let transport = if extension::is_extension(next) {
         match extension::last(packet, next, offset + 40, end) {
@@ -119,7 +119,7 @@ pub fn ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, O
         transport(packet, next, offset + 40, end, group)
     };
     Ok(Ip6 {
-        src: [header[2], header[3], header[4], header[5]],
+        src,
         dst,
         has_dst: true,
         bytes: ip_bytes(packet, offset, total_len),
@@ -151,24 +151,24 @@ fn cut_ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, O
 /// The same for IPv6.
 #[inline(always)]
 fn cut_ipv6<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip6, Outcome> {
-    let header: [u32; 6] = packet.read(offset).ok_or(Outcome::Truncated)?;
-    if u32::from_be(header[0]) >> 28 != 6 {
+    let [lead, src @ ..]: [u64; 3] = packet.read(offset).ok_or(Outcome::Truncated)?;
+    if u64::from_be(lead) >> 60 != 6 {
         return Err(Outcome::Truncated);
     }
-    let (next, total_len) = next_and_length(header[1]);
+    let (next, total_len) = next_and_length(lead);
     Ok(Ip6 {
-        src: [header[2], header[3], header[4], header[5]],
-        dst: [0; 4],
+        src,
+        dst: [0; 2],
         has_dst: false,
         bytes: ip_bytes(packet, offset, total_len),
         transport: Transport::without_ports(next, Outcome::Truncated),
     })
 }
 
-/// Next header and total length from the second word of an IPv6 header.
+/// Next header and total length from the first eight bytes of an IPv6 header.
 #[inline(always)]
-fn next_and_length(second: u32) -> (u8, u32) {
-    let second = u32::from_be(second);
+fn next_and_length(lead: u64) -> (u8, u32) {
+    let second = u64::from_be(lead) as u32;
     let next = (second >> 8 & 0xff) as u8;
     // A zero payload length before a hop-by-hop header announces a jumbogram (RFC 2675).
     match second >> 16 {

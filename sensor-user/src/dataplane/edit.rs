@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use aya::maps::{Array, MapData};
 use sensor_common::{
-    BUCKET_WORDS, BUCKETS_PER_PAGE, CHUNK_WORDS, Chunk, PATTERNS_PER_PAGE, Pattern as Value,
-    PatternKey, PatternPage, map,
+    BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, PATTERNS_PER_PAGE, Pattern as Value, PatternKey,
+    PatternPage, map,
 };
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
 use crate::model::Pattern;
 
 /// Marks per word of the filter up to which it takes more: twice what it is sized for.
-const MOST_MARKS_PER_WORD: usize = 12;
+const MOST_MARKS_PER_WORD: usize = 8;
 
 /// The maps of the live generation and what its program was specialised for.
 pub(super) struct Editor {
@@ -32,8 +32,8 @@ pub(super) struct Editor {
     /// Patterns ever numbered; below it, numbers in `free` are unused.
     numbered: u32,
     free: Vec<u32>,
-    /// Marks that the filter was given.
-    marks: usize,
+    /// Marks that the filter was given, of both families.
+    marks: [usize; 2],
 }
 
 /// What a pattern is to become.
@@ -59,10 +59,17 @@ impl Editor {
     /// Whether the program and the maps take these patterns as they are.
     pub(super) fn fits(&mut self, added: &[Edit]) -> Result<bool, Error> {
         let room = (self.shape.room - self.numbered) as usize + self.free.len();
-        let marks = added.iter().map(|edit| encode::mark_count(&edit.pattern));
-        let marks = self.marks + marks.sum::<usize>();
+        let mut marks = self.marks;
+        for edit in added {
+            let (family, count) = encode::mark_count(&edit.pattern);
+            marks[family] += count;
+        }
+        let holds = |family: usize| {
+            marks[family] <= self.shape.hashed.of(family) as usize * MOST_MARKS_PER_WORD
+        };
         let fits = added.len() <= room
-            && marks <= self.shape.filter_words as usize * MOST_MARKS_PER_WORD
+            && holds(0)
+            && holds(1)
             && added.iter().all(|edit| self.specialised_for(&edit.pattern));
         Ok(fits && self.has_places(added)?)
     }
@@ -175,7 +182,8 @@ impl Editor {
         self.write_value(number, value)?;
         self.admit(pattern)?;
         self.write_word(bucket, at, value.key.place().word(number))?;
-        self.marks += encode::mark_count(pattern);
+        let (family, count) = encode::mark_count(pattern);
+        self.marks[family] += count;
         Ok(Some(None))
     }
 
@@ -191,29 +199,11 @@ impl Editor {
 
     /// Lets a pattern through the filter.
     fn admit(&mut self, pattern: &Pattern) -> Result<(), Error> {
-        let words = self.shape.filter_words;
-        let mut bits: Vec<(u32, u64)> = Vec::new();
-        encode::marks(pattern, |block, mark| bits.push((block.word(words), mark)));
-        self.set_bits(map::FILTER, &bits)
-    }
-
-    fn set_bits(&mut self, name: &'static str, bits: &[(u32, u64)]) -> Result<(), Error> {
-        let mut array = self.words(name)?;
-        let mut pages: HashMap<u32, Chunk> = HashMap::new();
-        for (word, bits) in bits {
-            let (page, at) = (word / CHUNK_WORDS as u32, *word as usize % CHUNK_WORDS);
-            let chunk = match pages.entry(page) {
-                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    entry.insert(array.get(&page, 0).in_map(name)?)
-                }
-            };
-            chunk[at] |= bits;
-        }
-        for (page, chunk) in pages {
-            array.set(page, chunk, 0).in_map(name)?;
-        }
-        Ok(())
+        self.anchor.edit_filter(|filter| {
+            encode::marks(pattern, self.shape.hashed, |word, bits| {
+                filter[word as usize] |= bits;
+            });
+        })
     }
 
     /// Where a key stands, its number and its value.

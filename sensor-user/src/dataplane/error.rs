@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use aya::{EbpfError, maps::MapError, programs::ProgramError};
+use aya::{EbpfError, maps::MapError, programs::ProgramError, sys::SyscallError};
 
 /// A failure of the data plane; nothing was changed unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -168,5 +168,16 @@ impl<T> InMap<T> for Result<T, MapError> {
             map,
             source: Box::new(source),
         })
+    }
+}
+
+impl<T> InMap<T> for io::Result<T> {
+    fn in_map(self, map: &'static str) -> Result<T, Error> {
+        let source = |io_error| SyscallError {
+            call: "bpf",
+            io_error,
+        };
+        self.map_err(|error| MapError::SyscallError(source(error)))
+            .in_map(map)
     }
 }

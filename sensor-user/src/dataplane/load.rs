@@ -8,7 +8,8 @@ use aya::{
     programs::{ProgramFd, Xdp},
 };
 use sensor_common::{
-    BUCKETS_PER_PAGE, CHUNK_WORDS, PATTERNS_PER_PAGE, Pattern, PatternPage, global, map, program,
+    BUCKETS_PER_PAGE, CHUNK_WORDS, FILTER_PLACEHOLDER, PATTERNS_PER_PAGE, Pattern, PatternPage,
+    global, map, program,
 };
 
 use super::{
@@ -82,6 +83,23 @@ pub(super) struct Directories<'a> {
 /// One program with its maps.
 pub(super) struct Instance {
     pub ebpf: Ebpf,
+    filter_words: usize,
+}
+
+/// The object, with the filter's size written into the type that tells it: aya sets how many values
+/// a map has, not how large they are, and a map of one value is addressed without bounds to check.
+fn sized(filter_words: u32) -> Vec<u8> {
+    let mut object = OBJECT.to_vec();
+    let placeholder = (FILTER_PLACEHOLDER as u32).to_ne_bytes();
+    let mut found = 0;
+    for at in 0..object.len() - placeholder.len() {
+        if object[at..].starts_with(&placeholder) {
+            object[at..at + placeholder.len()].copy_from_slice(&filter_words.to_ne_bytes());
+            found += 1;
+        }
+    }
+    assert!(found > 0, "the object holds the filter's placeholder");
+    object
 }
 
 impl Instance {
@@ -98,7 +116,7 @@ impl Instance {
         let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.special.exact4));
         let (exact6, wide6) = (flag(shape.special.exact6), flag(shape.special.wide6));
         let (coarse, endpoints) = (flag(globals.coarse), flag(shape.special.endpoints));
-        let (wide4, short6) = (flag(shape.special.wide4), flag(shape.special.short6));
+        let (short4, short6) = (flag(shape.special.short4), flag(shape.special.short6));
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
@@ -111,14 +129,14 @@ impl Instance {
             .override_global(global::EXACT6, &exact6, true)
             .override_global(global::WIDE6, &wide6, true)
             .override_global(global::BUCKETS, &shape.buckets, true)
-            .override_global(global::FILTER_WORDS, &shape.filter_words, true)
-            .override_global(global::WIDE4, &wide4, true)
+            .override_global(global::HASHED4, &shape.hashed.v4, true)
+            .override_global(global::HASHED6, &shape.hashed.v6, true)
+            .override_global(global::SHORT4, &short4, true)
             .override_global(global::SHORT6, &short6, true)
             .override_global(global::LENGTHS4, &shape.special.lengths4[..], true)
             .override_global(global::LENGTHS6, &shape.special.lengths6[..], true)
             .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
             .map_max_entries(map::PATTERNS, shape.room / PATTERNS_PER_PAGE as u32)
-            .map_max_entries(map::FILTER, shape.filter_words / CHUNK_WORDS as u32)
             .map_max_entries(map::FLOWS[0], sizes.flow_entries)
             .map_max_entries(map::FLOWS[1], sizes.flow_entries)
             .map_max_entries(map::RECORDS, sizes.ring_bytes);
@@ -133,7 +151,8 @@ impl Instance {
             loader.map_pin_path(map::FORMER, directories.generation.join(former));
         }
         Ok(Self {
-            ebpf: loader.load(OBJECT)?,
+            filter_words: shape.filter_words as usize,
+            ebpf: loader.load(&sized(shape.filter_words))?,
         })
     }
 
@@ -145,13 +164,39 @@ impl Instance {
         let last = if rest.is_empty() { &[][..] } else { &[last] };
         self.write(map::PATTERNS, 0, patterns)?;
         self.write(map::PATTERNS, patterns.len(), last)?;
-        for (name, words) in [
-            (map::INDEX, &encoded.table.index),
-            (map::FILTER, &encoded.filter),
-        ] {
-            self.write(name, 0, words.as_chunks::<CHUNK_WORDS>().0)?;
+        let index = encoded.table.index.as_chunks::<CHUNK_WORDS>().0;
+        self.write(map::INDEX, 0, index)?;
+        self.write_filter(&encoded.filter)?;
+        let mut held = vec![0; encoded.filter.len()];
+        self.read_filter(&mut held)?;
+        if held != encoded.filter {
+            return Err(Error::Unverified { map: map::FILTER });
         }
         self.set_generation(generation)
+    }
+
+    /// Changes the filter in place: the kernel copies the whole value, and words that stay as they
+    /// are are overwritten with themselves.
+    pub(super) fn edit_filter(&mut self, edit: impl FnOnce(&mut [u64])) -> Result<(), Error> {
+        let mut words = vec![0; self.filter_words];
+        self.read_filter(&mut words)?;
+        edit(&mut words);
+        self.write_filter(&words)
+    }
+
+    fn write_filter(&mut self, words: &[u64]) -> Result<(), Error> {
+        sensor_sys::write_value(self.data(map::FILTER), 0, words).in_map(map::FILTER)
+    }
+
+    fn read_filter(&mut self, words: &mut [u64]) -> Result<(), Error> {
+        sensor_sys::read_value(self.data(map::FILTER), 0, words).in_map(map::FILTER)
+    }
+
+    fn data(&mut self, name: &'static str) -> &mut MapData {
+        let Map::Array(data) = self.map_mut(name) else {
+            unreachable!("{name} is an array in the object");
+        };
+        data
     }
 
     /// Makes the generation that was built as `number` the one that judges.
@@ -187,10 +232,7 @@ impl Instance {
     ) -> Result<(), Error> {
         for (call, pages) in pages.chunks(PAGES_PER_CALL).enumerate() {
             let first = u32::try_from(first + call * PAGES_PER_CALL).expect("maps have fewer");
-            let Map::Array(data) = self.map_mut(name) else {
-                unreachable!("{name} is an array in the object");
-            };
-            let batch = sensor_sys::update_array(data, first, pages);
+            let batch = sensor_sys::update_array(self.data(name), first, pages);
             let mut array = self.array::<V>(name)?;
             for (number, page) in (first..).zip(pages) {
                 if batch.is_err() {

@@ -7,6 +7,7 @@ mod filter;
 mod live;
 mod load;
 mod machine;
+mod memory;
 mod options;
 mod packet;
 mod peers;

@@ -19,6 +19,8 @@ pub struct Options {
     pub rounds: usize,
     /// Small sets and few rounds: whether everything works, not what it costs.
     pub quick: bool,
+    /// Only the sensor's own programs, to a million markers: for work on the data path.
+    pub own: bool,
     /// Ten million markers whatever the memory.
     pub full: bool,
     pub json: bool,
@@ -35,6 +37,7 @@ impl Options {
             parts: vec![Part::Packet, Part::Live, Part::Load],
             rounds: 0,
             quick: false,
+            own: false,
             full: false,
             json: false,
             save: true,
@@ -42,6 +45,10 @@ impl Options {
         for argument in arguments {
             match argument.split_once('=').unwrap_or((&argument, "")) {
                 ("--quick", "") => options.quick = true,
+                ("--own", "") => {
+                    options.own = true;
+                    options.parts = vec![Part::Packet];
+                }
                 ("--full", "") => options.full = true,
                 ("--json", "") => options.json = true,
                 ("--no-save", "") => options.save = false,

@@ -118,7 +118,7 @@ impl Subjects {
             (1_000_000, 100_000)
         };
         let room = options.full || machine::meminfo("MemAvailable") > PLENTY;
-        let most = (!options.quick && room).then_some(many * 10);
+        let most = (!options.quick && !options.own && room).then_some(many * 10);
         let mut all = vec![
             subject("empty pass", Id::Empty, Program::Empty),
             subject("empty pass, linear", Id::EmptyLinear, Program::Empty),
@@ -163,6 +163,17 @@ impl Subjects {
             .with_prefixes(random, prefixes / 2, prefixes / 2);
         let name = format!("{many} addresses, {prefixes} prefixes");
         all.push(sensor(&name, Id::Prefixes, &with.image())?);
+        if options.own {
+            eprintln!();
+            return Ok(Self {
+                all,
+                many,
+                most,
+                prefixes,
+                set,
+                _filter: None,
+            });
+        }
         let trie = Peer::trie(&with.keys4(), &with.keys6()).map_err(said)?;
         let name = "two trie lookups, the same set";
         all.push(subject(
