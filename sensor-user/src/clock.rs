@@ -1,8 +1,16 @@
 //! Wall time and kernel time, and the way between them.
 
+mod watch;
+
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
 use sensor_common::clock;
+
+pub use watch::{Reading, Watch};
+
+use crate::fault;
 
 /// The kernel clock that deadlines and records use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +68,8 @@ impl KernelClock {
     }
 
     /// Wall time less kernel time now, nanoseconds: 0 for a replay.
-    fn ahead(self) -> i128 {
+    #[must_use]
+    pub fn ahead(self) -> i128 {
         match self {
             Self::Replay => 0,
             // Read twice around the other clock, so that a preemption between the reads halves.
@@ -92,8 +101,31 @@ impl KernelClock {
     }
 }
 
+/// What the clocks show now.
+#[must_use]
+pub fn read() -> Reading {
+    let microseconds = |nanoseconds: i128| i64::try_from(nanoseconds / 1_000).unwrap_or(i64::MAX);
+    Reading {
+        wall: microseconds(wall()),
+        boot: microseconds(KernelClock::Boot.now()),
+        boot_id: boot_id(),
+        synchronised: sensor_sys::is_synchronised(),
+    }
+}
+
+/// The kernel's random id of this boot, folded to a number; 0 where it does not tell.
+fn boot_id() -> i64 {
+    static ID: OnceLock<i64> = OnceLock::new();
+    *ID.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        let id = u128::from_str_radix(&digits, 16).unwrap_or_default();
+        (id ^ (id >> 64)) as i64
+    })
+}
+
 fn wall() -> i128 {
-    nanoseconds(clock_gettime(ClockId::Realtime))
+    nanoseconds(clock_gettime(ClockId::Realtime)) + fault::clock_step()
 }
 
 fn nanoseconds(time: Timespec) -> i128 {

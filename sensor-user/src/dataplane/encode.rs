@@ -11,7 +11,7 @@ use sensor_common::{
 use super::table::{DoesNotFit, Table};
 use crate::{
     clock::KernelClock,
-    model::{Image, ImagePattern, Pattern},
+    model::{Direction, Image, ImagePattern, Pattern},
 };
 
 /// Marks a word of the filter, eleven bits for each: fewer than two addresses in a hundred are
@@ -135,8 +135,16 @@ pub fn value(pattern: &ImagePattern, clock: KernelClock, expiry: bool, open: boo
         id: pattern.id.0,
         not_before: 0,
         not_after,
-        flags: if open { Value::BREAKER } else { 0 },
+        flags: if open { Value::BREAKER } else { 0 } | side(pattern.direction),
         reserved: 0,
+    }
+}
+
+const fn side(direction: Direction) -> u64 {
+    match direction {
+        Direction::Either => 0,
+        Direction::Source => Value::ONLY_SRC,
+        Direction::Destination => Value::ONLY_DST,
     }
 }
 

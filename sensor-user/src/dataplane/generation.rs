@@ -19,6 +19,10 @@ use crate::{
     model::{Image, ImagePattern, PatternId},
 };
 
+/// How far the kernel clock may move against the wall clock before deadlines are written anew,
+/// nanoseconds.
+const CLOCK_MOVED: i128 = 500_000_000;
+
 /// What the data plane is set up with.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -60,6 +64,8 @@ pub struct DataPlane {
     pub(super) attached: BTreeMap<String, Attached>,
     /// Whether this run made the shared maps.
     pub(super) fresh: bool,
+    /// What the kernel clock lacked to the wall clock when deadlines were written, nanoseconds.
+    pub(super) ahead: i128,
 }
 
 pub(super) struct Attached {
@@ -86,6 +92,7 @@ impl DataPlane {
         let fresh = !pins.has_shared();
         // Not a number that an agent has used which died before it was kept.
         let generation = generation.max(pins.last_generation()? + 1);
+        let ahead = setup.features.clock().ahead();
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
         let tap = Tap::take(&mut anchor, epoch, setup.limit, setup.features.clock())?;
         // A program that waited for an agent that died goes on following its former one.
@@ -101,6 +108,7 @@ impl DataPlane {
             editor: Editor::new(anchor, shape),
             attached: BTreeMap::new(),
             fresh,
+            ahead,
         };
         Ok((plane, tap))
     }
@@ -117,6 +125,14 @@ impl DataPlane {
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// Whether the wall clock was set since the deadlines of the generation were written, so that
+    /// they are off in kernel time.
+    #[must_use]
+    pub fn clock_has_moved(&self) -> bool {
+        let moved = self.setup.features.clock().ahead() - self.ahead;
+        moved.abs() > CLOCK_MOVED
     }
 
     pub(super) fn put(&self, pattern: &ImagePattern) -> Edit {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{in_force, pattern_id};
 use crate::{
     crypto::sha256,
-    model::{Collision, Image, ImageRow, Marker},
+    model::{Collision, Image, ImageRow, Marker, OrderNumber},
 };
 
 /// The image of the markers in force at `now`.
@@ -16,13 +16,14 @@ pub fn compile(markers: &[Marker], now: Timestamp) -> Result<Image, Collision> {
     Image::new(rows(in_force(markers, now).cloned()))
 }
 
-/// Markers under the ids of their patterns.
+/// Markers under the ids of their patterns, as the operator's own.
 #[must_use]
 pub fn rows(markers: impl IntoIterator<Item = Marker>) -> Vec<ImageRow> {
     markers
         .into_iter()
         .map(|marker| ImageRow {
             id: pattern_id(&marker.pattern),
+            order: OrderNumber::OWN,
             marker,
         })
         .collect()
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
     use crate::{
         markers::read_text,
-        model::{PatternId, PatternKind},
+        model::{Direction, PatternKind, RowKey},
     };
 
     fn image(text: &str) -> Image {
@@ -85,10 +86,7 @@ mod tests {
     fn an_image_that_was_changed_is_the_image_compiled_anew() {
         let before = Image::new(many(0, 20_000)).expect("no collision");
         let gone = many(1_000, 1_003);
-        let gone: Vec<(PatternId, &str)> = gone
-            .iter()
-            .map(|row| (row.id, row.marker.id.as_str()))
-            .collect();
+        let gone: Vec<RowKey<'_>> = gone.iter().map(ImageRow::key).collect();
         let after = before
             .with(&gone, many(20_000, 20_005))
             .expect("no collision");
@@ -125,11 +123,48 @@ mod tests {
             "the kernel sees no difference"
         );
         let end = after.next_end().expect("one has an end");
-        assert_eq!(after.over(end), [(id, "c")]);
+        assert_eq!(after.over(end), [(id, "c", OrderNumber::OWN)]);
         let back = after
             .with(&after.over(end), Vec::new())
             .expect("no collision");
         assert!(back.all_rows().eq(before.all_rows()));
+    }
+
+    #[test]
+    fn a_pattern_looks_at_the_one_side_that_all_its_markers_look_at() {
+        let direction = |text: &str| {
+            let image = image(text);
+            let pattern = image.patterns().next().expect("one");
+            pattern.direction
+        };
+        let source = "ip 203.0.113.5 id=a direction=source\n";
+        assert_eq!(direction(source), Direction::Source);
+        let both = format!("{source}ip 203.0.113.5 id=b direction=destination\n");
+        assert_eq!(direction(&both), Direction::Either);
+        assert_ne!(
+            digest(&image(source)),
+            digest(&image("ip 203.0.113.5 id=a\n"))
+        );
+    }
+
+    #[test]
+    fn a_marker_has_a_row_for_each_of_its_grounds() {
+        let own = rows(read_text("ip 203.0.113.5 id=a\n").markers);
+        let mut ordered = own.clone();
+        ordered[0].order = OrderNumber(7);
+        let end: jiff::Timestamp = "2026-02-01T00:00:00Z".parse().expect("a time");
+        ordered[0].marker.until = Some(end.into());
+        let image = Image::new([own.clone(), ordered].concat()).expect("no collision");
+        assert_eq!((image.markers(), image.all_rows().count()), (1, 2));
+        let without = image.with(&image.over(end), Vec::new());
+        let without = without.expect("no collision");
+        assert!(without.all_rows().eq(&own));
+    }
+
+    #[test]
+    fn what_the_data_path_cannot_look_for_is_in_no_image() {
+        let image = image("domain evil.example\nip 203.0.113.5\n");
+        assert_eq!((image.count(), image.markers()), (1, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{MatchedIn, Moment, Pattern};
+use super::{MatchedIn, Moment, OrderNumber, Pattern};
 
 /// Name of a marker; up to 24 bytes stand in place, so that a million of them cost no allocation.
 pub type MarkerId = compact_str::CompactString;
@@ -117,6 +117,12 @@ pub struct Held {
     pub marker: Marker,
     /// Whether it may come into force.
     pub standing: Standing,
+    /// Whose it is: the order that brought it, or the operator's own.
+    pub source: OrderNumber,
+    /// Its end is the cap of the configuration, because none was given.
+    pub capped: bool,
+    /// Its own end was reached: it stays over whatever the clock does.
+    pub over: bool,
 }
 
 /// Whether a marker may come into force.

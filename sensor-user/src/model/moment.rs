@@ -1,4 +1,4 @@
-//! A wall time in eight bytes.
+//! A wall time in eight bytes, and what is remembered of time.
 
 use std::{fmt, num::NonZeroU64};
 
@@ -62,6 +62,18 @@ impl fmt::Debug for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// The latest time that was believed, and when since boot that was: kept over restarts, so that time
+/// never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockMark {
+    /// Wall clock, microseconds since the epoch.
+    pub wall: i64,
+    /// Clock since boot, suspend included, microseconds.
+    pub boot: i64,
+    /// Which boot: a hash of the kernel's boot id.
+    pub boot_id: i64,
 }
 
 #[cfg(test)]

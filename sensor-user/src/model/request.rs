@@ -1,10 +1,12 @@
 //! The closed set of what can be asked through the control socket, and the answers.
 
+mod orders;
 mod status;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, State, Tlp};
+pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use status::{
     BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
     OutcomeCount, Progress, Stage, Status,
@@ -50,6 +52,26 @@ pub enum Request {
     MarkersShow {
         /// Its id.
         id: String,
+    },
+    /// Accept an order. Operators and the desk.
+    OrdersSubmit {
+        /// An [`OrderManifest`] on the first line, its marker file behind it.
+        body: bytes::Bytes,
+    },
+    /// A page of orders, oldest first. Operators and the desk.
+    OrdersList {
+        /// Which part.
+        page: Page,
+    },
+    /// One order. Operators and the desk.
+    OrdersShow {
+        /// Its reference.
+        reference: String,
+    },
+    /// End an order before its time. Operators and the desk.
+    OrdersWithdraw {
+        /// Its reference.
+        reference: String,
     },
     /// A page of events, newest first. Readers see no address.
     EventsList {
@@ -162,12 +184,21 @@ pub struct Changed {
     pub removed: u64,
     /// Lines that repeat another line word for word.
     pub duplicates: u64,
-    /// Markers that are over already: kept, not in force.
+    /// Markers of the set that are over or withdrawn: kept, not in force.
     pub expired: u64,
+    /// Markers of the set whose time is to come: they come into force by themselves.
+    pub not_yet: u64,
+    /// Markers of the set whose kind this version does not match: kept, not in force.
+    pub unmatched: u64,
     /// Markers of the set that are held back: not in force until they are released.
     pub quarantined: u64,
     /// Those of this request, the first [`Failure::MOST_REFUSALS`].
     pub held_back: Vec<HeldBack>,
+    /// Indicators of the file that are refused while the rest is loaded, the first
+    /// [`Failure::MOST_REFUSALS`].
+    pub refused: Vec<Refusal>,
+    /// Refused indicators in all.
+    pub refused_total: u64,
     /// Index of the journal entry.
     pub receipt: u64,
 }
@@ -238,9 +269,46 @@ pub struct MarkerRow {
     pub pattern_id: String,
     /// Whether it is in force.
     pub in_force: bool,
+    /// Why not, when it is not.
+    #[serde(default)]
+    pub not_in_force: Option<NotInForce>,
     /// Why it is held back, as a code, or `released`.
     #[serde(default)]
     pub standing: Option<String>,
+    /// The order that brought it; none when it is the operator's own.
+    #[serde(default)]
+    pub source: Option<MarkerSource>,
+    /// References of the orders that it is or will be exploited for.
+    #[serde(default)]
+    pub orders: Vec<String>,
+    /// Its end is `limits.longest-marker`, because none was given.
+    #[serde(default)]
+    pub capped: bool,
+}
+
+/// Whose a marker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkerSource {
+    /// Reference of the order.
+    pub order: String,
+    /// Who issued it.
+    pub issuer: String,
+}
+
+/// Why a marker is not in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotInForce {
+    /// This version does not match patterns of its kind.
+    Kind,
+    /// It is held back until somebody releases it.
+    Quarantined,
+    /// Its time is to come.
+    NotYet,
+    /// Its time has passed.
+    Over,
+    /// Its order was withdrawn.
+    Withdrawn,
 }
 
 /// A journal entry as listed.
@@ -300,6 +368,12 @@ pub enum Reply {
     Status(Box<Status>),
     /// To a change of the marker set.
     Changed(Changed),
+    /// To [`Request::OrdersSubmit`] and [`Request::OrdersWithdraw`].
+    OrderChanged(Box<OrderChanged>),
+    /// To [`Request::OrdersList`].
+    Orders(Rows<OrderRow>),
+    /// To [`Request::OrdersShow`].
+    Order(Box<OrderRow>),
     /// To [`Request::MarkersList`].
     Markers(Rows<MarkerRow>),
     /// To [`Request::MarkersShow`].
