@@ -51,8 +51,9 @@ const PATTERNS: [&str; 22] = [
     "endpoint 198.51.100.1 udp 54",
     "endpoint 2001:db8:9::1 udp 53",
 ];
+/// Ends; a marker without one is given one by the agent.
 const UNTIL: [&str; 3] = [
-    "",
+    " until=2097-01-01T00:00:00Z",
     " until=2099-01-01T00:00:00Z",
     " until=2098-01-01T00:00:00Z",
 ];

@@ -135,7 +135,7 @@ fn refusal_rows(refused: &[Refusal], total: u64, colour: bool) -> String {
 
 /// Where in its file a refusal stands.
 fn place(refusal: &Refusal) -> String {
-    let line = refusal.line.map(|line| format!("line {line}"));
+    let line = refusal.line.map(|line| line.to_string());
     let item = refusal.item.map(|item| format!("[{item}]"));
     let parts = [line, item, refusal.object.clone()];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
