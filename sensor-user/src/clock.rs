@@ -68,8 +68,7 @@ impl KernelClock {
     }
 
     /// Wall time less kernel time now, nanoseconds: 0 for a replay.
-    #[must_use]
-    pub fn ahead(self) -> i128 {
+    fn ahead(self) -> i128 {
         match self {
             Self::Replay => 0,
             // Read twice around the other clock, so that a preemption between the reads halves.
@@ -97,7 +96,31 @@ impl KernelClock {
     /// The kernel time of a wall time; 0 when it is before the clock began.
     #[must_use]
     pub fn to_kernel(self, wall: Timestamp) -> u64 {
-        u64::try_from((wall.as_nanosecond() - self.ahead()).max(0)).unwrap_or(u64::MAX)
+        self.offset().to_kernel(wall)
+    }
+
+    /// The way from wall time to kernel time as it is now, for many times at once.
+    #[must_use]
+    pub fn offset(self) -> Offset {
+        Offset(self.ahead())
+    }
+}
+
+/// What a kernel clock lacks to the wall clock at one instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Offset(i128);
+
+impl Offset {
+    /// The kernel time of a wall time; 0 when it is before the clock began.
+    #[must_use]
+    pub fn to_kernel(self, wall: Timestamp) -> u64 {
+        u64::try_from((wall.as_nanosecond() - self.0).max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// How far the clocks have moved against each other since, nanoseconds.
+    #[must_use]
+    pub fn moved(self, since: Self) -> u128 {
+        self.0.abs_diff(since.0)
     }
 }
 

@@ -10,7 +10,7 @@ use sensor_common::{
 
 use super::table::{DoesNotFit, Table};
 use crate::{
-    clock::KernelClock,
+    clock::{KernelClock, Offset},
     model::{Direction, Image, ImagePattern, Pattern},
 };
 
@@ -114,9 +114,10 @@ pub fn encode(
     let count = usize::try_from(image.count()).expect("an image fits in memory");
     let mut patterns = Vec::with_capacity(count);
     let mut encoder = Encoder::new(image);
+    let offset = clock.offset();
     for pattern in image.patterns() {
         encoder.add(&pattern);
-        patterns.push(value(&pattern, clock, expiry, open(&pattern)));
+        patterns.push(value(&pattern, offset, expiry, open(&pattern)));
     }
     Ok(Encoded {
         table: Table::new(patterns)?,
@@ -125,9 +126,9 @@ pub fn encode(
 }
 
 /// What the kernel holds of a pattern.
-pub fn value(pattern: &ImagePattern, clock: KernelClock, expiry: bool, open: bool) -> Value {
+pub fn value(pattern: &ImagePattern, offset: Offset, expiry: bool, open: bool) -> Value {
     let not_after = match pattern.until {
-        Some(until) if expiry => clock.to_kernel(until),
+        Some(until) if expiry => offset.to_kernel(until),
         _ => u64::MAX,
     };
     Value {

@@ -15,7 +15,7 @@ use super::{
     encode::Shape,
     load::Instance,
 };
-use crate::{fault, journal::Receipt, model::Image};
+use crate::{clock::Offset, fault, journal::Receipt, model::Image};
 
 /// Most patterns that are changed in place, one by one; more go live together.
 const MOST_EDITS: usize = 1_024;
@@ -51,7 +51,7 @@ struct Whole {
     /// Interfaces whose links have the new program.
     updated: Vec<String>,
     gone: Vec<String>,
-    ahead: i128,
+    offset: Offset,
 }
 
 impl Prepared {
@@ -184,7 +184,7 @@ impl DataPlane {
 
     fn put_behind_links(&mut self, image: &Image) -> Result<Whole, Error> {
         let number = self.generation + 1;
-        let ahead = self.setup.features.clock().ahead();
+        let offset = self.setup.features.clock().offset();
         let (shape, anchor) = build(&self.setup, &self.pins, image, &self.open, number)?;
         fault::point("built")?;
         let mut instances = BTreeMap::new();
@@ -216,7 +216,7 @@ impl DataPlane {
             instances,
             updated,
             gone,
-            ahead,
+            offset,
         })
     }
 
@@ -224,7 +224,7 @@ impl DataPlane {
     fn adopt_whole(&mut self, whole: Whole, gone: &[String]) -> Result<(), Error> {
         self.shape = whole.shape;
         self.editor = whole.editor;
-        self.ahead = whole.ahead;
+        self.offset = whole.offset;
         for (name, mut instance) in whole.instances {
             if let Some(attached) = self.attached.get_mut(&name) {
                 // What is not let go of goes with the next generation.

@@ -29,6 +29,9 @@ pub struct Marker {
     pub pap: Pap,
 }
 
+// Millions of them are held at once.
+const _: () = assert!(size_of::<Marker>() <= 72);
+
 impl Marker {
     /// Of a pattern, always in force, unmarked.
     #[must_use]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{
     Error, Sensor, Set,
     grounds::{Orders, Starts},
-    markers::status_of,
+    listing::status_of,
     tally::Tally,
 };
 use crate::{

@@ -7,6 +7,7 @@ mod events;
 mod grounds;
 mod interfaces;
 mod inventory;
+mod listing;
 mod markers;
 mod orders;
 mod status;
@@ -154,7 +155,7 @@ impl Sensor {
         policy: BreakerPolicy,
         validity: Validity,
     ) -> Self {
-        let markers = markers::status_of(&set);
+        let markers = listing::status_of(&set);
         let sensor = Self {
             facts,
             parts,

@@ -22,6 +22,17 @@ use crate::{
 };
 use manifest::{Manifest, refused};
 
+/// The markers that an order is about.
+#[derive(Default)]
+struct About {
+    /// Those held before, as they are.
+    before: Vec<Held>,
+    /// All of them, afterwards.
+    after: Vec<Held>,
+    /// Those held before, for the order.
+    named: Vec<db::Named>,
+}
+
 impl Sensor {
     /// Accepts an order: its markers are exploited from its start to its end.
     pub(super) fn orders_submit(&self, actor: &Actor, body: &[u8]) -> Result<OrderChanged, Error> {
@@ -45,7 +56,11 @@ impl Sensor {
             ..manifest.order()
         };
         let brought = std::mem::take(&mut intake.markers);
-        let (before, after, names) = self.touched(&mut set, &order, brought, &manifest.names)?;
+        let About {
+            before,
+            after,
+            named: names,
+        } = self.about(&mut set, &order, brought, &manifest.names)?;
         if after.is_empty() {
             return Err(refused(
                 "markers",
@@ -90,16 +105,19 @@ impl Sensor {
         })
     }
 
-    /// Markers that an order is about, as they are held before and afterwards, and those among them
-    /// that were held before.
-    fn touched(
+    /// The markers that an order is about.
+    fn about(
         &self,
         set: &mut Set,
         order: &Order,
         brought: Vec<Marker>,
         names: &[String],
-    ) -> Result<(Vec<Held>, Vec<Held>, Vec<db::Named>), Error> {
-        let (mut before, mut after, mut named) = (Vec::new(), Vec::new(), Vec::new());
+    ) -> Result<About, Error> {
+        let About {
+            mut before,
+            mut after,
+            mut named,
+        } = About::default();
         for (at, id) in names.iter().enumerate() {
             let Some(held) = set.catalog.marker(id).map_err(internal)? else {
                 return Err(manifest::unknown(at));
@@ -136,7 +154,11 @@ impl Sensor {
             }
         }
         after.extend(before.iter().cloned());
-        Ok((before, after, named))
+        Ok(About {
+            before,
+            after,
+            named,
+        })
     }
 
     /// Ends an order before its time. Its markers are kept as withdrawn.

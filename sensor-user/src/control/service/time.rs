@@ -10,7 +10,7 @@ use super::{
     grounds::{Sorted, each_row_of},
     internal,
     inventory::{over_markers, passed},
-    markers::status_of,
+    listing::status_of,
 };
 use crate::{
     clock,

@@ -75,17 +75,16 @@ impl Leaf {
         use std::fmt::Write as _;
         let mut lines = String::new();
         for each in self.patterns() {
-            let mut line = each.pattern.to_string();
+            // Microseconds since the epoch: a date costs more than the hash.
             let written = match each.until {
-                Some(until) => write!(line, " until={until}"),
-                None => Ok(()),
+                Some(until) => write!(lines, "{} until={}", each.pattern, until.as_microsecond()),
+                None => write!(lines, "{}", each.pattern),
             };
             written.expect("a string takes any text");
             if each.direction != Direction::Either {
-                line.push_str(" direction=");
-                line.push_str(each.direction.name());
+                lines.push_str(" direction=");
+                lines.push_str(each.direction.name());
             }
-            lines.push_str(&line);
             lines.push('\n');
         }
         lines
