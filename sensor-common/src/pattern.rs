@@ -48,7 +48,7 @@ pub struct Pattern {
     pub not_before: u64,
     /// First nanosecond at which it no longer does; `u64::MAX` for none.
     pub not_after: u64,
-    /// [`Pattern::BREAKER`] or zero.
+    /// [`Pattern::BREAKER`], [`Pattern::ONLY_SRC`], [`Pattern::ONLY_DST`] or none of them.
     pub flags: u64,
     /// Zero.
     pub reserved: u64,
@@ -57,6 +57,23 @@ pub struct Pattern {
 impl Pattern {
     /// The circuit breaker is open: hits are counted and go no further.
     pub const BREAKER: u64 = 1;
+    /// Every marker of the pattern looks for it as source only: a destination is no hit.
+    pub const ONLY_SRC: u64 = 1 << 1;
+    /// The same the other way round.
+    pub const ONLY_DST: u64 = 1 << 2;
+
+    /// Whether a match on this side of the packet ([`MATCHED_SRC_IP`](crate::MATCHED_SRC_IP),
+    /// [`MATCHED_DST_IP`](crate::MATCHED_DST_IP)) is a hit.
+    #[inline(always)]
+    #[must_use]
+    pub const fn takes(&self, matched_in: u32) -> bool {
+        let wrong = if matched_in == crate::MATCHED_SRC_IP as u32 {
+            Self::ONLY_DST
+        } else {
+            Self::ONLY_SRC
+        };
+        self.flags & wrong == 0
+    }
 }
 
 impl PatternKey {

@@ -13,6 +13,9 @@ const EXISTS: i32 = -17;
 /// Accounts for one (packet, pattern) match; 1 when the pattern is in force.
 #[inline(always)]
 pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
+    if !pattern.takes(matched_in) {
+        return 0;
+    }
     let Some(key) = maps::sighting_of(pattern.id) else {
         return 0;
     };

@@ -1,6 +1,10 @@
 //! System calls that no safe library offers yet, so that the agent has no `unsafe` of its own.
 #![deny(missing_docs)]
 
+mod clock;
+
+pub use clock::is_synchronised;
+
 use std::{
     io,
     os::fd::{AsFd as _, AsRawFd as _},

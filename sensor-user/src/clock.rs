@@ -1,8 +1,16 @@
 //! Wall time and kernel time, and the way between them.
 
+mod watch;
+
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
 use sensor_common::clock;
+
+pub use watch::{Reading, Watch};
+
+use crate::fault;
 
 /// The kernel clock that deadlines and records use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +96,59 @@ impl KernelClock {
     /// The kernel time of a wall time; 0 when it is before the clock began.
     #[must_use]
     pub fn to_kernel(self, wall: Timestamp) -> u64 {
-        u64::try_from((wall.as_nanosecond() - self.ahead()).max(0)).unwrap_or(u64::MAX)
+        self.offset().to_kernel(wall)
+    }
+
+    /// The way from wall time to kernel time as it is now, for many times at once.
+    #[must_use]
+    pub fn offset(self) -> Offset {
+        Offset(self.ahead())
     }
 }
 
+/// What a kernel clock lacks to the wall clock at one instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Offset(i128);
+
+impl Offset {
+    /// The kernel time of a wall time; 0 when it is before the clock began.
+    #[must_use]
+    pub fn to_kernel(self, wall: Timestamp) -> u64 {
+        u64::try_from((wall.as_nanosecond() - self.0).max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// How far the clocks have moved against each other since, nanoseconds.
+    #[must_use]
+    pub fn moved(self, since: Self) -> u128 {
+        self.0.abs_diff(since.0)
+    }
+}
+
+/// What the clocks show now.
+#[must_use]
+pub fn read() -> Reading {
+    let microseconds = |nanoseconds: i128| i64::try_from(nanoseconds / 1_000).unwrap_or(i64::MAX);
+    Reading {
+        wall: microseconds(wall()),
+        boot: microseconds(KernelClock::Boot.now()),
+        boot_id: boot_id(),
+        synchronised: sensor_sys::is_synchronised(),
+    }
+}
+
+/// The kernel's random id of this boot, folded to a number; 0 where it does not tell.
+fn boot_id() -> i64 {
+    static ID: OnceLock<i64> = OnceLock::new();
+    *ID.get_or_init(|| {
+        let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        let id = u128::from_str_radix(&digits, 16).unwrap_or_default();
+        (id ^ (id >> 64)) as i64
+    })
+}
+
 fn wall() -> i128 {
-    nanoseconds(clock_gettime(ClockId::Realtime))
+    nanoseconds(clock_gettime(ClockId::Realtime)) + fault::clock_step()
 }
 
 fn nanoseconds(time: Timespec) -> i128 {

@@ -17,6 +17,26 @@ pub fn point(name: &str) -> Result<(), Fault> {
     }
 }
 
+/// Nanoseconds by which a test has set the wall clock of the daemon, in the file named by
+/// `MARKER_SENSOR_CLOCK`: seconds, with a sign.
+#[cfg(feature = "faults")]
+#[must_use]
+pub fn clock_step() -> i128 {
+    let Some(path) = std::env::var_os("MARKER_SENSOR_CLOCK") else {
+        return 0;
+    };
+    let seconds = std::fs::read_to_string(path).unwrap_or_default();
+    seconds.trim().parse::<i128>().unwrap_or_default() * 1_000_000_000
+}
+
+/// Nanoseconds by which a test has set the wall clock: none in this build.
+#[cfg(not(feature = "faults"))]
+#[inline]
+#[must_use]
+pub const fn clock_step() -> i128 {
+    0
+}
+
 /// Names a step.
 ///
 /// # Errors

@@ -21,7 +21,8 @@
 //!    `tests: every_change_has_its_journal_entry`
 //! 9. Killing the agent does not stop detection; starting it neither detaches nor misses. An
 //!    expired pattern stops matching with the agent dead.
-//!    `tests: a_killed_agent_leaves_whole_events_and_counts_the_gap, an_expired_pattern_stops_matching_with_the_agent_dead`
+//!    `tests: a_killed_agent_leaves_whole_events_and_counts_the_gap, an_expired_pattern_stops_matching_with_the_agent_dead,
+//!    at_its_end_an_order_is_gone_with_the_agent_dead`
 //! 10. No marker value, subscriber address or name in labels, logs, panics or journal.
 //!     `tests: no_value_reaches_labels_log_or_journal`
 //! 11. A refused marker or request is told with a reason code; nothing is dropped quietly.

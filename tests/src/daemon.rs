@@ -74,6 +74,19 @@ impl Home {
         self.dir.path().join("fault")
     }
 
+    /// Sets the wall clock of the daemon, running or not, so many seconds from that of the machine
+    /// (`sensor_user::fault`).
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn step_clock(&self, seconds: i64) {
+        fs::write(self.clock(), seconds.to_string()).expect("a writable directory");
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.dir.path().join("clock")
+    }
+
     /// Where the daemon's standard error goes; runs follow each other in it.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -138,6 +151,7 @@ impl<'a> Sensord<'a> {
         // nsenter replaces itself: the child is the daemon.
         let child = command::command(&netns.wrap(&[program, "run", "--config", config]))
             .env("MARKER_SENSOR_FAULT", home.fault())
+            .env("MARKER_SENSOR_CLOCK", home.clock())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

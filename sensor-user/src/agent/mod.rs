@@ -19,14 +19,14 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
+    clock,
     config::{Breaker, Config},
     control::{
         self, Door, Limits, Roles, Socket, bind,
-        service::{BreakerPolicy, Facts, Inventory, Parts, Sensor, Set, agent},
+        service::{BreakerPolicy, Facts, Inventory, Parts, Sensor, Set, Validity, agent},
     },
     crypto,
     dataplane::{self, DataPlane, Limit, Setup, Sizes, probe},
@@ -45,6 +45,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const BPF_TOOLCHAIN: &str = env!("BPF_TOOLCHAIN");
 /// Events that a slow tail may be behind before it misses some.
 const TAIL: usize = 4096;
+/// Shortest wait for what begins or ends.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// How often interfaces are looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
@@ -122,8 +124,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let store = Events::open(&config.state_dir)?;
     let reader = Events::open(&config.state_dir)?;
 
-    let now = Timestamp::now();
-    let inventory = Inventory::read(&mut catalog, now)?;
+    let mut watch = clock::Watch::new(catalog.clock_mark()?, clock::read());
+    let now = watch.observe(clock::read());
+    let longest_marker = config.limits.longest_marker;
+    let inventory = Inventory::read(&mut catalog, now, longest_marker)?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
     let setup = Setup {
@@ -157,8 +161,14 @@ pub fn run(config: &Config) -> Result<(), Error> {
         sensor: config.sensor.clone(),
     };
     let _receipt = journal.append(&actor, started)?;
-    let live = Arc::new(Live::new(Index::new(inventory.image.clone()), subscribers));
-    live.put_former(Index::new(inventory.over));
+    for number in &inventory.ended {
+        let ended = inventory.order_ended(*number);
+        let _receipt = journal.append_reserved(&actor, ended)?;
+    }
+    let references = inventory.orders.references();
+    let index = |image| Index::with_orders(image, Arc::clone(&references));
+    let live = Arc::new(Live::new(index(inventory.image.clone()), subscribers));
+    live.put_former(index(inventory.over));
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let (tail, _) = broadcast::channel(TAIL);
     let parts = Parts {
@@ -178,18 +188,25 @@ pub fn run(config: &Config) -> Result<(), Error> {
         catalog,
         plane,
         image: inventory.image,
-        total: inventory.total,
-        quarantined: inventory.quarantined,
+        starts: inventory.starts,
+        tally: inventory.tally,
+        orders: inventory.orders,
         breakers,
         interfaces,
-        expire_retry: None,
+        retry: None,
+        mark_kept: None,
     };
     let policy = BreakerPolicy {
         automatic: config.limits.breaker == Breaker::Automatic,
         rest: config.limits.breaker_rest,
     };
     let breadth = Breadth::of(config);
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, breadth, policy));
+    let validity = Validity {
+        longest_marker,
+        watch,
+    };
+    let sensor = Sensor::new(facts, parts, set, reader, breadth, policy, validity);
+    let sensor = Arc::new(sensor);
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),
@@ -310,12 +327,8 @@ async fn answer(
             _ = interrupt.recv() => break,
             _ = &mut *end => break,
             _ = &mut served => break,
-            _ = tick.tick() => {
-                let sensor = Arc::clone(&sensor);
-                let looked = tokio::task::spawn_blocking(move || sensor.look_after(&agent()));
-                // A panic in there is told by the panic hook; the next tick tries again.
-                let _ = looked.await;
-            }
+            () = next_edge(&sensor) => look_after(&sensor).await,
+            _ = tick.tick() => look_after(&sensor).await,
         }
     }
     tracing::info!("stopping; interfaces stay attached");
@@ -328,6 +341,21 @@ async fn answer(
         let _ = page.await;
     }
     Ok(())
+}
+
+/// Waits until a marker or an order begins or ends, or for ever.
+async fn next_edge(sensor: &Sensor) {
+    match sensor.until_next_edge() {
+        Some(left) => tokio::time::sleep(left.max(SHORTEST_WAIT)).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn look_after(sensor: &Arc<Sensor>) {
+    let sensor = Arc::clone(sensor);
+    let looked = tokio::task::spawn_blocking(move || sensor.look_after(&agent()));
+    // A panic in there is told by the panic hook; the next tick tries again.
+    let _ = looked.await;
 }
 
 fn context(config: &Config) -> EventContext {

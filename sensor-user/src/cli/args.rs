@@ -2,10 +2,13 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{
+    Parser, Subcommand, ValueEnum,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 
 use super::failure::USAGE;
-use crate::model::State;
+use crate::model::{State, request::Format};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +59,9 @@ pub enum Command {
     /// Load, change and list markers
     #[command(subcommand)]
     Markers(Markers),
+    /// Submit, list and withdraw orders of the authority
+    #[command(subcommand)]
+    Orders(Orders),
     /// Open and close the circuit breaker of a marker that floods
     #[command(subcommand)]
     Breaker(Breaker),
@@ -83,12 +89,18 @@ pub enum Markers {
     /// Replace the whole set by a file
     #[command(after_help = LOAD_EXAMPLES)]
     Load {
+        /// Format of the file
+        #[arg(long, default_value = "text", value_parser = format())]
+        format: Format,
         /// Marker file, `-` for standard input
         file: PathBuf,
     },
     /// Add the markers of a file
     #[command(after_help = LOAD_EXAMPLES)]
     Add {
+        /// Format of the file
+        #[arg(long, default_value = "text", value_parser = format())]
+        format: Format,
         /// Marker file, `-` for standard input
         file: PathBuf,
     },
@@ -122,6 +134,74 @@ pub enum Markers {
         /// Its id; read from standard input when left out
         id: Option<String>,
     },
+}
+
+fn format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name))
+        .map(|name| Format::parse(&name).unwrap_or_default())
+}
+
+/// Orders.
+#[derive(Debug, Subcommand)]
+pub enum Orders {
+    /// Accept an order: its markers are exploited from its start to its end
+    #[command(after_help = ORDER_EXAMPLES)]
+    Submit(Submit),
+    /// List orders, oldest first
+    List {
+        /// Most orders
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+    },
+    /// Show one order
+    Show {
+        /// Its reference
+        reference: String,
+    },
+    /// End an order before its time; its markers are kept as withdrawn
+    Withdraw {
+        /// Its reference
+        reference: String,
+    },
+}
+
+const ORDER_EXAMPLES: &str = "Examples:
+  sensorctl orders submit --reference 2026/17 --issuer ANSSI --duration P30D --format stix bundle.json
+  sensorctl orders submit --reference 2026/18 --issuer ANSSI --duration 72h --named ids.txt";
+
+/// An order.
+#[derive(Debug, clap::Args)]
+pub struct Submit {
+    /// The authority's reference; one order a reference
+    #[arg(long)]
+    pub reference: String,
+    /// Who issues it
+    #[arg(long)]
+    pub issuer: String,
+    /// How long: ISO 8601 or words, such as P30D or 72h
+    #[arg(long)]
+    pub duration: String,
+    /// First instant of exploitation, RFC 3339 [default: now]
+    #[arg(long)]
+    pub start: Option<jiff::Timestamp>,
+    /// Reference of the elements about the threat
+    #[arg(long = "threat")]
+    pub threat_reference: Option<String>,
+    /// Least TLP of its markers [default: AMBER+STRICT]
+    #[arg(long)]
+    pub tlp: Option<String>,
+    /// Least PAP of its markers [default: AMBER]
+    #[arg(long)]
+    pub pap: Option<String>,
+    /// File of ids of markers already held that are to be exploited, one a line
+    #[arg(long, value_name = "FILE")]
+    pub named: Option<PathBuf>,
+    /// Format of the marker file
+    #[arg(long, default_value = "text", value_parser = format())]
+    pub format: Format,
+    /// Marker file that the order brings, `-` for standard input
+    #[arg(required_unless_present = "named")]
+    pub file: Option<PathBuf>,
 }
 
 /// Circuit breakers.

@@ -45,6 +45,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
     match command {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
+        Command::Orders(orders) => session.orders(orders).await,
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
         Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
         Command::Events(events) => session.events(events).await,
@@ -60,7 +61,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
 
 impl Session {
     /// Gets a document and shows it: as it came, or as `table` prints it.
-    async fn show<T: DeserializeOwned>(
+    pub(super) async fn show<T: DeserializeOwned>(
         &self,
         target: &str,
         table: impl FnOnce(&T, &Out) -> String,
@@ -90,13 +91,13 @@ impl Session {
 
     async fn markers(&self, command: Markers) -> Result<(), Error> {
         match command {
-            Markers::Load { file } => {
-                self.change(Method::PUT, "/v1/markers?format=text", &file)
-                    .await
+            Markers::Load { format, file } => {
+                let target = format!("/v1/markers?format={}", format.name());
+                self.change(Method::PUT, &target, &file).await
             }
-            Markers::Add { file } => {
-                self.change(Method::POST, "/v1/markers?format=text", &file)
-                    .await
+            Markers::Add { format, file } => {
+                let target = format!("/v1/markers?format={}", format.name());
+                self.change(Method::POST, &target, &file).await
             }
             Markers::Remove { file } => {
                 self.change(Method::POST, "/v1/markers/remove", &file).await
@@ -159,7 +160,7 @@ impl Session {
     }
 
     /// Shows page after page, at most `most` rows. The sensor's JSON is one document a page.
-    async fn pages<T: DeserializeOwned>(
+    pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         path: &str,
         filter: &str,
@@ -237,7 +238,7 @@ enum Line {
 }
 
 /// A file, or standard input for `-`.
-fn input(file: &Path) -> Result<Bytes, Error> {
+pub(super) fn input(file: &Path) -> Result<Bytes, Error> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
         let read = io::stdin().lock().read_to_end(&mut bytes);

@@ -8,6 +8,7 @@ pub mod client;
 pub mod commands;
 pub mod failure;
 pub mod journal;
+mod orders;
 pub mod print;
 mod progress;
 pub mod status;

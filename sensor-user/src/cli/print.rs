@@ -8,11 +8,16 @@ use std::{
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::model::request::{Changed, Failure, JournalPage, MarkerRow};
+use crate::model::{
+    Moment,
+    request::{Changed, Failure, JournalPage, MarkerRow, NotInForce, Refusal},
+};
 
 mod events;
+mod orders;
 
 pub use events::{event, events, one_line};
+pub use orders::{order, order_changed, orders};
 
 /// Where and how answers are printed.
 #[derive(Clone, Copy, Debug)]
@@ -106,18 +111,20 @@ pub fn verdict(text: &str, good: bool) -> Cell {
 /// The refused lines of a file.
 #[must_use]
 pub fn refusals(failure: &Failure, colour: bool) -> String {
-    let mut rows = table(&[">LINE", "FIELD", "CODE", "REASON"], colour);
-    for refusal in &failure.refused {
+    refusal_rows(&failure.refused, failure.refused_total, colour)
+}
+
+fn refusal_rows(refused: &[Refusal], total: u64, colour: bool) -> String {
+    let mut rows = table(&["WHERE", "FIELD", "CODE", "REASON"], colour);
+    for refusal in refused {
         rows.add_row([
-            refusal.line.to_string(),
+            clean(&place(refusal)),
             clean(&refusal.field),
             clean(&refusal.code),
             clean(&refusal.reason),
         ]);
     }
-    let more = failure
-        .refused_total
-        .saturating_sub(failure.refused.len() as u64);
+    let more = total.saturating_sub(refused.len() as u64);
     let end = if more > 0 {
         format!("\nand {more} more")
     } else {
@@ -126,11 +133,19 @@ pub fn refusals(failure: &Failure, colour: bool) -> String {
     lines(&rows, true) + &end
 }
 
+/// Where in its file a refusal stands.
+fn place(refusal: &Refusal) -> String {
+    let line = refusal.line.map(|line| line.to_string());
+    let item = refusal.item.map(|item| format!("[{item}]"));
+    let parts = [line, item, refusal.object.clone()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
 /// What a change of the marker set did.
 #[must_use]
 pub fn changed(changed: &Changed) -> String {
     let mut text = format!(
-        "{} markers in the set, {} patterns in force\nadded {}, removed {}, repeated lines {}, already expired {}\ngeneration {}, digest {}, journal entry {}",
+        "{} markers in the set, {} patterns in force\nadded {}, removed {}, repeated lines {}, over {}\ngeneration {}, digest {}, journal entry {}",
         changed.markers,
         changed.patterns,
         changed.added,
@@ -145,6 +160,22 @@ pub fn changed(changed: &Changed) -> String {
         text.push_str(&held_back(changed));
     } else if changed.quarantined > 0 {
         let _ = write!(text, "\n{} markers are held back", changed.quarantined);
+    }
+    for (count, what) in [
+        (changed.not_yet, "markers wait for their time"),
+        (changed.unmatched, "markers are not in force: kind"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, "\n{count} {what}");
+        }
+    }
+    if changed.refused_total > 0 {
+        let _ = write!(
+            text,
+            "\nrefused {}; the rest is loaded\n{}",
+            changed.refused_total,
+            refusal_rows(&changed.refused, changed.refused_total, false)
+        );
     }
     if changed.patterns == 0 {
         text.push_str("\nnothing is in force: no packet will match");
@@ -191,9 +222,9 @@ pub fn markers(rows: &[MarkerRow], first: bool, out: &Out) -> String {
     for row in rows {
         table.add_row([
             Cell::new(clean(&row.marker.id)),
-            Cell::new(row.marker.pattern),
+            Cell::new(row.marker.pattern.to_string()),
             verdict(&in_force(row), row.in_force),
-            Cell::new(until(row)),
+            Cell::new(moment(row.marker.until)),
             Cell::new(row.marker.tlp.name()),
             Cell::new(row.marker.pap.name()),
         ]);
@@ -201,30 +232,55 @@ pub fn markers(rows: &[MarkerRow], first: bool, out: &Out) -> String {
     lines(&table, first)
 }
 
-/// Whether a marker is in force, and why not when it is held back.
+/// Whether a marker is in force, and why not.
 fn in_force(row: &MarkerRow) -> String {
-    match (row.in_force, row.standing.as_deref()) {
-        (true, _) => "yes".into(),
-        (false, None | Some("released")) => "no".into(),
-        (false, Some(code)) => format!("no: {}", clean(code)),
+    match row.not_in_force {
+        None if row.in_force => "yes".into(),
+        None => "no".into(),
+        Some(NotInForce::Kind) => "no: kind".into(),
+        Some(NotInForce::NotYet) => "no: not yet".into(),
+        Some(NotInForce::Over) => "no: over".into(),
+        Some(NotInForce::Withdrawn) => "no: withdrawn".into(),
+        Some(NotInForce::Quarantined) => {
+            let code = row.standing.as_deref().unwrap_or("no reason is kept");
+            format!("no: quarantined: {}", clean(code))
+        }
     }
 }
 
-fn until(row: &MarkerRow) -> String {
-    row.marker
-        .until
-        .map_or_else(|| "-".into(), |until| until.to_string())
+fn moment(moment: Option<Moment>) -> String {
+    moment.map_or_else(|| "-".into(), |moment| moment.to_string())
+}
+
+/// Whose a marker is, and what it is exploited for.
+fn source(row: &MarkerRow) -> String {
+    match &row.source {
+        None => "operator's own".into(),
+        Some(source) => format!(
+            "order {} of {}",
+            clean(&source.order),
+            clean(&source.issuer)
+        ),
+    }
 }
 
 /// One marker, one field a line.
 #[must_use]
 pub fn marker(row: &MarkerRow, _: &Out) -> String {
+    let mut until = moment(row.marker.until);
+    if row.capped {
+        until.push_str(" (limits.longest-marker; none was given)");
+    }
     fields(&[
         ("id", clean(&row.marker.id)),
         ("pattern", row.marker.pattern.to_string()),
         ("pattern id", clean(&row.pattern_id)),
         ("in force", in_force(row)),
-        ("until", until(row)),
+        ("from", moment(row.marker.from)),
+        ("until", until),
+        ("direction", row.marker.direction.name().into()),
+        ("source", source(row)),
+        ("orders", clean(&row.orders.join(", "))),
         ("tlp", row.marker.tlp.name().into()),
         ("pap", row.marker.pap.name().into()),
     ])

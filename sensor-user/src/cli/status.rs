@@ -69,6 +69,20 @@ fn head(status: &Status) -> String {
         0 => String::new(),
         count => format!(", {count} held back"),
     };
+    let not_in_force: String = [
+        (status.markers.unmatched, "not in force: kind"),
+        (status.markers.not_yet, "not yet"),
+        (status.markers.over, "over"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!(", {count} {what}"))
+    .collect();
+    let trusted = if status.clock_trusted {
+        ""
+    } else {
+        " (the wall clock was set forward and is not believed: nothing is destroyed)"
+    };
     let change = status.change.map_or_else(String::new, |change| {
         format!(
             "\nchange   {} since {:.0}, {} of {} done",
@@ -79,8 +93,8 @@ fn head(status: &Status) -> String {
         )
     });
     format!(
-        "sensor   {}, version {}, kernel {}, clock {}, up {}\n\
-         markers  {} in the set{held_back}; patterns in force: {in_force}; generation {}, digest {}{change}\n\
+        "sensor   {}, version {}, kernel {}, clock {}{trusted}, up {}\n\
+         markers  {} in the set{held_back}{not_in_force}; patterns in force: {in_force}; generation {}, digest {}{change}\n\
          events   {} stored, {} open\n\
          journal  {} entries, root {}",
         clean(&status.sensor),

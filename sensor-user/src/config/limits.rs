@@ -10,6 +10,9 @@ use super::{
     units,
 };
 
+/// How long a marker without an end may be in force.
+const LONGEST_MARKER: RangeInclusive<Duration> =
+    Duration::from_secs(3_600)..=Duration::from_secs(3_650 * 86_400);
 /// New flows of one pattern, a second or at once.
 const NEW_FLOWS: RangeInclusive<u32> = 1..=1_000_000;
 /// Kernel memory of the maps of a generation, bytes.
@@ -31,6 +34,9 @@ pub struct Limits {
     pub own_prefixes: Vec<IpNet>,
     /// Public resolvers besides those that are known.
     pub resolvers: Vec<IpAddr>,
+    /// How long a marker of the operator's own is in force when nobody says until when.
+    #[serde(deserialize_with = "units::duration")]
+    pub longest_marker: Duration,
     /// New flows that a pattern may announce a second, in the long run.
     pub new_flows_per_second: u32,
     /// New flows that a pattern may announce at once.
@@ -67,6 +73,7 @@ impl Default for Limits {
             widest_ipv6: 24,
             own_prefixes: Vec::new(),
             resolvers: Vec::new(),
+            longest_marker: Duration::from_secs(180 * 86_400),
             new_flows_per_second: 1_000,
             new_flows_burst: 4_000,
             breaker: Breaker::Automatic,
@@ -91,6 +98,11 @@ impl Limits {
             "must be a prefix length from 1 to 128",
         )?;
         prefixes("limits.own-prefixes", &self.own_prefixes)?;
+        need(
+            LONGEST_MARKER.contains(&self.longest_marker),
+            "limits.longest-marker",
+            "must be between 1h and 3650d",
+        )?;
         need(
             NEW_FLOWS.contains(&self.new_flows_per_second),
             "limits.new-flows-per-second",

@@ -129,7 +129,7 @@ fn the_sixty_fifth_interface_is_one_too_many() {
 fn limits_are_read() {
     let config = parse(
         "sensor = \"a\"\n[limits]\nwidest-ipv4 = 16\nwidest-ipv6 = 32\nown-prefixes = [\"192.0.2.0/24\"]\n\
-         resolvers = [\"2001:db8::53\"]\nnew-flows-per-second = 5\nnew-flows-burst = 6\n\
+         resolvers = [\"2001:db8::53\"]\nlongest-marker = \"30d\"\nnew-flows-per-second = 5\nnew-flows-burst = 6\n\
          breaker = \"manual\"\nbreaker-after = \"2s\"\nbreaker-rest = \"0s\"\n\
          map-memory = \"64MiB\"\n",
     )
@@ -139,6 +139,7 @@ fn limits_are_read() {
         widest_ipv6: 32,
         own_prefixes: vec!["192.0.2.0/24".parse().expect("prefix")],
         resolvers: vec!["2001:db8::53".parse().expect("address")],
+        longest_marker: Duration::from_secs(30 * 86_400),
         new_flows_per_second: 5,
         new_flows_burst: 6,
         breaker: Breaker::Manual,

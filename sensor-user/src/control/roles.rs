@@ -17,8 +17,11 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
             kind,
             K::Status | K::EventsList | K::EventsShow | K::EventsTail
         ),
-        // The authority's signed requests will be the desk's own requests.
-        Role::Desk => matches!(kind, K::Status),
+        // Orders are the authority's requests, and those are the desk's own.
+        Role::Desk => matches!(
+            kind,
+            K::Status | K::OrdersSubmit | K::OrdersList | K::OrdersShow | K::OrdersWithdraw
+        ),
         Role::Oversight => matches!(kind, K::Status | K::JournalShow),
     }
 }
@@ -116,6 +119,10 @@ mod tests {
             (K::MarkersRelease, [false, true, false, false, true]),
             (K::MarkersList, [false, true, false, false, true]),
             (K::MarkersShow, [false, true, false, false, true]),
+            (K::OrdersSubmit, [false, true, true, false, true]),
+            (K::OrdersList, [false, true, true, false, true]),
+            (K::OrdersShow, [false, true, true, false, true]),
+            (K::OrdersWithdraw, [false, true, true, false, true]),
             (K::EventsList, [true, true, false, false, true]),
             (K::EventsShow, [true, true, false, false, true]),
             (K::EventsTail, [true, true, false, false, true]),

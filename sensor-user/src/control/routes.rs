@@ -66,7 +66,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 16] = [
+pub const ROUTES: [Route; 20] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -98,6 +98,16 @@ pub const ROUTES: [Route; 16] = [
         false,
     ),
     get("/v1/markers/{id}", Kind::MarkersShow, &[]),
+    send("POST", "/v1/orders", Kind::OrdersSubmit, &[], true),
+    get("/v1/orders", Kind::OrdersList, &["limit", "after"]),
+    get("/v1/orders/{reference}", Kind::OrdersShow, &[]),
+    send(
+        "DELETE",
+        "/v1/orders/{reference}",
+        Kind::OrdersWithdraw,
+        &[],
+        false,
+    ),
     get("/v1/events", Kind::EventsList, &["limit", "after", "state"]),
     get("/v1/events/tail", Kind::EventsTail, &[]),
     get("/v1/events/{id}", Kind::EventsShow, &[]),
@@ -187,6 +197,14 @@ pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Resul
             quarantined: flag(query, "quarantined")?,
         },
         Kind::MarkersShow => Request::MarkersShow { id: parameter },
+        Kind::OrdersSubmit => Request::OrdersSubmit { body },
+        Kind::OrdersList => Request::OrdersList { page: page(query)? },
+        Kind::OrdersShow => Request::OrdersShow {
+            reference: parameter,
+        },
+        Kind::OrdersWithdraw => Request::OrdersWithdraw {
+            reference: parameter,
+        },
         Kind::EventsList => Request::EventsList {
             page: page(query)?,
             state: state(query)?,
@@ -234,8 +252,11 @@ fn flag(query: &Query, key: &str) -> Result<bool, Error> {
 
 fn format(query: &Query) -> Result<Format, Error> {
     match query.text("format") {
-        None | Some("text") => Ok(Format::Text),
-        Some(_) => Err(Error::Invalid("query key format must be text".into())),
+        None => Ok(Format::default()),
+        Some(name) => Format::parse(name).ok_or_else(|| {
+            let names = Format::ALL.map(Format::name).join(", ");
+            Error::Invalid(format!("query key format must be one of {names}"))
+        }),
     }
 }
 
@@ -258,6 +279,9 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
     match reply {
         Reply::Status(status) => serde_json::to_vec(status),
         Reply::Changed(changed) => serde_json::to_vec(changed),
+        Reply::OrderChanged(changed) => serde_json::to_vec(changed),
+        Reply::Orders(rows) => serde_json::to_vec(rows),
+        Reply::Order(row) => serde_json::to_vec(row),
         Reply::Markers(rows) => serde_json::to_vec(rows),
         Reply::Marker(row) => serde_json::to_vec(row),
         Reply::Events(rows) => serde_json::to_vec(rows),

@@ -10,8 +10,8 @@ use sensor_common::{
 
 use super::table::{DoesNotFit, Table};
 use crate::{
-    clock::KernelClock,
-    model::{Image, ImagePattern, Pattern},
+    clock::{KernelClock, Offset},
+    model::{Direction, Image, ImagePattern, Pattern},
 };
 
 /// Marks a word of the filter, sixteen bits for each: fewer than one address in a hundred is a
@@ -166,9 +166,10 @@ pub fn encode(
     let count = usize::try_from(image.count()).expect("an image fits in memory");
     let mut patterns = Vec::with_capacity(count);
     let mut encoder = Encoder::new(image);
+    let offset = clock.offset();
     for pattern in image.patterns() {
         encoder.add(&pattern);
-        patterns.push(value(&pattern, clock, expiry, open(&pattern)));
+        patterns.push(value(&pattern, offset, expiry, open(&pattern)));
     }
     Ok(Encoded {
         table: Table::new(patterns)?,
@@ -177,9 +178,9 @@ pub fn encode(
 }
 
 /// What the kernel holds of a pattern.
-pub fn value(pattern: &ImagePattern, clock: KernelClock, expiry: bool, open: bool) -> Value {
+pub fn value(pattern: &ImagePattern, offset: Offset, expiry: bool, open: bool) -> Value {
     let not_after = match pattern.until {
-        Some(until) if expiry => clock.to_kernel(until),
+        Some(until) if expiry => offset.to_kernel(until),
         _ => u64::MAX,
     };
     Value {
@@ -187,8 +188,16 @@ pub fn value(pattern: &ImagePattern, clock: KernelClock, expiry: bool, open: boo
         id: pattern.id.0,
         not_before: 0,
         not_after,
-        flags: if open { Value::BREAKER } else { 0 },
+        flags: if open { Value::BREAKER } else { 0 } | side(pattern.direction),
         reserved: 0,
+    }
+}
+
+const fn side(direction: Direction) -> u64 {
+    match direction {
+        Direction::Either => 0,
+        Direction::Source => Value::ONLY_SRC,
+        Direction::Destination => Value::ONLY_DST,
     }
 }
 
@@ -206,6 +215,9 @@ pub fn key(pattern: &Pattern) -> PatternKey {
             port,
         } => of(address, port, protocol.number(), full(address)),
         Pattern::Cidr(net) => of(net.addr(), 0, 0, net.prefix_len()),
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {
+            unreachable!("an image holds no pattern that the data path cannot look for")
+        }
     }
 }
 
@@ -225,6 +237,7 @@ pub fn mark_count(pattern: &Pattern) -> (usize, usize) {
         Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
             (usize::from(address.is_ipv6()), 1)
         }
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => (0, 0),
     }
 }
 
@@ -274,6 +287,7 @@ pub fn marks(pattern: &Pattern, hashed: Hashed, mut set: impl FnMut(u32, u64)) {
                 set(hashed.word6(block), block.occupied() | mark);
             }
         }
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
     }
 }
 
@@ -359,6 +373,7 @@ impl Encoder {
                 encoded.special.short6 |= net.prefix_len() < BLOCK6;
                 insert_length(&mut encoded.special.lengths6, net.prefix_len());
             }
+            Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
         }
     }
 }
@@ -404,11 +419,11 @@ fn halves6(address: Ipv6Addr) -> [u64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{markers, model::request::Format};
+    use crate::markers;
 
     fn encoded(text: &str) -> Encoded {
         let now = jiff::Timestamp::now();
-        let markers = markers::read(Format::Text, text.as_bytes()).markers;
+        let markers = markers::read_text(text).markers;
         let image = markers::compile(&markers, now).expect("no collision");
         encode(&image, KernelClock::Tai, true, |_| false).expect("it fits")
     }

@@ -15,9 +15,14 @@ use super::{
     pins::Pins,
 };
 use crate::{
+    clock::Offset,
     journal::Receipt,
     model::{Image, ImagePattern, PatternId},
 };
+
+/// How far the kernel clock may move against the wall clock before deadlines are written anew,
+/// nanoseconds.
+const CLOCK_MOVED: u128 = 500_000_000;
 
 /// What the data plane is set up with.
 #[derive(Clone, Debug)]
@@ -60,6 +65,8 @@ pub struct DataPlane {
     pub(super) attached: BTreeMap<String, Attached>,
     /// Whether this run made the shared maps.
     pub(super) fresh: bool,
+    /// The way to kernel time when deadlines were written.
+    pub(super) offset: Offset,
 }
 
 pub(super) struct Attached {
@@ -86,6 +93,7 @@ impl DataPlane {
         let fresh = !pins.has_shared();
         // Not a number that an agent has used which died before it was kept.
         let generation = generation.max(pins.last_generation()? + 1);
+        let offset = setup.features.clock().offset();
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
         let tap = Tap::take(&mut anchor, epoch, setup.limit, setup.features.clock())?;
         // A program that waited for an agent that died goes on following its former one.
@@ -101,6 +109,7 @@ impl DataPlane {
             editor: Editor::new(anchor, shape),
             attached: BTreeMap::new(),
             fresh,
+            offset,
         };
         Ok((plane, tap))
     }
@@ -119,12 +128,20 @@ impl DataPlane {
         self.generation
     }
 
+    /// Whether the wall clock was set since the deadlines of the generation were written, so that
+    /// they are off in kernel time.
+    #[must_use]
+    pub fn clock_has_moved(&self) -> bool {
+        let now = self.setup.features.clock().offset();
+        now.moved(self.offset) > CLOCK_MOVED
+    }
+
     pub(super) fn put(&self, pattern: &ImagePattern) -> Edit {
         let open = self.open.contains(&pattern.id);
-        let clock = self.setup.features.clock();
+        let offset = self.setup.features.clock().offset();
         Edit {
-            pattern: pattern.pattern,
-            value: Some(encode::value(pattern, clock, true, open)),
+            pattern: pattern.pattern.clone(),
+            value: Some(encode::value(pattern, offset, true, open)),
         }
     }
 

@@ -15,10 +15,10 @@ use super::{
     encode::Shape,
     load::Instance,
 };
-use crate::{fault, journal::Receipt, model::Image};
+use crate::{clock::Offset, fault, journal::Receipt, model::Image};
 
 /// Most patterns that are changed in place, one by one; more go live together.
-const MOST_EDITS: usize = 64;
+const MOST_EDITS: usize = 1_024;
 
 /// How a change may go live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ struct Whole {
     /// Interfaces whose links have the new program.
     updated: Vec<String>,
     gone: Vec<String>,
+    offset: Offset,
 }
 
 impl Prepared {
@@ -75,6 +76,19 @@ impl DataPlane {
             image: image.clone(),
             generation: self.generation + 1,
             kind,
+        })
+    }
+
+    /// Makes the image in force ready to go live again, with deadlines in the kernel time of now.
+    ///
+    /// # Errors
+    /// [`Error`]; the generation in force is as it was.
+    pub fn prepare_anew(&mut self) -> Result<Prepared, Error> {
+        let image = self.image.clone();
+        Ok(Prepared {
+            kind: Kind::Whole(Box::new(self.whole(&image)?)),
+            generation: self.generation + 1,
+            image,
         })
     }
 
@@ -170,6 +184,7 @@ impl DataPlane {
 
     fn put_behind_links(&mut self, image: &Image) -> Result<Whole, Error> {
         let number = self.generation + 1;
+        let offset = self.setup.features.clock().offset();
         let (shape, anchor) = build(&self.setup, &self.pins, image, &self.open, number)?;
         fault::point("built")?;
         let mut instances = BTreeMap::new();
@@ -201,6 +216,7 @@ impl DataPlane {
             instances,
             updated,
             gone,
+            offset,
         })
     }
 
@@ -208,6 +224,7 @@ impl DataPlane {
     fn adopt_whole(&mut self, whole: Whole, gone: &[String]) -> Result<(), Error> {
         self.shape = whole.shape;
         self.editor = whole.editor;
+        self.offset = whole.offset;
         for (name, mut instance) in whole.instances {
             if let Some(attached) = self.attached.get_mut(&name) {
                 // What is not let go of goes with the next generation.

@@ -6,6 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use sensor_common::INTERFACE_SLOTS;
 
 use super::{Database, Error};
+use crate::model::ClockMark;
+
+/// Counters that hold the clock's high-water mark.
+const CLOCK: [&str; 3] = ["clock_wall", "clock_boot", "clock_boot_id"];
 
 /// `catalog.db`.
 pub struct Catalog {
@@ -21,7 +25,11 @@ impl Catalog {
         let path = directory.join("catalog.db");
         let database = Database::open(
             &path,
-            &[include_str!("catalog.sql"), include_str!("catalog_2.sql")],
+            &[
+                include_str!("catalog.sql"),
+                include_str!("catalog_2.sql"),
+                include_str!("catalog_3.sql"),
+            ],
         )?;
         Ok(Self { database })
     }
@@ -59,6 +67,45 @@ impl Catalog {
             )
         })?;
         Ok(u8::try_from(free).ok())
+    }
+
+    /// The clock's high-water mark, where one was kept.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn clock_mark(&mut self) -> Result<Option<ClockMark>, Error> {
+        let [wall, boot, boot_id] = self.database.run(|connection| {
+            let mut read = connection.prepare("SELECT value FROM counter WHERE name = ?1")?;
+            let mut value = |name| read.query_row([name], |row| row.get(0)).optional();
+            let [wall, boot, boot_id] = CLOCK;
+            Ok([value(wall)?, value(boot)?, value(boot_id)?])
+        })?;
+        let mark = || {
+            Some(ClockMark {
+                wall: wall?,
+                boot: boot?,
+                boot_id: boot_id?,
+            })
+        };
+        Ok(mark())
+    }
+
+    /// Keeps the clock's high-water mark.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn set_clock_mark(&mut self, mark: ClockMark) -> Result<(), Error> {
+        self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            for (name, value) in CLOCK.into_iter().zip([mark.wall, mark.boot, mark.boot_id]) {
+                transaction.execute(
+                    "INSERT INTO counter (name, value) VALUES (?1, ?2) \
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    params![name, value],
+                )?;
+            }
+            transaction.commit()
+        })
     }
 
     /// The last generation number given out.

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::{Catalog, Error, catalog::write_generation};
-use crate::model::{Held, Marker, Pap, Standing, Tlp};
+use super::{Catalog, Error, Named, catalog::write_generation, orders};
+use crate::model::{
+    Direction, Held, Marker, MarkerId, Moment, Order, OrderNumber, Pap, Standing, Tlp,
+};
 
-const COLUMNS: &str = "id, pattern, until, tlp, pap, standing";
+const COLUMNS: &str =
+    "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over";
 
 /// Rows between two tellings of progress.
 const STEP: usize = 8192;
@@ -16,12 +18,44 @@ const STEP: usize = 8192;
 /// What becomes of the set in one step. A marker that is overwritten is put, not removed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Edit<'a> {
-    /// Everything goes first.
-    pub clear: bool,
+    /// All of the operator's own go first.
+    pub clear_own: bool,
     /// Ids that go.
     pub remove: &'a [String],
     /// Markers that come, best in the order of their ids.
-    pub put: &'a [(&'a Marker, &'a Standing)],
+    pub put: &'a [Put<'a>],
+    /// An order that is accepted.
+    pub order: Option<&'a Order>,
+    /// Markers already held, and orders that name them.
+    pub named: &'a [Named],
+    /// An order that is withdrawn, and when.
+    pub withdraw: Option<(OrderNumber, Moment)>,
+}
+
+/// A marker that comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Put<'a> {
+    /// The marker.
+    pub marker: &'a Marker,
+    /// Whether it may come into force.
+    pub standing: &'a Standing,
+    /// Whose it is.
+    pub source: OrderNumber,
+    /// Its end is the cap.
+    pub capped: bool,
+}
+
+impl<'a> Put<'a> {
+    /// A marker as it is held.
+    #[must_use]
+    pub fn held(held: &'a Held) -> Self {
+        Self {
+            marker: &held.marker,
+            standing: &held.standing,
+            source: held.source,
+            capped: held.capped,
+        }
+    }
 }
 
 impl Catalog {
@@ -76,6 +110,61 @@ impl Catalog {
         rows.into_iter().collect()
     }
 
+    /// Gives an end to every marker of the operator's own that has none; how many.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn cap(&mut self, until: Moment) -> Result<usize, Error> {
+        self.database.run(|connection| {
+            connection.execute(
+                "UPDATE marker SET until = ?1, capped = 1 WHERE until IS NULL AND source IS NULL",
+                [until.as_microsecond()],
+            )
+        })
+    }
+
+    /// Notes whose end was reached: markers of the operator's own, and orders.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn set_over(&mut self, markers: &[MarkerId], orders: &[OrderNumber]) -> Result<(), Error> {
+        if markers.is_empty() && orders.is_empty() {
+            return Ok(());
+        }
+        self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            for id in markers {
+                transaction
+                    .prepare_cached("UPDATE marker SET over = 1 WHERE id = ?1")?
+                    .execute([id.as_str()])?;
+            }
+            for order in orders {
+                transaction.execute(
+                    "UPDATE marker_order SET over = 1 WHERE number = ?1",
+                    [order.0],
+                )?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// The markers that an order brought, in the order of their ids, one after the other.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn brought_by(&mut self, order: OrderNumber) -> Result<Vec<Held>, Error> {
+        let path = self.database.path.clone();
+        let rows: Vec<Result<Held, Error>> = self.database.run(|connection| {
+            connection
+                .prepare(&format!(
+                    "SELECT {COLUMNS} FROM marker WHERE source = ?1 ORDER BY id"
+                ))?
+                .query_map([order.0], |row| decode(&path, row))?
+                .collect()
+        })?;
+        rows.into_iter().collect()
+    }
+
     /// One marker.
     ///
     /// # Errors
@@ -123,61 +212,88 @@ fn write(
     edit: Edit<'_>,
     progress: &dyn Fn(usize),
 ) -> Result<(), rusqlite::Error> {
-    if edit.clear {
-        transaction.execute("DELETE FROM marker", [])?;
+    if edit.clear_own {
+        transaction.execute("DELETE FROM marker WHERE source IS NULL", [])?;
     }
     let mut delete = transaction.prepare_cached("DELETE FROM marker WHERE id = ?1")?;
+    let mut unname = transaction.prepare_cached("DELETE FROM named WHERE marker = ?1")?;
     for (count, id) in edit.remove.iter().enumerate() {
         delete.execute([id])?;
+        unname.execute([id])?;
         if count % STEP == 0 {
             progress(count);
         }
     }
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO marker (id, pattern, until, tlp, pap, standing) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+        "INSERT INTO marker \
+         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) \
          ON CONFLICT (id) DO UPDATE SET pattern = excluded.pattern, until = excluded.until, \
-         tlp = excluded.tlp, pap = excluded.pap, standing = excluded.standing",
+         tlp = excluded.tlp, pap = excluded.pap, standing = excluded.standing, \
+         since = excluded.since, direction = excluded.direction, source = excluded.source, \
+         capped = excluded.capped, over = 0",
     )?;
-    for (count, (marker, standing)) in edit.put.iter().enumerate() {
+    for (count, put) in edit.put.iter().enumerate() {
+        let Put { marker, .. } = put;
+        let direction = marker.direction;
         insert.execute(params![
             marker.id.as_str(),
             marker.pattern.to_string(),
-            marker.until.map(Timestamp::as_microsecond),
+            marker.until.map(Moment::as_microsecond),
             marker.tlp.name(),
             marker.pap.name(),
-            standing.code(),
+            put.standing.code(),
+            marker.from.map(Moment::as_microsecond),
+            (direction != Direction::Either).then_some(direction.name()),
+            (put.source != OrderNumber::OWN).then_some(put.source.0),
+            put.capped,
         ])?;
         if count % STEP == 0 {
             progress(edit.remove.len() + count);
         }
     }
-    Ok(())
+    orders::write(transaction, edit)
 }
 
 /// A row; the outer error is SQLite's, the inner one a row that does not decode.
 fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::Error> {
-    let (pattern, until) = (row.get_ref(1)?.as_str()?, row.get::<_, Option<i64>>(2)?);
     let corrupt = |reason: &dyn ToString| Error::Corrupt {
         path: path.into(),
         what: "a marker",
         reason: reason.to_string(),
     };
+    let pattern = row.get_ref(1)?.as_str()?;
+    let (until, since) = (row.get::<_, Option<i64>>(2)?, row.get::<_, Option<i64>>(6)?);
     let (tlp, pap) = (row.get_ref(3)?.as_str()?, row.get_ref(4)?.as_str()?);
     let id = row.get_ref(0)?.as_str()?.into();
     let standing = row.get_ref(5)?.as_str_or_null()?;
+    let direction = row.get_ref(7)?.as_str_or_null()?;
+    let source = row.get::<_, Option<u32>>(8)?.unwrap_or_default();
+    let (capped, over) = (row.get(9)?, row.get(10)?);
+    let moment = |time: Option<i64>| {
+        time.map(|time| Moment::from_microsecond(time).ok_or_else(|| corrupt(&"a time of it")))
+            .transpose()
+    };
     let read = || {
         Ok(Held {
             marker: Marker {
                 id,
                 pattern: pattern.parse().map_err(|error| corrupt(&error))?,
-                until: until
-                    .map(Timestamp::from_microsecond)
-                    .transpose()
-                    .map_err(|error| corrupt(&error))?,
+                from: moment(since)?,
+                until: moment(until)?,
+                direction: match direction {
+                    None => Direction::Either,
+                    Some(name) => {
+                        Direction::parse(name).ok_or_else(|| corrupt(&"its direction"))?
+                    }
+                },
                 tlp: Tlp::parse(tlp).ok_or_else(|| corrupt(&"its TLP"))?,
                 pap: Pap::parse(pap).ok_or_else(|| corrupt(&"its PAP"))?,
             },
             standing: Standing::from_code(standing),
+            source: OrderNumber(source),
+            capped,
+            over,
         })
     };
     Ok(read())

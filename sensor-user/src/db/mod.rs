@@ -5,6 +5,7 @@ mod breakers;
 mod catalog;
 mod events;
 mod markers;
+mod orders;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,8 @@ use rusqlite::Connection;
 pub use breakers::Breaker;
 pub use catalog::Catalog;
 pub use events::{Batch, EventRow, Events, Restored};
-pub use markers::Edit;
+pub use markers::{Edit, Put};
+pub use orders::Named;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]

@@ -1,20 +1,29 @@
 //! From pattern ids back to markers, and the exact confirmation of a match.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 
-use crate::model::{Image, MatchedIn, Pap, Pattern, PatternId, PatternKind, Tlp, request};
+use crate::model::{
+    Image, ImageRow, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind, Tlp, request,
+};
 
-/// The markers of an image, by pattern.
+/// The markers of an image, by pattern, and the orders behind them.
 #[derive(Clone, Debug, Default)]
-pub struct Index(Image);
+pub struct Index {
+    image: Image,
+    orders: References,
+}
+
+/// References of orders, as events name them.
+pub type References = Arc<BTreeMap<OrderNumber, String>>;
 
 /// The markers that a hit leads back to.
 #[derive(Debug)]
 pub(super) struct Found {
     pub kind: PatternKind,
     pub markers: Vec<String>,
+    pub orders: Vec<String>,
     pub tlp: Tlp,
     pub pap: Pap,
 }
@@ -31,41 +40,62 @@ pub(super) struct Sides {
 /// Why a match leads to no marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotFound {
-    /// The pattern is unknown or the exact value differs.
+    /// The pattern is unknown, the exact value differs, or no marker looks at this side.
     Refuted,
     /// Its markers are all over.
     Expired,
 }
 
 impl Index {
-    /// Of an image.
+    /// Of an image of the operator's own markers.
     #[must_use]
     pub fn new(image: Image) -> Self {
-        Self(image)
+        Self::with_orders(image, References::default())
     }
 
-    /// Confirms a match and names its markers in force at `time`.
+    /// Of an image whose rows stand on these orders.
+    #[must_use]
+    pub fn with_orders(image: Image, orders: References) -> Self {
+        Self { image, orders }
+    }
+
+    /// Confirms a match and names its markers in force at `time`, and the orders behind them.
     pub(super) fn find(
         &self,
         id: PatternId,
         sides: Sides,
         time: Timestamp,
     ) -> Result<Found, NotFound> {
-        let rows = self.0.rows(id);
-        let pattern = rows.first().ok_or(NotFound::Refuted)?.marker.pattern;
-        if !covers(&pattern, sides) {
+        let rows = self.image.rows(id);
+        let pattern = &rows.first().ok_or(NotFound::Refuted)?.marker.pattern;
+        if !covers(pattern, sides) {
             return Err(NotFound::Refuted);
         }
-        let markers = || rows.iter().map(|row| &row.marker);
-        let in_force = || markers().filter(|marker| marker.in_force(time));
-        let (tlp, pap) = request::strictest(in_force());
-        let markers: Vec<String> = in_force().map(|marker| marker.id.to_string()).collect();
+        let looking = || {
+            let takes = |row: &&ImageRow| row.marker.direction.takes(sides.matched_in);
+            rows.iter().filter(takes)
+        };
+        if looking().next().is_none() {
+            return Err(NotFound::Refuted);
+        }
+        let in_force = || looking().filter(|row| row.marker.in_force(time));
+        let (tlp, pap) = request::strictest(in_force().map(|row| &row.marker));
+        let mut markers: Vec<String> = in_force().map(|row| row.marker.id.to_string()).collect();
         if markers.is_empty() {
             return Err(NotFound::Expired);
         }
+        // A marker stands in one row for each of its grounds, side by side.
+        markers.dedup();
+        let mut orders: Vec<String> = in_force()
+            .filter_map(|row| self.orders.get(&row.order))
+            .cloned()
+            .collect();
+        orders.sort_unstable();
+        orders.dedup();
         Ok(Found {
             kind: pattern.kind(),
             markers,
+            orders,
             tlp,
             pap,
         })
@@ -85,5 +115,6 @@ fn covers(pattern: &Pattern, sides: Sides) -> bool {
             protocol,
             port: wanted,
         } => *ip == address && *wanted == port && protocol.number() == sides.proto,
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => false,
     }
 }

@@ -11,7 +11,7 @@ mod subscribers;
 pub use accounts::{Account, Accounts};
 pub use event::{EventContext, MonthKeys};
 pub use floods::Floods;
-pub use index::Index;
+pub use index::{Index, References};
 pub use join::{Change, Joiner, Surroundings, Timeouts};
 pub use live::{Changed, Indexes, Live};
 pub use subscribers::{Subscribers, Zone};

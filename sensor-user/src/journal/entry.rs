@@ -59,6 +59,29 @@ pub enum Action {
         /// Digest of the image, hexadecimal.
         digest: String,
     },
+    /// Markers whose time has come are let into force.
+    MarkersAdmitted {
+        /// Patterns in force afterwards.
+        patterns: u64,
+        /// Digest of the image, hexadecimal.
+        digest: String,
+    },
+    /// The wall clock was set: deadlines are written anew in kernel time.
+    DeadlinesRenewed {
+        /// Patterns in force.
+        patterns: u64,
+        /// Digest of the image, hexadecimal.
+        digest: String,
+    },
+    /// An order is accepted and thereby acknowledged (R. 9-12-3 CPCE).
+    OrderAccepted(OrderChange),
+    /// An order is withdrawn before its end.
+    OrderWithdrawn(OrderChange),
+    /// The end of an order was reached.
+    OrderEnded {
+        /// The authority's reference.
+        reference: String,
+    },
     /// The circuit breaker of a pattern is opened: its hits are counted and go no further. Status
     /// says which pattern, by the index of this entry, while the breaker is open.
     BreakerOpened {
@@ -127,6 +150,24 @@ pub struct MarkersChange {
     pub patterns: u64,
     /// Digest of the image, hexadecimal.
     pub digest: String,
+}
+
+/// An order and what it changes of the marker set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderChange {
+    /// The authority's reference.
+    pub reference: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// First instant of exploitation.
+    pub start: Timestamp,
+    /// First instant after it.
+    pub end: Timestamp,
+    /// Markers already held that it names.
+    pub named: u64,
+    /// What changes.
+    #[serde(flatten)]
+    pub change: MarkersChange,
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod segments;
 mod tests;
 pub mod verify;
 
-pub use entry::{Action, Entry, MarkersChange};
+pub use entry::{Action, Entry, MarkersChange, OrderChange};
 pub use error::Error;
 pub use log::{Journal, Receipt};
 pub use merkle::Hash;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{in_force, pattern_id};
 use crate::{
     crypto::sha256,
-    model::{Collision, Image, ImageRow, Marker},
+    model::{Collision, Image, ImageRow, Marker, OrderNumber},
 };
 
 /// The image of the markers in force at `now`.
@@ -16,13 +16,14 @@ pub fn compile(markers: &[Marker], now: Timestamp) -> Result<Image, Collision> {
     Image::new(rows(in_force(markers, now).cloned()))
 }
 
-/// Markers under the ids of their patterns.
+/// Markers under the ids of their patterns, as the operator's own.
 #[must_use]
 pub fn rows(markers: impl IntoIterator<Item = Marker>) -> Vec<ImageRow> {
     markers
         .into_iter()
         .map(|marker| ImageRow {
             id: pattern_id(&marker.pattern),
+            order: OrderNumber::OWN,
             marker,
         })
         .collect()
@@ -38,13 +39,13 @@ pub fn digest(image: &Image) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::{
-        markers::read,
-        model::{PatternId, PatternKind, request::Format},
+        markers::read_text,
+        model::{Direction, PatternKind, RowKey},
     };
 
     fn image(text: &str) -> Image {
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
-        compile(&read(Format::Text, text.as_bytes()).markers, now).expect("no collision")
+        compile(&read_text(text).markers, now).expect("no collision")
     }
 
     #[test]
@@ -76,7 +77,7 @@ mod tests {
     fn many(from: u32, to: u32) -> Vec<ImageRow> {
         let markers = (from..to).map(|number| {
             let line = format!("ip {} id=m{number}", std::net::Ipv4Addr::from(number * 977));
-            read(Format::Text, line.as_bytes()).markers.remove(0)
+            read_text(&line).markers.remove(0)
         });
         rows(markers)
     }
@@ -85,10 +86,7 @@ mod tests {
     fn an_image_that_was_changed_is_the_image_compiled_anew() {
         let before = Image::new(many(0, 20_000)).expect("no collision");
         let gone = many(1_000, 1_003);
-        let gone: Vec<(PatternId, &str)> = gone
-            .iter()
-            .map(|row| (row.id, row.marker.id.as_str()))
-            .collect();
+        let gone: Vec<RowKey<'_>> = gone.iter().map(ImageRow::key).collect();
         let after = before
             .with(&gone, many(20_000, 20_005))
             .expect("no collision");
@@ -110,14 +108,14 @@ mod tests {
     fn a_second_marker_of_a_pattern_changes_it_and_its_end_is_found() {
         let before = image("ip 203.0.113.5 id=a\nip 203.0.113.6 id=b\n");
         let until = "ip 203.0.113.5 id=c until=2026-02-01T00:00:00Z";
-        let added = rows(read(Format::Text, until.as_bytes()).markers);
+        let added = rows(read_text(until).markers);
         let id = added[0].id;
         let after = before.with(&[], added).expect("no collision");
         let difference = before.difference(&after, 9).expect("one");
         assert_eq!(difference.len(), 1);
         assert_eq!(
-            (difference[0].id, difference[0].before),
-            (id, difference[0].after)
+            (difference[0].id, difference[0].before.clone()),
+            (id, difference[0].after.clone())
         );
         assert_eq!(
             digest(&before),
@@ -125,11 +123,48 @@ mod tests {
             "the kernel sees no difference"
         );
         let end = after.next_end().expect("one has an end");
-        assert_eq!(after.over(end), [(id, "c")]);
+        assert_eq!(after.over(end), [(id, "c", OrderNumber::OWN)]);
         let back = after
             .with(&after.over(end), Vec::new())
             .expect("no collision");
         assert!(back.all_rows().eq(before.all_rows()));
+    }
+
+    #[test]
+    fn a_pattern_looks_at_the_one_side_that_all_its_markers_look_at() {
+        let direction = |text: &str| {
+            let image = image(text);
+            let pattern = image.patterns().next().expect("one");
+            pattern.direction
+        };
+        let source = "ip 203.0.113.5 id=a direction=source\n";
+        assert_eq!(direction(source), Direction::Source);
+        let both = format!("{source}ip 203.0.113.5 id=b direction=destination\n");
+        assert_eq!(direction(&both), Direction::Either);
+        assert_ne!(
+            digest(&image(source)),
+            digest(&image("ip 203.0.113.5 id=a\n"))
+        );
+    }
+
+    #[test]
+    fn a_marker_has_a_row_for_each_of_its_grounds() {
+        let own = rows(read_text("ip 203.0.113.5 id=a\n").markers);
+        let mut ordered = own.clone();
+        ordered[0].order = OrderNumber(7);
+        let end: jiff::Timestamp = "2026-02-01T00:00:00Z".parse().expect("a time");
+        ordered[0].marker.until = Some(end.into());
+        let image = Image::new([own.clone(), ordered].concat()).expect("no collision");
+        assert_eq!((image.markers(), image.all_rows().count()), (1, 2));
+        let without = image.with(&image.over(end), Vec::new());
+        let without = without.expect("no collision");
+        assert!(without.all_rows().eq(&own));
+    }
+
+    #[test]
+    fn what_the_data_path_cannot_look_for_is_in_no_image() {
+        let image = image("domain evil.example\nip 203.0.113.5\n");
+        assert_eq!((image.count(), image.markers()), (1, 1));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct Event {
     pub vantage: Vantage,
     /// Ids of the markers of the pattern that were in force.
     pub markers: Vec<String>,
-    /// References of the orders behind the markers.
+    /// References of the orders in force behind the markers.
     pub orders: Vec<String>,
     /// Kind of the pattern.
     pub pattern_kind: PatternKind,

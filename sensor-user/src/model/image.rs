@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::{Marker, Pattern, PatternId, PatternKind};
+use super::{Direction, Marker, OrderNumber, Pattern, PatternId, PatternKind};
 use leaf::{Leaf, Summary, in_order, pattern_of};
 
 /// Children of a node.
@@ -25,17 +25,31 @@ pub struct Image {
     root: Arc<Root>,
 }
 
-/// A marker under the id of its pattern.
+/// A marker on one of its grounds, under the id of its pattern. A marker has a row for each order
+/// that it is exploited for, and one for the operator's own use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRow {
     /// Id of the pattern.
     pub id: PatternId,
-    /// The marker.
+    /// The ground.
+    pub order: OrderNumber,
+    /// The marker, with validity and marking of this ground.
     pub marker: Marker,
 }
 
+/// What tells a row from all others: pattern, marker, ground.
+pub type RowKey<'a> = (PatternId, &'a str, OrderNumber);
+
+impl ImageRow {
+    /// What tells it from all others.
+    #[must_use]
+    pub fn key(&self) -> RowKey<'_> {
+        (self.id, &self.marker.id, self.order)
+    }
+}
+
 /// One pattern of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePattern {
     /// Its id.
     pub id: PatternId,
@@ -43,10 +57,12 @@ pub struct ImagePattern {
     pub pattern: Pattern,
     /// Latest end of its markers; `None` when one has none.
     pub until: Option<Timestamp>,
+    /// The side that all its markers look at.
+    pub direction: Direction,
 }
 
 /// A pattern on whose markers two images differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Its id.
     pub id: PatternId,
@@ -82,25 +98,25 @@ struct Group {
 }
 
 impl Image {
-    /// Of rows in any order, each marker once.
+    /// Of rows in any order, each once. What the data path cannot look for is left out.
     ///
     /// # Errors
     /// [`Collision`].
-    pub fn new(mut rows: Vec<ImageRow>) -> Result<Self, Collision> {
-        rows.sort_unstable_by(in_order);
+    pub fn new(rows: Vec<ImageRow>) -> Result<Self, Collision> {
         Self::default().with(&[], rows)
     }
 
-    /// This image without some markers and with others. `added` is sorted here; a marker that is
-    /// replaced stands in both lists.
+    /// This image without some rows and with others. `added` is sorted here, and what the
+    /// data path cannot look for is left out; a row that is replaced stands in both lists.
     ///
     /// # Errors
     /// [`Collision`].
     pub fn with(
         &self,
-        removed: &[(PatternId, &str)],
+        removed: &[RowKey<'_>],
         mut added: Vec<ImageRow>,
     ) -> Result<Self, Collision> {
+        added.retain(|row| row.marker.pattern.matchable());
         added.sort_unstable_by(in_order);
         let mut removed = removed.to_vec();
         removed.sort_unstable();
@@ -110,7 +126,7 @@ impl Image {
         let mut added = added.into_iter().peekable();
         loop {
             let next = [
-                removed.first().map(|(id, _)| *id),
+                removed.first().map(|(id, ..)| *id),
                 added.peek().map(|row| row.id),
             ];
             let Some(next) = next.into_iter().flatten().min() else {
@@ -128,7 +144,7 @@ impl Image {
                 let here = (at, leaf_at);
                 let count = removed
                     .iter()
-                    .take_while(|(id, _)| position(*id) == here)
+                    .take_while(|(id, ..)| position(*id) == here)
                     .count();
                 let (gone, rest) = removed.split_at(count);
                 removed = rest;
@@ -138,7 +154,7 @@ impl Image {
                 }
                 leaves[leaf_at] = Leaf::changed(leaves[leaf_at].as_deref(), gone, new)?;
                 let next = [
-                    removed.first().map(|(id, _)| position(*id)),
+                    removed.first().map(|(id, ..)| position(*id)),
                     added.peek().map(|row| position(row.id)),
                 ];
                 match next.into_iter().flatten().min() {
@@ -158,7 +174,7 @@ impl Image {
         })
     }
 
-    /// The markers of a pattern, in the order of their ids.
+    /// The markers of a pattern, in the order of their ids, once for each ground.
     #[must_use]
     pub fn rows(&self, id: PatternId) -> &[ImageRow] {
         let (group, leaf) = position(id);
@@ -220,9 +236,9 @@ impl Image {
         self.root.summary.next_end
     }
 
-    /// The markers that are over at `now`.
+    /// The rows that are over at `now`.
     #[must_use]
-    pub fn over(&self, now: Timestamp) -> Vec<(PatternId, &str)> {
+    pub fn over(&self, now: Timestamp) -> Vec<RowKey<'_>> {
         let ended = |summary: &Summary| summary.next_end.is_some_and(|end| end <= now);
         let groups = self.root.groups.iter().flatten();
         groups
@@ -230,8 +246,8 @@ impl Image {
             .flat_map(|group| group.leaves.iter().flatten())
             .filter(|leaf| ended(&leaf.summary))
             .flat_map(|leaf| leaf.rows.iter())
-            .filter(|row| !row.marker.in_force(now))
-            .map(|row| (row.id, row.marker.id.as_str()))
+            .filter(|row| row.marker.is_over(now))
+            .map(ImageRow::key)
             .collect()
     }
 

@@ -1,10 +1,14 @@
 //! The closed set of what can be asked through the control socket, and the answers.
 
+mod change;
+mod orders;
 mod status;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, State, Tlp};
+pub use change::{Changed, HeldBack, Refusal};
+pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use status::{
     BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
     OutcomeCount, Progress, Stage, Status,
@@ -50,6 +54,26 @@ pub enum Request {
     MarkersShow {
         /// Its id.
         id: String,
+    },
+    /// Accept an order. Operators and the desk.
+    OrdersSubmit {
+        /// An [`OrderManifest`] on the first line, its marker file behind it.
+        body: bytes::Bytes,
+    },
+    /// A page of orders, oldest first. Operators and the desk.
+    OrdersList {
+        /// Which part.
+        page: Page,
+    },
+    /// One order. Operators and the desk.
+    OrdersShow {
+        /// Its reference.
+        reference: String,
+    },
+    /// End an order before its time. Operators and the desk.
+    OrdersWithdraw {
+        /// Its reference.
+        reference: String,
     },
     /// A page of events, newest first. Readers see no address.
     EventsList {
@@ -101,6 +125,34 @@ pub enum Format {
     /// One pattern a line (DESIGN §5).
     #[default]
     Text,
+    /// Named columns (RFC 4180).
+    Csv,
+    /// A STIX 2.1 bundle.
+    Stix,
+    /// A MISP event or feed, as JSON.
+    Misp,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Csv, Self::Stix, Self::Misp];
+
+    /// The name on command line and in queries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Csv => "csv",
+            Self::Stix => "stix",
+            Self::Misp => "misp",
+        }
+    }
+
+    /// The format of a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == text)
+    }
 }
 
 /// Which part of a list.
@@ -115,57 +167,6 @@ pub struct Page {
 impl Page {
     /// Most rows of a page.
     pub const MOST: u32 = 10_000;
-}
-
-/// Answer to a change of the marker set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Changed {
-    /// Markers in the set now.
-    pub markers: u64,
-    /// Patterns in force now.
-    pub patterns: u64,
-    /// Generation in force now.
-    pub generation: u32,
-    /// Digest of the image in force now, hexadecimal.
-    pub digest: String,
-    /// Markers added by this request.
-    pub added: u64,
-    /// Markers removed by this request.
-    pub removed: u64,
-    /// Lines that repeat another line word for word.
-    pub duplicates: u64,
-    /// Markers that are over already: kept, not in force.
-    pub expired: u64,
-    /// Markers of the set that are held back: not in force until they are released.
-    pub quarantined: u64,
-    /// Those of this request, the first [`Failure::MOST_REFUSALS`].
-    pub held_back: Vec<HeldBack>,
-    /// Index of the journal entry.
-    pub receipt: u64,
-}
-
-/// A marker that is held back because of what it would match.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldBack {
-    /// Id of the marker.
-    pub id: String,
-    /// Stable reason code.
-    pub code: String,
-    /// One sentence; the value is not repeated.
-    pub reason: String,
-}
-
-/// A refused line of a marker file (nothing was changed).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// Line, from 1.
-    pub line: u64,
-    /// Field at fault: `pattern`, `id`, `until`, `tlp`, `pap` or the unknown key.
-    pub field: String,
-    /// Stable reason code.
-    pub code: String,
-    /// One sentence; the value is not repeated.
-    pub reason: String,
 }
 
 /// A page of rows.
@@ -187,9 +188,46 @@ pub struct MarkerRow {
     pub pattern_id: String,
     /// Whether it is in force.
     pub in_force: bool,
+    /// Why not, when it is not.
+    #[serde(default)]
+    pub not_in_force: Option<NotInForce>,
     /// Why it is held back, as a code, or `released`.
     #[serde(default)]
     pub standing: Option<String>,
+    /// The order that brought it; none when it is the operator's own.
+    #[serde(default)]
+    pub source: Option<MarkerSource>,
+    /// References of the orders that it is or will be exploited for.
+    #[serde(default)]
+    pub orders: Vec<String>,
+    /// Its end is `limits.longest-marker`, because none was given.
+    #[serde(default)]
+    pub capped: bool,
+}
+
+/// Whose a marker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkerSource {
+    /// Reference of the order.
+    pub order: String,
+    /// Who issued it.
+    pub issuer: String,
+}
+
+/// Why a marker is not in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotInForce {
+    /// This version does not match patterns of its kind.
+    Kind,
+    /// It is held back until somebody releases it.
+    Quarantined,
+    /// Its time is to come.
+    NotYet,
+    /// Its time has passed.
+    Over,
+    /// Its order was withdrawn.
+    Withdrawn,
 }
 
 /// A journal entry as listed.
@@ -249,6 +287,12 @@ pub enum Reply {
     Status(Box<Status>),
     /// To a change of the marker set.
     Changed(Changed),
+    /// To [`Request::OrdersSubmit`] and [`Request::OrdersWithdraw`].
+    OrderChanged(Box<OrderChanged>),
+    /// To [`Request::OrdersList`].
+    Orders(Rows<OrderRow>),
+    /// To [`Request::OrdersShow`].
+    Order(Box<OrderRow>),
     /// To [`Request::MarkersList`].
     Markers(Rows<MarkerRow>),
     /// To [`Request::MarkersShow`].

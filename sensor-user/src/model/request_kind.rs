@@ -19,6 +19,14 @@ pub enum RequestKind {
     MarkersList,
     /// [`Request::MarkersShow`].
     MarkersShow,
+    /// [`Request::OrdersSubmit`].
+    OrdersSubmit,
+    /// [`Request::OrdersList`].
+    OrdersList,
+    /// [`Request::OrdersShow`].
+    OrdersShow,
+    /// [`Request::OrdersWithdraw`].
+    OrdersWithdraw,
     /// [`Request::EventsList`].
     EventsList,
     /// [`Request::EventsShow`].
@@ -39,7 +47,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -47,6 +55,10 @@ impl RequestKind {
         Self::MarkersRelease,
         Self::MarkersList,
         Self::MarkersShow,
+        Self::OrdersSubmit,
+        Self::OrdersList,
+        Self::OrdersShow,
+        Self::OrdersWithdraw,
         Self::EventsList,
         Self::EventsShow,
         Self::EventsTail,
@@ -68,6 +80,10 @@ impl RequestKind {
             Self::MarkersRelease => "markers_release",
             Self::MarkersList => "markers_list",
             Self::MarkersShow => "markers_show",
+            Self::OrdersSubmit => "orders_submit",
+            Self::OrdersList => "orders_list",
+            Self::OrdersShow => "orders_show",
+            Self::OrdersWithdraw => "orders_withdraw",
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
             Self::EventsTail => "events_tail",
@@ -92,6 +108,10 @@ impl Request {
             Self::MarkersRelease { .. } => RequestKind::MarkersRelease,
             Self::MarkersList { .. } => RequestKind::MarkersList,
             Self::MarkersShow { .. } => RequestKind::MarkersShow,
+            Self::OrdersSubmit { .. } => RequestKind::OrdersSubmit,
+            Self::OrdersList { .. } => RequestKind::OrdersList,
+            Self::OrdersShow { .. } => RequestKind::OrdersShow,
+            Self::OrdersWithdraw { .. } => RequestKind::OrdersWithdraw,
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
             Self::EventsTail => RequestKind::EventsTail,

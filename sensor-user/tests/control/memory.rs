@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use sensor_user::{
     control::{Error, Service},
     model::{
-        Actor, Event, Marker, MatchedIn, Pap, Pattern, PatternKind, RequestKind, State,
-        SubscriberSide, Tlp, Vantage,
+        Actor, Direction, Event, Marker, MatchedIn, OrderState, Pap, Pattern, PatternKind,
+        RequestKind, State, SubscriberSide, Tlp, Vantage,
         request::{
             BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
-            JournalRow, JournalStatus, KindCount, MarkerRow, MarkerStatus, OutcomeCount, Page,
-            Progress, Refusal, Reply, Request, Rows, Stage, Status,
+            JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus,
+            OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page, Progress, Refusal, Reply,
+            Request, Rows, Stage, Status,
         },
     },
 };
@@ -51,7 +52,9 @@ impl Memory {
             match text.parse::<Pattern>() {
                 Ok(pattern) => rows.push(row(&format!("m{line:07}"), pattern)),
                 Err(error) => refusals.push(Refusal {
-                    line,
+                    line: Some(line),
+                    item: None,
+                    object: None,
                     field: "pattern".into(),
                     code: error.code().into(),
                     reason: error.to_string(),
@@ -77,14 +80,36 @@ impl Memory {
             removed: 0,
             duplicates: 0,
             expired: 0,
+            not_yet: 0,
+            unmatched: 0,
             quarantined: 1,
             held_back: vec![HeldBack {
                 id: "wide".into(),
                 code: "too_broad".into(),
                 reason: "it is too broad".into(),
             }],
+            refused: vec![Refusal {
+                line: None,
+                item: Some(3),
+                object: Some("indicator--1".into()),
+                field: "pattern".into(),
+                code: "bad_address".into(),
+                reason: "not an address".into(),
+            }],
+            refused_total: 1,
             receipt: 7,
         }))
+    }
+
+    fn order(&self, reference: &str) -> Result<Reply, Error> {
+        let Reply::Changed(change) = self.load(b"", false)? else {
+            return Err(Error::Internal("no change".into()));
+        };
+        let order = order(reference);
+        Ok(Reply::OrderChanged(Box::new(OrderChanged {
+            order,
+            change,
+        })))
     }
 
     fn page(&self, page: &Page) -> Rows<MarkerRow> {
@@ -130,6 +155,18 @@ impl Service for Memory {
                 "ip 203.0.113.5".parse().expect("pattern"),
             ))),
             Request::EventsShow { id } => Reply::Event(Box::new(event(&id))),
+            Request::OrdersSubmit { body } => {
+                let end = body.iter().position(|byte| *byte == b'\n');
+                let line = &body[..end.unwrap_or(body.len())];
+                let manifest = serde_json::from_slice::<OrderManifest>(line);
+                self.order(&manifest.map_or("any".into(), |manifest| manifest.reference))?
+            }
+            Request::OrdersList { .. } => Reply::Orders(Rows {
+                rows: vec![order("2026/7")],
+                next: None,
+            }),
+            Request::OrdersShow { reference } => Reply::Order(Box::new(order(&reference))),
+            Request::OrdersWithdraw { reference } => self.order(&reference)?,
             Request::EventsList { .. } => Reply::Events(Rows {
                 rows: vec![event("e1")],
                 next: None,
@@ -155,13 +192,41 @@ fn row(id: &str, pattern: Pattern) -> MarkerRow {
         marker: Marker {
             id: id.into(),
             pattern,
+            from: None,
             until: None,
+            direction: Direction::Either,
             tlp: Tlp::Amber,
             pap: Pap::Amber,
         },
         pattern_id: "00000000000000ff".into(),
         in_force: true,
+        not_in_force: None,
         standing: None,
+        source: Some(MarkerSource {
+            order: "2026/7".into(),
+            issuer: "ANSSI".into(),
+        }),
+        orders: vec!["2026/7".into()],
+        capped: true,
+    }
+}
+
+fn order(reference: &str) -> OrderRow {
+    let time: Timestamp = "2026-01-02T03:04:05Z".parse().expect("time");
+    OrderRow {
+        reference: reference.into(),
+        issuer: "ANSSI".into(),
+        threat_reference: Some("CERTFR-2026-1".into()),
+        start: time.into(),
+        end: time.into(),
+        tlp: Tlp::Amber,
+        pap: Pap::Amber,
+        state: OrderState::Over,
+        acknowledged: time.into(),
+        receipt: 7,
+        withdrawn: Some(time.into()),
+        markers: 2,
+        named: 1,
     }
 }
 
@@ -220,6 +285,7 @@ fn status() -> Status {
         version: "0.1.0".into(),
         kernel: "6.18".into(),
         clock: "tai".into(),
+        clock_trusted: true,
         started: Timestamp::now(),
         interfaces: vec![InterfaceStatus {
             name: "eth0".into(),
@@ -244,6 +310,9 @@ fn status() -> Status {
         markers: MarkerStatus {
             total: 2,
             quarantined: 0,
+            unmatched: 0,
+            not_yet: 0,
+            over: 0,
             in_force: vec![KindCount {
                 kind: PatternKind::Ip,
                 count: 2,

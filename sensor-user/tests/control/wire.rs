@@ -20,7 +20,7 @@ fn unknown_paths_and_methods_are_json() {
         ("GET /v1/status?verbose=1", 400, "invalid"),
         ("GET /v1/markers?limit=0", 400, "invalid"),
         ("GET /v1/markers/%zz", 400, "invalid"),
-        ("PUT /v1/markers?format=stix", 400, "invalid"),
+        ("PUT /v1/markers?format=yara", 400, "invalid"),
     ];
     for (line, status, code) in refusals {
         let answer = door.ask(line, b"");

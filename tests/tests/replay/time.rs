@@ -140,3 +140,44 @@ fn subscriber_prefixes_make_transit() {
     );
     assert_eq!((kernel["hits"], kernel["records"]), (4, 4));
 }
+
+#[test]
+fn a_marker_is_in_force_from_its_first_instant_on() {
+    if !need::root() {
+        return;
+    }
+    let frames: Vec<_> = [1.0, 2.0, 3.0, 4.0]
+        .map(|at| (at, udp(SUBSCRIBER, MARKED, 1000)))
+        .into();
+    let markers = "ip 203.0.113.5 id=m from=2024-01-01T00:00:02Z until=2024-01-01T00:00:04Z\n";
+    let replayed = replay_at(markers, &[], &frames);
+    assert_eq!(told(&replayed), [(2, "2024-01-01T00:00:03Z")]);
+}
+
+#[test]
+fn a_direction_is_looked_at_by_the_program_and_for_each_marker() {
+    if !need::root() {
+        return;
+    }
+    let frames = [
+        (1.0, udp(SUBSCRIBER, MARKED, 1000)),
+        (2.0, udp(MARKED, SUBSCRIBER, 2000)),
+    ];
+    let source = "ip 203.0.113.5 id=s direction=source\n";
+    let replayed = replay_at(source, &[], &frames);
+    assert_eq!(told(&replayed), [(1, "2024-01-01T00:00:02Z")]);
+    assert_eq!(replayed.events[0]["matched_in"], "src_ip");
+    assert_eq!(replayed.number("hits"), 1, "the other side is no hit");
+    // Two markers that look at different sides: the program looks at both, the agent names one.
+    let both = format!("{source}ip 203.0.113.5 id=d direction=destination\n");
+    let replayed = replay_at(&both, &[], &frames);
+    let named: Vec<_> = replayed.events.iter().map(|one| &one["markers"]).collect();
+    assert_eq!(
+        named,
+        [&serde_json::json!(["d"]), &serde_json::json!(["s"])]
+    );
+    let cidr = "cidr 203.0.113.0/24 id=c direction=destination\n\
+                endpoint 203.0.113.5 udp 53 id=e direction=source\n";
+    let replayed = replay_at(cidr, &[], &frames);
+    assert_eq!(replayed.packets_by_marker(), [("c".to_owned(), 1)].into());
+}

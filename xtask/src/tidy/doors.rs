@@ -11,8 +11,12 @@ struct Door {
 
 const DOORS: &[Door] = &[
     Door {
-        crates: &["aya", "aya_obj", "sensor_sys"],
+        crates: &["aya", "aya_obj"],
         files: &["dataplane.rs", "dataplane/"],
+    },
+    Door {
+        crates: &["sensor_sys"],
+        files: &["clock.rs", "dataplane.rs", "dataplane/"],
     },
     Door {
         crates: &["rusqlite"],

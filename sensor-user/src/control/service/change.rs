@@ -7,7 +7,12 @@ use std::sync::{
 
 use jiff::Timestamp;
 
-use super::{Error, Sensor, Set, internal, markers::status_of};
+use super::{
+    Error, Sensor, Set,
+    grounds::{Orders, Starts},
+    listing::status_of,
+    tally::Tally,
+};
 use crate::{
     crypto::hex,
     dataplane::{self, Prepared, Way},
@@ -16,7 +21,7 @@ use crate::{
     journal::{Action, MarkersChange},
     markers,
     model::{
-        Actor, Image, Marker, Standing,
+        Actor, Image, Order, Standing,
         request::{Changed, Progress, Stage},
     },
 };
@@ -32,13 +37,15 @@ pub(super) struct Plan<'a> {
     /// Markers that were there and are gone or other.
     pub removed: u64,
     /// Markers in the set afterwards.
-    pub total: u64,
-    /// Of these, held back.
-    pub quarantined: u64,
+    pub tally: Tally,
+    /// Rows whose time is to come, afterwards.
+    pub starts: Starts,
+    /// The orders afterwards; none when they are as before.
+    pub orders: Option<Orders>,
     /// How it may go live.
     pub way: Way,
     /// What the journal says.
-    pub action: fn(MarkersChange) -> Action,
+    pub action: Box<dyn FnOnce(MarkersChange) -> Action + 'a>,
 }
 
 /// Why an announced change did not happen.
@@ -96,22 +103,37 @@ impl Sensor {
             (plan.action)(MarkersChange {
                 added: plan.added,
                 removed: plan.removed,
-                total: plan.total,
-                quarantined: plan.quarantined,
+                total: plan.tally.total,
+                quarantined: plan.tally.quarantined,
                 patterns,
                 digest: digest.clone(),
             }),
         )?;
+        // An order tells the entry that accepts it.
+        let order = plan.edit.order.map(|order| Order {
+            receipt: receipt.index(),
+            ..order.clone()
+        });
+        let mut orders = plan.orders;
+        if let Some((order, orders)) = order.as_ref().zip(orders.as_mut()) {
+            orders.put(order.clone());
+        }
+        let edit = db::Edit {
+            order: order.as_ref(),
+            ..plan.edit
+        };
         // The index goes first: a hit of the new generation must find its markers.
-        let former = self.parts.live.put(Index::new(plan.image.clone()));
+        let references = orders.as_ref().unwrap_or(&set.orders).references();
+        let index = Index::with_orders(plan.image.clone(), references);
+        let former = self.parts.live.put(index);
         let before = set.image.clone();
         let (catalog, plane) = (&mut set.catalog, &mut set.plane);
         let work = &self.work;
-        let rows = plan.edit.remove.len() + plan.edit.put.len();
+        let rows = edit.remove.len() + edit.put.len();
         work.enter(Stage::Storing, rows as u64);
         let mut ready: Option<Prepared> = None;
         let outcome: Result<(), ChangeError> =
-            catalog.edit(plan.edit, &|done| work.advance(done as u64), || {
+            catalog.edit(edit, &|done| work.advance(done as u64), || {
                 fault::point("stored")?;
                 work.enter(Stage::Building, 0);
                 let prepared = plane.prepare(&plan.image, plan.way)?;
@@ -147,79 +169,38 @@ impl Sensor {
             }
         };
         self.parts.live.tell_changed(&before, &plan.image);
-        set.total = plan.total;
-        set.quarantined = plan.quarantined;
+        set.tally = plan.tally;
+        set.starts = plan.starts;
         set.image = plan.image;
-        self.tell_markers(status_of(set));
+        if let Some(orders) = orders {
+            set.orders = orders;
+        }
+        let told = status_of(set);
         self.note_gone(set, &gone);
-        Ok(Changed {
-            markers: plan.total,
+        let changed = Changed {
+            markers: told.total,
             patterns,
             generation: set.plane.generation(),
             digest,
             added: plan.added,
             removed: plan.removed,
             duplicates: 0,
-            expired: plan.total - plan.quarantined - set.image.markers(),
-            quarantined: plan.quarantined,
+            expired: told.over,
+            not_yet: told.not_yet,
+            unmatched: told.unmatched,
+            quarantined: told.quarantined,
             held_back: Vec::new(),
+            refused: Vec::new(),
+            refused_total: 0,
             receipt: receipt.index(),
-        })
-    }
-
-    /// Takes patterns that are over out of the image; the kernel has stopped matching them by
-    /// itself. Does nothing while a change is under way: the next call comes soon.
-    pub(super) fn expire(&self, actor: &Actor) -> Result<(), Error> {
-        let Ok(mut set) = self.set.try_lock() else {
-            return Ok(());
         };
-        let set = &mut *set;
-        let now = Timestamp::now();
-        if set.expire_retry.is_some_and(|at| now < at)
-            || set.image.next_end().is_none_or(|end| now < end)
-        {
-            return Ok(());
-        }
-        let image = set
-            .image
-            .with(&set.image.over(now), Vec::new())
-            .map_err(internal)?;
-        let action = Action::MarkersExpired {
-            patterns: image.count(),
-            digest: hex(&markers::digest(&image)),
-        };
-        let receipt = self
-            .parts
-            .journal
-            .append_reserved(actor, action)
-            .map_err(super::from_journal)?;
-        let former = self.parts.live.put(Index::new(image.clone()));
-        let outcome = set
-            .plane
-            .prepare(&image, Way::OneByOne)
-            .and_then(|prepared| set.plane.activate(prepared, &receipt));
-        match outcome {
-            Ok(gone) => {
-                self.parts.live.tell_changed(&set.image, &image);
-                set.expire_retry = None;
-                set.image = image;
-                keep_generation(set);
-                self.tell_markers(status_of(set));
-                self.note_gone(set, &gone);
-                Ok(())
-            }
-            Err(error) => {
-                self.parts.live.put_back(former);
-                self.journal_failure(actor, &receipt, "data_plane");
-                set.expire_retry = Some(now + super::EXPIRE_RETRY);
-                Err(internal(error))
-            }
-        }
+        self.tell_markers(told);
+        Ok(changed)
     }
 }
 
 /// Keeps the number of the generation, so that it is given out once.
-fn keep_generation(set: &mut Set) {
+pub(super) fn keep_generation(set: &mut Set) {
     let generation = set.plane.generation();
     if let Err(error) = set.catalog.set_generation(generation) {
         tracing::warn!(%error, "the generation number was not kept");
@@ -276,8 +257,3 @@ impl Drop for Underway {
 
 /// A marker whose standing nothing speaks against.
 pub(super) const ACCEPTED: &Standing = &Standing::Accepted;
-
-/// Whether a marker belongs in the image at `now`.
-pub(super) fn belongs(marker: &Marker, standing: &Standing, now: Timestamp) -> bool {
-    !standing.is_quarantined() && marker.in_force(now)
-}

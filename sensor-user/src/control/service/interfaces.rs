@@ -207,8 +207,8 @@ impl Sensor {
     /// Looks after patterns that are over and interfaces that went or came back; called once in a
     /// while by the agent. Does nothing while a change is under way.
     pub fn look_after(&self, actor: &Actor) {
-        if let Err(error) = self.expire(actor) {
-            tracing::warn!(%error, "patterns that are over could not be taken out; the kernel ignores them");
+        if let Err(error) = self.keep_time(actor) {
+            tracing::warn!(%error, "what begins or is over could not be let in or taken out; the kernel ignores what is over");
         }
         self.look_after_breakers(actor);
         let back: Vec<String> = {

@@ -1,95 +1,23 @@
-//! Reading the catalogue: as the agent starts, against a file, by ids.
+//! Reading the catalogue: as the agent starts, and by ids.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{collections::HashSet, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Error, Set, internal};
+use super::{
+    Error, Set,
+    grounds::{Orders, Sorted, Starts, each_row_of},
+    internal,
+    tally::Tally,
+};
 use crate::{
     db,
-    markers::pattern_id,
+    journal::Action,
     model::{
-        Held, Image, ImageRow, Marker, Standing,
+        Held, Image, ImageRow, MarkerId, Moment, OrderNumber,
         request::{Failure, Refusal},
     },
 };
-
-/// What a file changes of the catalogue.
-#[derive(Default)]
-pub(super) struct Comparison {
-    /// Markers of the file, by place, that are not held so, or not with this standing.
-    pub put: Vec<u32>,
-    /// Ids that the file has not.
-    pub remove: Vec<String>,
-    /// Markers that are gone or other.
-    pub removed: u64,
-    /// No id of the catalogue is in the file.
-    pub nothing_stays: bool,
-    /// Standings of the file's markers, by place; what is not noted is accepted.
-    pub standings: BTreeMap<usize, Standing>,
-}
-
-impl Comparison {
-    fn note(&mut self, at: u32, standing: Standing) {
-        if standing != Standing::Accepted {
-            self.standings.insert(at as usize, standing);
-        }
-    }
-}
-
-/// Whether a marker is held as it is, with a standing that has the same effect.
-pub(super) fn holds(held: &Held, marker: &Marker, standing: &Standing) -> bool {
-    held.marker == *marker
-        && (held.standing == *standing
-            || (held.standing == Standing::Released && *standing == Standing::Accepted))
-}
-
-/// Walks file and catalogue in the order of ids: nothing of the catalogue is held in memory.
-/// `judge` tells the standing of a marker, given what is held under its id.
-pub(super) fn compare(
-    set: &mut Set,
-    markers: &[Marker],
-    judge: &dyn Fn(&Marker, Option<&Held>) -> Standing,
-) -> Result<Comparison, Error> {
-    let count = u32::try_from(markers.len())
-        .map_err(|_| Error::Invalid("more markers than 2^32".into()))?;
-    let mut order: Vec<u32> = (0..count).collect();
-    order.sort_unstable_by_key(|at| &markers[*at as usize].id);
-    let mut order = order.into_iter().peekable();
-    let mut found = Comparison::default();
-    let mut stays = 0_u64;
-    set.catalog
-        .each_marker(|held| {
-            let id = &held.marker.id;
-            while let Some(new) = order.next_if(|at| markers[*at as usize].id < *id) {
-                found.put.push(new);
-                found.note(new, judge(&markers[new as usize], None));
-            }
-            let Some(at) = order.next_if(|at| markers[*at as usize].id == *id) else {
-                found.remove.push(id.to_string());
-                found.removed += 1;
-                return;
-            };
-            stays += 1;
-            let marker = &markers[at as usize];
-            let standing = judge(marker, Some(&held));
-            if !holds(&held, marker, &standing) {
-                found.put.push(at);
-                found.removed += 1;
-            }
-            found.note(at, standing);
-        })
-        .map_err(internal)?;
-    for new in order {
-        found.put.push(new);
-        found.note(new, judge(&markers[new as usize], None));
-    }
-    found.nothing_stays = stays == 0;
-    if found.nothing_stays {
-        found.remove.clear();
-    }
-    Ok(found)
-}
 
 /// The markers that a list of ids names; refusals with the lines of unknown ones.
 pub(super) fn named(set: &mut Set, body: &[u8]) -> Result<(Vec<Held>, Vec<String>), Error> {
@@ -131,50 +59,98 @@ pub struct Inventory {
     pub image: Image,
     /// Markers that are over: hits of their time may still be on their way.
     pub over: Image,
+    /// Rows whose time is to come.
+    pub starts: Starts,
     /// Markers in the set.
-    pub total: u64,
-    /// Of these, held back.
-    pub quarantined: u64,
+    pub tally: Tally,
+    /// The orders.
+    pub orders: Orders,
+    /// Orders whose end was reached while no agent ran.
+    pub ended: Vec<OrderNumber>,
 }
 
 impl Inventory {
-    /// Reads the catalogue.
+    /// Reads the catalogue. A marker without an end, kept by a former version, is given one; what
+    /// is over stays over from now on.
     ///
     /// # Errors
     /// The store's.
-    pub fn read(catalog: &mut db::Catalog, now: Timestamp) -> Result<Self, db::Error> {
-        let (mut total, mut quarantined) = (0, 0);
-        let (mut rows, mut over) = (Vec::new(), Vec::new());
+    pub fn read(
+        catalog: &mut db::Catalog,
+        now: Timestamp,
+        longest: Duration,
+    ) -> Result<Self, db::Error> {
+        let cap = now.saturating_add(longest).unwrap_or(Timestamp::MAX);
+        catalog.cap(cap.into())?;
+        let mut orders = Orders::new(catalog.orders()?, catalog.named()?);
+        let mut tally = Tally::default();
+        let (mut sorted, mut over, mut ended) = (Sorted::default(), Vec::new(), Vec::new());
         catalog.each_marker(|held| {
-            total += 1;
-            if held.standing.is_quarantined() {
-                quarantined += 1;
-                return;
-            }
-            let into = if held.marker.in_force(now) {
-                &mut rows
-            } else {
-                &mut over
-            };
-            into.push(ImageRow {
-                id: pattern_id(&held.marker.pattern),
-                marker: held.marker,
+            tally.add(&held.marker, &held.standing);
+            each_row_of(&held, &orders, |row| {
+                over.extend(sorted.take(row, now));
             });
         })?;
+        let over_markers = over_markers(over.iter(), &orders, now);
+        for number in passed(&orders, now) {
+            if let Some(order) = orders.get_mut(number) {
+                order.over = true;
+            }
+            ended.push(number);
+        }
+        catalog.set_over(&over_markers, &ended)?;
         // What is stored was compiled before: two patterns of one id were refused then.
         let image = |rows| Image::new(rows).expect("the store holds no collision");
         Ok(Self {
-            image: image(rows),
+            image: image(sorted.rows),
             over: image(over),
-            total,
-            quarantined,
+            starts: sorted.starts,
+            tally,
+            orders,
+            ended,
         })
     }
 }
 
+impl Inventory {
+    /// What the journal says of an order that has ended.
+    #[must_use]
+    pub fn order_ended(&self, number: OrderNumber) -> Action {
+        let order = self.orders.get(number);
+        Action::OrderEnded {
+            reference: order.map_or_else(String::new, |order| order.reference.clone()),
+        }
+    }
+}
+
+/// Orders whose end has passed and is not noted yet.
+pub(super) fn passed(orders: &Orders, now: Timestamp) -> Vec<OrderNumber> {
+    let now = Moment::from(now);
+    let passed = orders
+        .iter()
+        .filter(|order| order.lives() && order.end <= now);
+    passed.map(|order| order.number).collect()
+}
+
+/// The markers of rows that are over by their own end, not by that of an order.
+pub(super) fn over_markers<'a>(
+    rows: impl Iterator<Item = &'a ImageRow>,
+    orders: &Orders,
+    now: Timestamp,
+) -> Vec<MarkerId> {
+    let now = Moment::from(now);
+    let by_order = |row: &&ImageRow| orders.get(row.order).is_some_and(|order| order.end <= now);
+    let own = rows.filter(|row| !by_order(row));
+    let mut ids: Vec<MarkerId> = own.map(|row| row.marker.id.clone()).collect();
+    ids.dedup();
+    ids
+}
+
 fn unknown_id(line: u64) -> Refusal {
     Refusal {
-        line,
+        line: Some(line),
+        item: None,
+        object: None,
         field: "id".into(),
         code: "unknown_id".into(),
         reason: "no marker has this id".into(),

@@ -1,28 +1,26 @@
 //! Requests that change or list the marker set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 
 use super::{
     Error, Sensor, Set,
-    change::{ACCEPTED, Plan, belongs},
+    change::{ACCEPTED, Plan},
+    compare::{Comparison, compare, holds},
+    grounds::{Orders, Sorted, borrowed, each_row, each_row_of, keys},
     internal,
-    inventory::{compare, holds, named},
+    inventory::named,
+    tally::{Cap, Tally},
 };
 use crate::{
-    crypto::hex,
     dataplane::Way,
-    db,
+    db::{self, Put},
     journal::Action,
-    markers::{self, Concern, pattern_id},
+    markers::{self, Concern, Intake},
     model::{
-        Actor, Held, Image, Marker, PatternId, PatternKind, Standing,
-        request::{
-            Changed, Failure, Format, HeldBack, KindCount, MarkerRow, MarkerStatus, Page, Rows,
-            Stage,
-        },
+        Actor, Held, Image, ImageRow, Marker, OrderNumber, Standing,
+        request::{Changed, Failure, Format, HeldBack, Stage},
     },
 };
 
@@ -35,52 +33,55 @@ impl Sensor {
     ) -> Result<Changed, Error> {
         let mut set = self.set();
         let _underway = self.work.begin();
-        let (markers, duplicates) = read(format, body)?;
+        let mut intake = self.read(format, &body)?;
+        drop(body);
         self.work.enter(Stage::Checking, 0);
-        let comparison = compare(&mut set, &markers, &|marker, held| {
+        let now = self.now();
+        let cap = Cap::new(now, self.longest_marker);
+        let found = compare(&mut set, &mut intake.markers, cap, &|marker, held| {
             self.standing(marker, held)
         })?;
-        let standings = &comparison.standings;
-        let now = Timestamp::now();
-        let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
-        let total = markers.len() as u64;
-        let quarantined = standings
-            .values()
-            .filter(|standing| standing.is_quarantined())
-            .count() as u64;
-
-        let held_back = held_back(standings, &markers);
-        let put: Vec<(&Marker, &Standing)> = comparison
-            .put
-            .iter()
-            .map(|at| (&markers[*at as usize], standing(*at as usize)))
-            .collect();
-        let rows = markers
-            .iter()
-            .enumerate()
-            .filter(|(at, marker)| belongs(marker, standing(*at), now))
-            .map(|(_, marker)| marker.clone());
-        let image = Image::new(markers::rows(rows)).map_err(collision)?;
+        if let Some(id) = &found.clash {
+            return Err(clash(id));
+        }
+        let markers = &intake.markers;
+        let orders = adopted(&set.orders, &found.adopted);
+        let known = orders.as_ref().unwrap_or(&set.orders);
+        let put_of = |at: usize| Put {
+            marker: &markers[at],
+            standing: found.standings.get(&at).unwrap_or(ACCEPTED),
+            source: OrderNumber::OWN,
+            capped: found.capped[at],
+        };
+        let (mut sorted, mut tally) = (others(&set, &found), found.others);
+        for at in 0..markers.len() {
+            let put = put_of(at);
+            tally.add(put.marker, put.standing);
+            each_row(put, known, |row| drop(sorted.take(row, now)));
+        }
+        let mut put: Vec<Put<'_>> = found.put.iter().map(|at| put_of(*at as usize)).collect();
+        let added = put.len() as u64;
+        put.extend(found.inherited.iter().map(Put::held));
         let plan = Plan {
-            image,
+            image: Image::new(sorted.rows).map_err(collision)?,
             edit: db::Edit {
-                clear: comparison.nothing_stays,
-                remove: &comparison.remove,
+                clear_own: found.nothing_stays,
+                remove: &found.remove,
                 put: &put,
+                named: &found.adopted,
+                ..db::Edit::default()
             },
-            added: put.len() as u64,
-            removed: comparison.removed,
-            total,
-            quarantined,
+            added,
+            removed: found.removed,
+            tally,
+            starts: sorted.starts,
+            orders,
             way: Way::Together,
-            action: Action::MarkersLoaded,
+            action: Box::new(Action::MarkersLoaded),
         };
         let changed = self.carry_out(actor, &mut set, plan)?;
-        Ok(Changed {
-            duplicates,
-            held_back,
-            ..changed
-        })
+        let held_back = held_back(&found.standings, markers);
+        Ok(told(changed, held_back, intake))
     }
 
     pub(super) fn markers_add(
@@ -91,88 +92,75 @@ impl Sensor {
     ) -> Result<Changed, Error> {
         let mut set = self.set();
         let _underway = self.work.begin();
-        let (mut markers, duplicates) = read(format, body)?;
+        let mut intake = self.read(format, &body)?;
         self.work.enter(Stage::Checking, 0);
+        let now = self.now();
+        let cap = Cap::new(now, self.longest_marker);
+        let mut markers = std::mem::take(&mut intake.markers);
         markers.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        let mut before: Vec<Held> = Vec::new();
-        let mut standings = BTreeMap::new();
-        let mut others = Vec::new();
-        for marker in markers {
+        let (mut before, mut after): (Vec<Held>, Vec<Held>) = (Vec::new(), Vec::new());
+        let mut adopts = Vec::new();
+        for mut marker in markers {
             let held = set.catalog.marker(&marker.id).map_err(internal)?;
+            let capped = cap.apply(&mut marker, held.as_ref());
             let standing = self.standing(&marker, held.as_ref());
             if let Some(held) = held {
-                if holds(&held, &marker, &standing) {
+                if holds(&held, &marker, &standing, capped, now) {
                     continue;
+                }
+                let ordered = set.orders.of(held.source, &marker.id).next().is_some();
+                if ordered && held.marker.pattern != marker.pattern {
+                    return Err(clash(&marker.id));
+                }
+                if held.source != OrderNumber::OWN {
+                    adopts.push((marker.id.clone(), held.source));
                 }
                 before.push(held);
             }
-            if standing != Standing::Accepted {
-                standings.insert(others.len(), standing);
-            }
-            others.push(marker);
+            after.push(Held {
+                marker,
+                standing,
+                source: OrderNumber::OWN,
+                capped,
+                over: false,
+            });
         }
-        let markers = others;
-        let now = Timestamp::now();
-        let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
-        let put: Vec<(&Marker, &Standing)> = markers
-            .iter()
-            .enumerate()
-            .map(|(at, marker)| (marker, standing(at)))
-            .collect();
-        let rows = put
-            .iter()
-            .filter(|(marker, standing)| belongs(marker, standing, now))
-            .map(|(marker, _)| (*marker).clone());
-        let image = set
-            .image
-            .with(&keys(&before), markers::rows(rows))
-            .map_err(collision)?;
-        let quarantined = |held: &mut dyn Iterator<Item = &Standing>| {
-            held.filter(|standing| standing.is_quarantined()).count() as u64
+        let orders = adopted(&set.orders, &adopts);
+        let put: Vec<Put<'_>> = after.iter().map(Put::held).collect();
+        let edit = db::Edit {
+            put: &put,
+            named: &adopts,
+            ..db::Edit::default()
         };
-        let plan = Plan {
-            image,
-            edit: db::Edit {
-                put: &put,
-                ..db::Edit::default()
-            },
-            added: put.len() as u64,
-            removed: before.len() as u64,
-            total: set.total + (put.len() - before.len()) as u64,
-            quarantined: set.quarantined + quarantined(&mut standings.values())
-                - quarantined(&mut before.iter().map(|held| &held.standing)),
-            way: Way::OneByOne,
-            action: Action::MarkersAdded,
+        let touched = Touched {
+            before: &before,
+            after: &after,
+            orders,
         };
+        let plan = touched.plan(&set, now, edit, Box::new(Action::MarkersAdded))?;
         let changed = self.carry_out(actor, &mut set, plan)?;
-        Ok(Changed {
-            duplicates,
-            held_back: held_back(&standings, &markers),
-            ..changed
-        })
+        Ok(told(changed, held_back_of(&after), intake))
     }
 
+    /// Removes markers. One that an order is about goes, too: removal is always allowed.
     pub(super) fn markers_remove(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
         let mut set = self.set();
         let _underway = self.work.begin();
         let (before, ids) = named(&mut set, body)?;
-        let gone = before.iter().filter(|held| held.standing.is_quarantined());
-        let plan = Plan {
-            image: set
-                .image
-                .with(&keys(&before), Vec::new())
-                .map_err(collision)?,
-            edit: db::Edit {
-                remove: &ids,
-                ..db::Edit::default()
-            },
-            added: 0,
-            removed: before.len() as u64,
-            total: set.total - before.len() as u64,
-            quarantined: set.quarantined - gone.count() as u64,
-            way: Way::OneByOne,
-            action: Action::MarkersRemoved,
+        let mut orders = set.orders.clone();
+        for held in &before {
+            orders.unname(&held.marker.id);
+        }
+        let edit = db::Edit {
+            remove: &ids,
+            ..db::Edit::default()
         };
+        let touched = Touched {
+            before: &before,
+            after: &[],
+            orders: Some(orders),
+        };
+        let plan = touched.plan(&set, self.now(), edit, Box::new(Action::MarkersRemoved))?;
         self.carry_out(actor, &mut set, plan)
     }
 
@@ -182,32 +170,35 @@ impl Sensor {
         let _underway = self.work.begin();
         let (mut before, _) = named(&mut set, body)?;
         before.retain(|held| held.standing.is_quarantined());
-        let now = Timestamp::now();
-        let put: Vec<(&Marker, &Standing)> = before
+        let after: Vec<Held> = before
             .iter()
-            .map(|held| (&held.marker, &Standing::Released))
+            .map(|held| Held {
+                standing: Standing::Released,
+                ..held.clone()
+            })
             .collect();
-        let rows = put.iter().filter(|(marker, _)| marker.in_force(now));
-        let rows = markers::rows(rows.map(|(marker, _)| (*marker).clone()));
+        let put: Vec<Put<'_>> = after.iter().map(Put::held).collect();
+        let edit = db::Edit {
+            put: &put,
+            ..db::Edit::default()
+        };
+        let touched = Touched {
+            before: &before,
+            after: &after,
+            orders: None,
+        };
+        let plan = touched.plan(&set, self.now(), edit, Box::new(Action::MarkersReleased))?;
         let plan = Plan {
-            image: set.image.with(&[], rows).map_err(collision)?,
-            edit: db::Edit {
-                put: &put,
-                ..db::Edit::default()
-            },
             added: 0,
             removed: 0,
-            total: set.total,
-            quarantined: set.quarantined - put.len() as u64,
-            way: Way::OneByOne,
-            action: Action::MarkersReleased,
+            ..plan
         };
         self.carry_out(actor, &mut set, plan)
     }
 
     /// Whether something speaks against a marker, given what is held under its id: what was
     /// released for a pattern stays released.
-    fn standing(&self, marker: &Marker, held: Option<&Held>) -> Standing {
+    pub(super) fn standing(&self, marker: &Marker, held: Option<&Held>) -> Standing {
         let released = |held: &Held| {
             held.standing == Standing::Released && held.marker.pattern == marker.pattern
         };
@@ -218,55 +209,123 @@ impl Sensor {
         }
     }
 
-    pub(super) fn markers_list(
-        &self,
-        actor: &Actor,
-        page: &Page,
-        quarantined: bool,
-    ) -> Result<Rows<MarkerRow>, Error> {
-        let markers = {
-            let mut set = self.set();
-            set.catalog
-                .page(page.after.as_deref(), page.limit, quarantined)
-                .map_err(internal)?
-        };
-        let _receipt = self.journal(
-            actor,
-            Action::MarkersRead {
-                rows: markers.len() as u64,
-            },
-        )?;
-        let next = (markers.len() == page.limit as usize)
-            .then(|| markers.last().map(|held| held.marker.id.to_string()))
-            .flatten();
-        let rows = markers.into_iter().map(row).collect();
-        Ok(Rows { rows, next })
-    }
-
-    pub(super) fn markers_show(&self, actor: &Actor, id: &str) -> Result<MarkerRow, Error> {
-        let found = self.set().catalog.marker(id).map_err(internal)?;
-        let held = found.ok_or_else(|| Error::NotFound("no marker has this id".into()))?;
-        let _receipt = self.journal(actor, Action::MarkersRead { rows: 1 })?;
-        Ok(row(held))
+    /// Reads a marker file, telling how far it has come.
+    pub(super) fn read(&self, format: Format, body: &[u8]) -> Result<Intake, Error> {
+        let limits = markers::Limits::default();
+        self.work.enter(Stage::Reading, body.len() as u64);
+        let progress = |read| self.work.advance(read);
+        let intake = markers::read(format, &mut &body[..], &limits, &progress);
+        if intake.fatal {
+            return Err(Error::Refused {
+                refusals: intake.refused,
+                total: intake.refused_total,
+            });
+        }
+        Ok(intake)
     }
 }
 
-/// Markers as the image knows them.
-fn keys(held: &[Held]) -> Vec<(PatternId, &str)> {
-    held.iter()
-        .map(|held| (pattern_id(&held.marker.pattern), held.marker.id.as_str()))
-        .collect()
+/// Markers that a change touches, as they are held before and after it.
+pub(super) struct Touched<'a> {
+    pub before: &'a [Held],
+    pub after: &'a [Held],
+    /// The orders afterwards; none when they are as before.
+    pub orders: Option<Orders>,
 }
 
-fn read(format: Format, body: Bytes) -> Result<(Vec<Marker>, u64), Error> {
-    let intake = markers::read(format, &body);
-    if intake.refused_total > 0 {
-        return Err(Error::Refused {
-            refusals: intake.refused,
-            total: intake.refused_total,
-        });
+impl<'a> Touched<'a> {
+    /// The plan of the change, one by one.
+    pub fn plan(
+        self,
+        set: &Set,
+        now: jiff::Timestamp,
+        edit: db::Edit<'a>,
+        action: Box<dyn FnOnce(crate::journal::MarkersChange) -> Action + 'a>,
+    ) -> Result<Plan<'a>, Error> {
+        let gone = keys(self.before, &set.orders);
+        let mut sorted = Sorted::default();
+        let known = self.orders.as_ref().unwrap_or(&set.orders);
+        for held in self.after {
+            each_row_of(held, known, |row| drop(sorted.take(row, now)));
+        }
+        let ids: HashSet<&str> = self.before.iter().map(|held| &*held.marker.id).collect();
+        let kept = set.starts.iter().filter(|(_, id, _)| !ids.contains(&**id));
+        sorted.starts.extend(kept.cloned());
+        let image = set.image.with(&borrowed(&gone), sorted.rows);
+        Ok(Plan {
+            image: image.map_err(collision)?,
+            edit,
+            added: self.after.len() as u64,
+            removed: self.before.len() as u64,
+            tally: set
+                .tally
+                .plus(Tally::of(self.after))
+                .less(Tally::of(self.before)),
+            starts: sorted.starts,
+            orders: self.orders,
+            way: Way::OneByOne,
+            action,
+        })
     }
-    Ok((intake.markers, intake.duplicates))
+}
+
+/// What stays beside a file of the operator's own: the rows of orders that the file is not about.
+fn others(set: &Set, found: &Comparison) -> Sorted {
+    let beside = |order: OrderNumber, id: &crate::model::MarkerId| {
+        order != OrderNumber::OWN && !found.ordered.contains(id)
+    };
+    let rows = set.image.all_rows();
+    let rows = rows.filter(|row| beside(row.order, &row.marker.id));
+    let starts = set.starts.iter();
+    let starts = starts.filter(|(_, id, order)| beside(*order, id));
+    Sorted {
+        rows: rows.cloned().collect::<Vec<ImageRow>>(),
+        starts: starts.cloned().collect(),
+    }
+}
+
+/// The orders with markers that they brought and that are the operator's own from now on, too.
+fn adopted(orders: &Orders, adopted: &[db::Named]) -> Option<Orders> {
+    (!adopted.is_empty()).then(|| {
+        let mut orders = orders.clone();
+        for (id, number) in adopted {
+            orders.name(id.clone(), *number);
+        }
+        orders
+    })
+}
+
+fn told(changed: Changed, held_back: Vec<HeldBack>, intake: Intake) -> Changed {
+    Changed {
+        duplicates: intake.duplicates,
+        held_back,
+        refused: intake.refused,
+        refused_total: intake.refused_total,
+        ..changed
+    }
+}
+
+fn clash(id: &str) -> Error {
+    Error::Conflict(format!(
+        "marker {id} is exploited for an order, with another pattern; give the new one another id"
+    ))
+}
+
+/// Those of these that are held back, with the reason.
+pub(super) fn held_back_of(held: &[Held]) -> Vec<HeldBack> {
+    let quarantined = held.iter().filter_map(|held| match &held.standing {
+        Standing::Quarantined(code) => Some(told_back(&held.marker, code)),
+        _ => None,
+    });
+    quarantined.take(Failure::MOST_REFUSALS).collect()
+}
+
+fn told_back(marker: &Marker, code: &str) -> HeldBack {
+    HeldBack {
+        id: marker.id.to_string(),
+        code: code.to_owned(),
+        reason: Concern::reason_of(code).into(),
+    }
 }
 
 /// The first markers that are held back, with the reason.
@@ -274,46 +333,12 @@ fn held_back(standings: &BTreeMap<usize, Standing>, markers: &[Marker]) -> Vec<H
     let quarantined = standings
         .iter()
         .filter_map(|(at, standing)| match standing {
-            Standing::Quarantined(code) => Some((&markers[*at].id, code)),
+            Standing::Quarantined(code) => Some(told_back(&markers[*at], code)),
             _ => None,
         });
-    quarantined
-        .take(Failure::MOST_REFUSALS)
-        .map(|(id, code)| HeldBack {
-            id: id.to_string(),
-            code: code.to_string(),
-            reason: Concern::reason_of(code).into(),
-        })
-        .collect()
+    quarantined.take(Failure::MOST_REFUSALS).collect()
 }
 
-fn collision(error: crate::model::Collision) -> Error {
+pub(super) fn collision(error: crate::model::Collision) -> Error {
     Error::Conflict(error.to_string())
-}
-
-fn row(held: Held) -> MarkerRow {
-    let in_force = belongs(&held.marker, &held.standing, Timestamp::now());
-    MarkerRow {
-        pattern_id: pattern_id(&held.marker.pattern).to_string(),
-        in_force,
-        standing: held.standing.code().map(str::to_owned),
-        marker: held.marker,
-    }
-}
-
-/// What status tells of the set.
-pub(super) fn status_of(set: &Set) -> MarkerStatus {
-    MarkerStatus {
-        total: set.total,
-        quarantined: set.quarantined,
-        in_force: PatternKind::ALL
-            .into_iter()
-            .map(|kind| KindCount {
-                kind,
-                count: set.image.count_of(kind),
-            })
-            .collect(),
-        generation: set.plane.generation(),
-        digest: hex(&markers::digest(&set.image)),
-    }
 }

@@ -2,11 +2,17 @@
 
 mod breakers;
 mod change;
+mod compare;
 mod events;
+mod grounds;
 mod interfaces;
 mod inventory;
+mod listing;
 mod markers;
+mod orders;
 mod status;
+mod tally;
+mod time;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -20,6 +26,7 @@ use change::Work;
 
 use super::{Error, Service};
 use crate::{
+    clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
     db::{Breaker, Catalog, Events},
     hits::Live,
@@ -32,7 +39,9 @@ use crate::{
 };
 
 pub use breakers::BreakerPolicy;
+pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
+pub use tally::Tally;
 
 /// Pause after patterns that are over could not be taken out.
 const EXPIRE_RETRY: Duration = Duration::from_secs(300);
@@ -48,6 +57,8 @@ pub struct Sensor {
     work: Arc<Work>,
     breadth: Breadth,
     policy: BreakerPolicy,
+    longest_marker: Duration,
+    clock: Mutex<clock::Watch>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Events>,
 }
@@ -88,16 +99,20 @@ pub struct Set {
     pub plane: DataPlane,
     /// Markers in force.
     pub image: Image,
+    /// Rows whose time is to come.
+    pub starts: Starts,
     /// Markers on disk.
-    pub total: u64,
-    /// Of these, held back.
-    pub quarantined: u64,
+    pub tally: Tally,
+    /// Orders on disk.
+    pub orders: Orders,
     /// Circuit breakers that are open.
     pub breakers: Vec<Breaker>,
     /// Configured interfaces.
     pub interfaces: Vec<Watched>,
     /// When to try again to take out what is over.
-    pub expire_retry: Option<Timestamp>,
+    pub retry: Option<Timestamp>,
+    /// When the clock's high-water mark was last kept.
+    pub mark_kept: Option<Timestamp>,
 }
 
 /// A configured interface.
@@ -111,6 +126,15 @@ pub struct Watched {
     pub trouble: Option<String>,
     /// When to try again after a failure, and the pause before that.
     pub retry: Option<(Instant, Duration)>,
+}
+
+/// What validity is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Validity {
+    /// How long a marker is in force when nobody says until when.
+    pub longest_marker: Duration,
+    /// The time that never goes back.
+    pub watch: clock::Watch,
 }
 
 struct Told {
@@ -129,8 +153,9 @@ impl Sensor {
         reader: Events,
         breadth: Breadth,
         policy: BreakerPolicy,
+        validity: Validity,
     ) -> Self {
-        let markers = markers::status_of(&set);
+        let markers = listing::status_of(&set);
         let sensor = Self {
             facts,
             parts,
@@ -143,6 +168,8 @@ impl Sensor {
             work: Arc::default(),
             breadth,
             policy,
+            longest_marker: validity.longest_marker,
+            clock: Mutex::new(validity.watch),
             reader: Mutex::new(reader),
         };
         let set = sensor.set();
@@ -201,6 +228,16 @@ impl Service for Sensor {
             Request::MarkersShow { id } => self
                 .markers_show(actor, &id)
                 .map(|row| Reply::Marker(Box::new(row))),
+            Request::OrdersSubmit { body } => self
+                .orders_submit(actor, &body)
+                .map(|changed| Reply::OrderChanged(Box::new(changed))),
+            Request::OrdersList { page } => self.orders_list(&page).map(Reply::Orders),
+            Request::OrdersShow { reference } => self
+                .orders_show(&reference)
+                .map(|row| Reply::Order(Box::new(row))),
+            Request::OrdersWithdraw { reference } => self
+                .orders_withdraw(actor, &reference)
+                .map(|changed| Reply::OrderChanged(Box::new(changed))),
             Request::EventsList { page, state } => {
                 self.events_list(actor, &page, state).map(Reply::Events)
             }

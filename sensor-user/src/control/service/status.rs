@@ -32,6 +32,7 @@ impl Sensor {
             version: self.facts.version.into(),
             kernel: self.facts.kernel.clone(),
             clock: self.facts.clock.into(),
+            clock_trusted: self.destruction_allowed(),
             started: self.facts.started,
             interfaces,
             markers,

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     hits::{Index, Zone},
-    markers::{pattern_id, read, rows},
-    model::{Image, request::Format},
+    markers::{pattern_id, read_text, rows},
+    model::{Image, OrderNumber, Pap, Tlp},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -17,7 +17,7 @@ struct World {
 }
 
 fn world(markers: &str) -> World {
-    let markers = read(Format::Text, markers.as_bytes()).markers;
+    let markers = read_text(markers).markers;
     let image = Image::new(rows(markers)).expect("no collision");
     let indexes = Indexes::of(Index::new(image));
     let mut subscribers = Subscribers::default();
@@ -147,6 +147,51 @@ fn transit_refuted_and_expired_hits_open_nothing() {
         Account::Expired
     );
     assert_eq!(world.joiner.take_changes(), []);
+}
+
+#[test]
+fn a_marker_that_looks_at_one_side_is_not_named_for_the_other() {
+    let mut one = world("ip 203.0.113.5 id=c2 direction=source\n");
+    let ports = (5, 6);
+    let out = |world: &mut World| world.record(0, "10.0.0.1", "203.0.113.5", ports, START);
+    assert_eq!(out(&mut one), Account::Refuted);
+    let back = one.record(0, "203.0.113.5", "10.0.0.1", ports, START);
+    assert_eq!(back, Account::Events);
+    let mut both = world("ip 203.0.113.5 id=a direction=source\nip 203.0.113.5 id=b\n");
+    assert_eq!(out(&mut both), Account::Events);
+    assert_eq!(both.joiner.take_changes()[0].event.markers, ["b"]);
+}
+
+#[test]
+fn an_event_names_each_marker_once_and_the_orders_in_force() {
+    let mut world = world("");
+    let row = |order, id: &str, tail: &str| {
+        let line = format!("ip 203.0.113.5 id={id} {tail}\n");
+        let mut row = rows(read_text(&line).markers).remove(0);
+        row.order = OrderNumber(order);
+        row
+    };
+    let rows = vec![
+        row(0, "c2", "tlp=GREEN pap=GREEN"),
+        row(2, "c2", "tlp=RED pap=GREEN"),
+        row(1, "c2", "until=2026-01-01T00:00:00Z"),
+        row(3, "other", "tlp=GREEN pap=GREEN from=2026-01-01T00:00:10Z"),
+    ];
+    let references = [1, 2, 3].map(|number| (OrderNumber(number), format!("2026-{number}")));
+    let image = Image::new(rows).expect("no collision");
+    let index = Index::with_orders(image, std::sync::Arc::new(references.into()));
+    world.indexes = Indexes::of(index);
+    world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
+    world.record(0, "10.0.0.1", "203.0.113.5", (7, 8), START + 10 * SECOND);
+    let changes = world.joiner.take_changes();
+    let [first, second] = [0, 1].map(|at| &changes[at].event);
+    assert_eq!(
+        (&first.markers[..], &first.orders[..]),
+        (&["c2".to_owned()][..], &["2026-2".to_owned()][..])
+    );
+    assert_eq!((first.tlp, first.pap), (Tlp::Red, Pap::Green));
+    assert_eq!(second.markers, ["c2", "other"]);
+    assert_eq!(second.orders, ["2026-2", "2026-3"]);
 }
 
 #[test]

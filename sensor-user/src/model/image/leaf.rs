@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::{Collision, Difference, ImagePattern, ImageRow};
-use crate::model::{PatternId, PatternKind};
+use super::{Collision, Difference, ImagePattern, ImageRow, RowKey};
+use crate::model::{Direction, PatternKind};
 
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -26,15 +26,11 @@ impl Leaf {
     /// With some rows gone and others new; `None` when nothing is left.
     pub fn changed(
         before: Option<&Self>,
-        removed: &[(PatternId, &str)],
+        removed: &[RowKey<'_>],
         added: Vec<ImageRow>,
     ) -> Result<Option<Arc<Self>>, Collision> {
         let kept = before.into_iter().flat_map(|leaf| leaf.rows.iter());
-        let kept = kept.filter(|row| {
-            removed
-                .binary_search(&(row.id, row.marker.id.as_str()))
-                .is_err()
-        });
+        let kept = kept.filter(|row| removed.binary_search(&row.key()).is_err());
         let mut rows: Vec<ImageRow> = kept.cloned().collect();
         if rows.is_empty() {
             rows = added;
@@ -59,8 +55,8 @@ impl Leaf {
             digest: OnceLock::new(),
         };
         let mut summary = Summary {
-            markers: leaf.rows.len() as u64,
-            next_end: leaf.rows.iter().filter_map(|row| row.marker.until).min(),
+            markers: leaf.rows.chunk_by(same_marker).count() as u64,
+            next_end: next_end(&leaf.rows),
             ..Summary::default()
         };
         for pattern in leaf.patterns() {
@@ -78,12 +74,18 @@ impl Leaf {
     pub fn canonical(&self) -> String {
         use std::fmt::Write as _;
         let mut lines = String::new();
-        for ImagePattern { pattern, until, .. } in self.patterns() {
-            let written = match until {
-                Some(until) => writeln!(lines, "{pattern} until={until}"),
-                None => writeln!(lines, "{pattern}"),
+        for each in self.patterns() {
+            // Microseconds since the epoch: a date costs more than the hash.
+            let written = match each.until {
+                Some(until) => write!(lines, "{} until={}", each.pattern, until.as_microsecond()),
+                None => write!(lines, "{}", each.pattern),
             };
             written.expect("a string takes any text");
+            if each.direction != Direction::Either {
+                lines.push_str(" direction=");
+                lines.push_str(each.direction.name());
+            }
+            lines.push('\n');
         }
         lines
     }
@@ -102,6 +104,23 @@ impl Summary {
     }
 }
 
+fn same_marker(one: &ImageRow, other: &ImageRow) -> bool {
+    (one.id, &one.marker.id) == (other.id, &other.marker.id)
+}
+
+/// The side that all of them look at.
+fn direction_of(rows: &[ImageRow]) -> Direction {
+    let directions = rows.iter().map(|row| row.marker.direction);
+    directions
+        .reduce(|one, other| if one == other { one } else { Direction::Either })
+        .unwrap_or_default()
+}
+
+fn next_end(rows: &[ImageRow]) -> Option<Timestamp> {
+    let ends = rows.iter().filter_map(|row| row.marker.until);
+    ends.min().map(Timestamp::from)
+}
+
 /// Rows of one pattern as the pattern they make.
 pub(super) fn pattern_of(rows: &[ImageRow]) -> ImagePattern {
     // No end wins over any.
@@ -112,13 +131,14 @@ pub(super) fn pattern_of(rows: &[ImageRow]) -> ImagePattern {
         .flatten();
     ImagePattern {
         id: rows[0].id,
-        pattern: rows[0].marker.pattern,
-        until,
+        pattern: rows[0].marker.pattern.clone(),
+        until: until.map(Timestamp::from),
+        direction: direction_of(rows),
     }
 }
 
 pub(super) fn in_order(one: &ImageRow, other: &ImageRow) -> std::cmp::Ordering {
-    (one.id, one.marker.id.as_str()).cmp(&(other.id, other.marker.id.as_str()))
+    one.key().cmp(&other.key())
 }
 
 /// Notes the patterns on which the rows before and after differ.

@@ -16,6 +16,9 @@ pub struct Status {
     pub kernel: String,
     /// Clock of deadlines and records: `tai` or `boot`.
     pub clock: String,
+    /// Whether the wall clock is believed: while it is not, nothing is destroyed by it.
+    #[serde(default)]
+    pub clock_trusted: bool,
     /// When the agent started.
     pub started: Timestamp,
     /// Interfaces.
@@ -85,6 +88,15 @@ pub struct MarkerStatus {
     /// Of these, held back because of what they would match.
     #[serde(default)]
     pub quarantined: u64,
+    /// Of these, of kinds that this version does not match.
+    #[serde(default)]
+    pub unmatched: u64,
+    /// Of these, such whose time is to come.
+    #[serde(default)]
+    pub not_yet: u64,
+    /// Of these, over or withdrawn.
+    #[serde(default)]
+    pub over: u64,
     /// Patterns in force, by kind.
     pub in_force: Vec<KindCount>,
     /// Generation in force.

@@ -1,0 +1,335 @@
+//! On what grounds a marker is exploited: the operator's own, orders, and when.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    db::{Named, Put},
+    hits::References,
+    markers::pattern_id,
+    model::{
+        Held, ImageRow, MarkerId, Moment, Order, OrderNumber, PatternId, RowKey,
+        request::NotInForce,
+    },
+};
+
+/// The orders, and who of the markers already held is named by them. Markers that an order brought
+/// say so themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Orders {
+    all: BTreeMap<OrderNumber, Order>,
+    named: HashMap<MarkerId, Vec<OrderNumber>>,
+}
+
+/// Rows whose time is to come, by it.
+pub type Starts = BTreeSet<(Moment, MarkerId, OrderNumber)>;
+
+impl Orders {
+    /// As the catalogue keeps them.
+    #[must_use]
+    pub fn new(orders: Vec<Order>, named: Vec<Named>) -> Self {
+        let mut all = Self {
+            all: orders.into_iter().map(|one| (one.number, one)).collect(),
+            named: HashMap::new(),
+        };
+        for (id, number) in named {
+            all.name(id, number);
+        }
+        all
+    }
+
+    /// Notes that an order names a marker already held.
+    pub(super) fn name(&mut self, id: MarkerId, number: OrderNumber) {
+        let numbers = self.named.entry(id).or_default();
+        if !numbers.contains(&number) {
+            numbers.push(number);
+        }
+    }
+
+    /// Forgets that orders name a marker.
+    pub(super) fn unname(&mut self, id: &MarkerId) {
+        self.named.remove(id);
+    }
+
+    pub(super) fn put(&mut self, order: Order) {
+        self.all.insert(order.number, order);
+    }
+
+    pub(super) fn get(&self, number: OrderNumber) -> Option<&Order> {
+        self.all.get(&number)
+    }
+
+    pub(super) fn get_mut(&mut self, number: OrderNumber) -> Option<&mut Order> {
+        self.all.get_mut(&number)
+    }
+
+    /// All of them, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.all.values()
+    }
+
+    /// The number of the next one.
+    pub(super) fn next_number(&self) -> OrderNumber {
+        let last = self.all.keys().next_back();
+        OrderNumber(last.map_or(0, |last| last.0) + 1)
+    }
+
+    pub(super) fn by_reference(&self, reference: &str) -> Option<&Order> {
+        self.all.values().find(|order| order.reference == reference)
+    }
+
+    /// What events call them.
+    #[must_use]
+    pub fn references(&self) -> References {
+        let names = self.all.values();
+        let names = names.map(|order| (order.number, order.reference.clone()));
+        Arc::new(names.collect())
+    }
+
+    /// Markers already held that an order names.
+    pub(super) fn named_by(&self, number: OrderNumber) -> impl Iterator<Item = &MarkerId> {
+        let names = self.named.iter();
+        names
+            .filter(move |(_, numbers)| numbers.contains(&number))
+            .map(|(id, _)| id)
+    }
+
+    /// Orders that name a marker, whoever brought it.
+    fn naming(&self, id: &MarkerId) -> &[OrderNumber] {
+        self.named.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The order that goes on with a marker when the operator no longer uses it.
+    pub(super) fn heir(&self, id: &MarkerId) -> Option<OrderNumber> {
+        let lives = |number: &&OrderNumber| self.get(**number).is_some_and(Order::lives);
+        self.naming(id).iter().find(lives).copied()
+    }
+
+    /// The orders that a marker is or will be exploited for.
+    pub(super) fn of(&self, source: OrderNumber, id: &MarkerId) -> impl Iterator<Item = &Order> {
+        let brought = (source != OrderNumber::OWN).then_some(source);
+        let named = self.naming(id).iter().copied();
+        let others = named.filter(move |number| Some(*number) != brought);
+        brought
+            .into_iter()
+            .chain(others)
+            .filter_map(|number| self.get(number))
+            .filter(|order| order.lives())
+    }
+}
+
+/// Visits the rows of a marker that may be in an image now or later, one for each of its grounds.
+/// What is held back, or what the data path cannot look for, has none.
+pub(super) fn each_row(put: Put<'_>, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
+    if put.standing.is_quarantined() || !put.marker.pattern.matchable() {
+        return;
+    }
+    let marker = put.marker;
+    let id = pattern_id(&marker.pattern);
+    if put.source == OrderNumber::OWN {
+        visit(ImageRow {
+            id,
+            order: OrderNumber::OWN,
+            marker: marker.clone(),
+        });
+    }
+    for order in orders.of(put.source, &marker.id) {
+        let mut marker = marker.clone();
+        // The cap is the operator's own business: an order says itself how long.
+        let until = marker.until.filter(|_| !put.capped);
+        marker.from = Some(
+            marker
+                .from
+                .map_or(order.start, |from| from.max(order.start)),
+        );
+        marker.until = Some(until.map_or(order.end, |until| until.min(order.end)));
+        marker.tlp = marker.tlp.max(order.tlp);
+        marker.pap = marker.pap.max(order.pap);
+        visit(ImageRow {
+            id,
+            order: order.number,
+            marker,
+        });
+    }
+}
+
+/// The same of a marker as it is held. One that is over has no row any more; when it was the cap
+/// that ended it, orders go on.
+pub(super) fn each_row_of(held: &Held, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
+    each_row(Put::held(held), orders, |row| {
+        if !held.over || (held.capped && row.order != OrderNumber::OWN) {
+            visit(row);
+        }
+    });
+}
+
+/// Why a marker is not in force at `now`; `None` when it is.
+pub(super) fn not_in_force(held: &Held, orders: &Orders, now: Timestamp) -> Option<NotInForce> {
+    if !held.marker.pattern.matchable() {
+        return Some(NotInForce::Kind);
+    }
+    if held.standing.is_quarantined() {
+        return Some(NotInForce::Quarantined);
+    }
+    let (mut in_force, mut to_come) = (false, false);
+    each_row_of(held, orders, |row| {
+        in_force |= row.marker.in_force(now);
+        to_come |= !row.marker.is_over(now);
+    });
+    let brought = orders.get(held.source);
+    match (in_force, to_come) {
+        (true, _) => None,
+        (false, true) => Some(NotInForce::NotYet),
+        _ if brought.is_some_and(|order| order.withdrawn.is_some()) => Some(NotInForce::Withdrawn),
+        _ => Some(NotInForce::Over),
+    }
+}
+
+/// Rows by when they are in force.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// Now.
+    pub rows: Vec<ImageRow>,
+    /// Later.
+    pub starts: Starts,
+}
+
+impl Sorted {
+    /// Takes a row; gives it back when its time has passed.
+    pub fn take(&mut self, row: ImageRow, now: Timestamp) -> Option<ImageRow> {
+        if row.marker.is_over(now) {
+            return Some(row);
+        }
+        match row.marker.from.filter(|from| Moment::from(now) < *from) {
+            Some(from) => {
+                self.starts.insert((from, row.marker.id, row.order));
+            }
+            None => self.rows.push(row),
+        }
+        None
+    }
+}
+
+/// What tells a row from others, with its own copy of the marker's id.
+pub(super) type OwnedKey = (PatternId, MarkerId, OrderNumber);
+
+/// Every row that markers may have in the image.
+pub(super) fn keys(held: &[Held], orders: &Orders) -> Vec<OwnedKey> {
+    let mut keys = Vec::new();
+    for held in held {
+        each_row(Put::held(held), orders, |row| {
+            keys.push((row.id, row.marker.id, row.order));
+        });
+    }
+    keys
+}
+
+/// Keys as an image takes them.
+pub(super) fn borrowed(keys: &[OwnedKey]) -> Vec<RowKey<'_>> {
+    keys.iter()
+        .map(|(pattern, id, order)| (*pattern, id.as_str(), *order))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Marker, Pap, Standing, Tlp};
+
+    fn at(second: i64) -> Moment {
+        Moment::from_microsecond(second * 1_000_000).expect("a time")
+    }
+
+    fn order(number: u32, start: i64, end: i64) -> Order {
+        Order {
+            number: OrderNumber(number),
+            reference: format!("2026-{number}"),
+            issuer: "authority".into(),
+            threat_reference: None,
+            start: at(start),
+            end: at(end),
+            tlp: Tlp::Red,
+            pap: Pap::Clear,
+            acknowledged: at(0),
+            receipt: 1,
+            withdrawn: None,
+            over: false,
+        }
+    }
+
+    fn held(source: u32, until: Option<i64>) -> Held {
+        let mut marker = Marker::new("m", "ip 203.0.113.5".parse().expect("a pattern"));
+        marker.until = until.map(at);
+        Held {
+            marker,
+            standing: Standing::Accepted,
+            source: OrderNumber(source),
+            capped: false,
+            over: false,
+        }
+    }
+
+    fn windows(held: &Held, orders: &Orders) -> Vec<(u32, Option<Moment>, Option<Moment>)> {
+        let mut windows = Vec::new();
+        each_row_of(held, orders, |row| {
+            windows.push((row.order.0, row.marker.from, row.marker.until));
+        });
+        windows
+    }
+
+    #[test]
+    fn a_marker_is_exploited_on_each_of_its_grounds_for_its_time() {
+        let named = vec![("m".into(), OrderNumber(1)), ("m".into(), OrderNumber(2))];
+        let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+        let own = held(0, Some(30));
+        let expected = [
+            (0, None, Some(at(30))),
+            (1, Some(at(10)), Some(at(20))),
+            (2, Some(at(15)), Some(at(30))),
+        ];
+        assert_eq!(windows(&own, &orders), expected);
+        let brought = held(1, None);
+        let expected = [
+            (1, Some(at(10)), Some(at(20))),
+            (2, Some(at(15)), Some(at(40))),
+        ];
+        assert_eq!(windows(&brought, &orders), expected);
+        let why = |held: &Held, orders: &Orders, now| not_in_force(held, orders, at(now).into());
+        assert_eq!(why(&brought, &orders, 9), Some(NotInForce::NotYet));
+        assert_eq!(why(&brought, &orders, 39), None);
+        assert_eq!(why(&brought, &orders, 40), Some(NotInForce::Over));
+        // A cap of the operator's own does not cut an order short.
+        let mut capped = held(0, Some(12));
+        capped.capped = true;
+        assert_eq!(windows(&capped, &orders)[2].2, Some(at(40)));
+        orders.get_mut(OrderNumber(2)).expect("there").over = true;
+        assert_eq!(windows(&own, &orders).len(), 2);
+        orders.get_mut(OrderNumber(1)).expect("there").withdrawn = Some(at(12));
+        assert_eq!(why(&brought, &orders, 12), Some(NotInForce::Withdrawn));
+        assert_eq!(why(&own, &orders, 12), None);
+        assert_eq!(orders.heir(&"m".into()), None);
+        // Over is over, even when the clock says that it is not.
+        let over = Held { over: true, ..own };
+        assert_eq!(why(&over, &orders, 12), Some(NotInForce::Over));
+    }
+
+    #[test]
+    fn what_is_held_back_or_of_another_kind_has_no_row() {
+        let orders = Orders::default();
+        let mut back = held(0, None);
+        back.standing = Standing::Quarantined("too_broad".into());
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(
+            not_in_force(&back, &orders, now),
+            Some(NotInForce::Quarantined)
+        );
+        let mut name = held(0, None);
+        name.marker.pattern = "domain evil.example".parse().expect("a pattern");
+        assert_eq!(not_in_force(&name, &orders, now), Some(NotInForce::Kind));
+        assert!(windows(&back, &orders).is_empty() && windows(&name, &orders).is_empty());
+    }
+}

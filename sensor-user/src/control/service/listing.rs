@@ -1,0 +1,108 @@
+//! What is told of markers: lists, one, and counts.
+
+use std::collections::HashSet;
+
+use super::{
+    Error, Sensor, Set,
+    grounds::{Orders, not_in_force},
+    internal,
+    tally::Tally,
+};
+use crate::{
+    crypto::hex,
+    journal::Action,
+    markers::{self, pattern_id},
+    model::{
+        Actor, Held, PatternKind,
+        request::{KindCount, MarkerRow, MarkerSource, MarkerStatus, Page, Rows},
+    },
+};
+
+impl Sensor {
+    pub(super) fn markers_list(
+        &self,
+        actor: &Actor,
+        page: &Page,
+        quarantined: bool,
+    ) -> Result<Rows<MarkerRow>, Error> {
+        let rows = {
+            let mut set = self.set();
+            let held = set
+                .catalog
+                .page(page.after.as_deref(), page.limit, quarantined)
+                .map_err(internal)?;
+            let now = self.now();
+            let rows = held.into_iter().map(|held| row(held, &set.orders, now));
+            rows.collect::<Vec<_>>()
+        };
+        let _receipt = self.journal(
+            actor,
+            Action::MarkersRead {
+                rows: rows.len() as u64,
+            },
+        )?;
+        let next = (rows.len() == page.limit as usize)
+            .then(|| rows.last().map(|row| row.marker.id.to_string()))
+            .flatten();
+        Ok(Rows { rows, next })
+    }
+
+    pub(super) fn markers_show(&self, actor: &Actor, id: &str) -> Result<MarkerRow, Error> {
+        let found = {
+            let mut set = self.set();
+            let held = set.catalog.marker(id).map_err(internal)?;
+            held.map(|held| row(held, &set.orders, self.now()))
+        };
+        let row = found.ok_or_else(|| Error::NotFound("no marker has this id".into()))?;
+        let _receipt = self.journal(actor, Action::MarkersRead { rows: 1 })?;
+        Ok(row)
+    }
+}
+
+fn row(held: Held, orders: &Orders, now: jiff::Timestamp) -> MarkerRow {
+    let why = not_in_force(&held, orders, now);
+    let references = orders.of(held.source, &held.marker.id);
+    MarkerRow {
+        pattern_id: pattern_id(&held.marker.pattern).to_string(),
+        in_force: why.is_none(),
+        not_in_force: why,
+        standing: held.standing.code().map(str::to_owned),
+        source: orders.get(held.source).map(|order| MarkerSource {
+            order: order.reference.clone(),
+            issuer: order.issuer.clone(),
+        }),
+        orders: references.map(|order| order.reference.clone()).collect(),
+        capped: held.capped,
+        marker: held.marker,
+    }
+}
+
+/// What status tells of the set.
+pub(super) fn status_of(set: &Set) -> MarkerStatus {
+    let Tally {
+        total,
+        quarantined,
+        unmatched,
+    } = set.tally;
+    let waiting: HashSet<&str> = set.starts.iter().map(|(_, id, _)| &**id).collect();
+    let not_yet = waiting.len() as u64;
+    let others = quarantined + unmatched + not_yet + set.image.markers();
+    MarkerStatus {
+        total,
+        quarantined,
+        unmatched,
+        not_yet,
+        // One that waits for one ground and is in force on another counts twice.
+        over: total.saturating_sub(others),
+        in_force: PatternKind::ALL
+            .into_iter()
+            .filter(|kind| kind.matchable())
+            .map(|kind| KindCount {
+                kind,
+                count: set.image.count_of(kind),
+            })
+            .collect(),
+        generation: set.plane.generation(),
+        digest: hex(&markers::digest(&set.image)),
+    }
+}

@@ -1,0 +1,276 @@
+//! The authority's orders: accepted, listed, withdrawn.
+
+mod manifest;
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::{
+    Error, Sensor, Set,
+    grounds::Orders,
+    internal,
+    markers::{Touched, held_back_of},
+};
+use crate::{
+    db::{self, Put},
+    journal::{Action, MarkersChange, OrderChange},
+    model::{
+        Actor, Held, Marker, Moment, Order,
+        request::{Changed, OrderChanged, OrderRow, Page, Rows},
+    },
+};
+use manifest::{Manifest, refused};
+
+/// The markers that an order is about.
+#[derive(Default)]
+struct About {
+    /// Those held before, as they are.
+    before: Vec<Held>,
+    /// All of them, afterwards.
+    after: Vec<Held>,
+    /// Those held before, for the order.
+    named: Vec<db::Named>,
+}
+
+impl Sensor {
+    /// Accepts an order: its markers are exploited from its start to its end.
+    pub(super) fn orders_submit(&self, actor: &Actor, body: &[u8]) -> Result<OrderChanged, Error> {
+        let mut set = self.set();
+        let _underway = self.work.begin();
+        let now = self.now();
+        let manifest = Manifest::read(body, now)?;
+        if set.orders.by_reference(&manifest.reference).is_some() {
+            return Err(Error::Conflict(format!(
+                "order {} was submitted before; an order is accepted once",
+                manifest.reference
+            )));
+        }
+        let mut intake = match manifest.file {
+            [] => crate::markers::Intake::default(),
+            file => self.read(manifest.format, file)?,
+        };
+        let order = Order {
+            number: set.orders.next_number(),
+            acknowledged: now.into(),
+            ..manifest.order()
+        };
+        let brought = std::mem::take(&mut intake.markers);
+        let About {
+            before,
+            after,
+            named: names,
+        } = self.about(&mut set, &order, brought, &manifest.names)?;
+        if after.is_empty() {
+            return Err(refused(
+                "markers",
+                "no_markers",
+                "the order neither brings markers nor names any that are held",
+            ));
+        }
+        let mut orders = set.orders.clone();
+        orders.put(order.clone());
+        for (id, number) in &names {
+            orders.name(id.clone(), *number);
+        }
+        let others = after.iter().filter(|held| held.source == order.number);
+        let put: Vec<Put<'_>> = others.map(Put::held).collect();
+        let edit = db::Edit {
+            put: &put,
+            order: Some(&order),
+            named: &names,
+            ..db::Edit::default()
+        };
+        let touched = Touched {
+            before: &before,
+            after: &after,
+            orders: Some(orders),
+        };
+        let change = order_change(&order, names.len());
+        let action = Box::new(move |change_of| Action::OrderAccepted(change(change_of)));
+        let mut plan = touched.plan(&set, now, edit, action)?;
+        (plan.added, plan.removed) = (put.len() as u64, 0);
+        let changed = self.carry_out(actor, &mut set, plan)?;
+        let change = Changed {
+            duplicates: intake.duplicates,
+            held_back: held_back_of(&after),
+            refused: intake.refused,
+            refused_total: intake.refused_total,
+            ..changed
+        };
+        let order = set.orders.get(order.number).cloned().unwrap_or(order);
+        Ok(OrderChanged {
+            order: row(&mut set, &order, now)?,
+            change,
+        })
+    }
+
+    /// The markers that an order is about.
+    fn about(
+        &self,
+        set: &mut Set,
+        order: &Order,
+        brought: Vec<Marker>,
+        names: &[String],
+    ) -> Result<About, Error> {
+        let About {
+            mut before,
+            mut after,
+            mut named,
+        } = About::default();
+        for (at, id) in names.iter().enumerate() {
+            let Some(held) = set.catalog.marker(id).map_err(internal)? else {
+                return Err(manifest::unknown(at));
+            };
+            named.push((held.marker.id.clone(), order.number));
+            before.push(held);
+        }
+        let already: HashSet<&str> = names.iter().map(String::as_str).collect();
+        for marker in brought {
+            if already.contains(marker.id.as_str()) {
+                continue;
+            }
+            match set.catalog.marker(&marker.id).map_err(internal)? {
+                Some(held) if held.marker.pattern == marker.pattern => {
+                    named.push((marker.id, order.number));
+                    before.push(held);
+                }
+                Some(_) => {
+                    return Err(Error::Conflict(format!(
+                        "marker {} is held with another pattern; the order is not accepted",
+                        marker.id
+                    )));
+                }
+                None => {
+                    let standing = self.standing(&marker, None);
+                    after.push(Held {
+                        marker,
+                        standing,
+                        source: order.number,
+                        capped: false,
+                        over: false,
+                    });
+                }
+            }
+        }
+        after.extend(before.iter().cloned());
+        Ok(About {
+            before,
+            after,
+            named,
+        })
+    }
+
+    /// Ends an order before its time. Its markers are kept as withdrawn.
+    pub(super) fn orders_withdraw(
+        &self,
+        actor: &Actor,
+        reference: &str,
+    ) -> Result<OrderChanged, Error> {
+        let mut set = self.set();
+        let _underway = self.work.begin();
+        let now = self.now();
+        let order = find(&set.orders, reference)?.clone();
+        if !order.lives() || order.end <= Moment::from(now) {
+            return Err(Error::Conflict(
+                "the order has ended already; there is nothing to withdraw".into(),
+            ));
+        }
+        let mut held = set.catalog.brought_by(order.number).map_err(internal)?;
+        let names: Vec<_> = set.orders.named_by(order.number).cloned().collect();
+        for id in &names {
+            let one = set.catalog.marker(id).map_err(internal)?;
+            held.extend(one.filter(|one| one.source != order.number));
+        }
+        let mut orders = set.orders.clone();
+        let withdrawn = Moment::from(now);
+        if let Some(order) = orders.get_mut(order.number) {
+            order.withdrawn = Some(withdrawn);
+        }
+        let edit = db::Edit {
+            withdraw: Some((order.number, withdrawn)),
+            ..db::Edit::default()
+        };
+        let touched = Touched {
+            before: &held,
+            after: &held,
+            orders: Some(orders),
+        };
+        let change = order_change(&order, names.len());
+        let action = Box::new(move |change_of| Action::OrderWithdrawn(change(change_of)));
+        let mut plan = touched.plan(&set, now, edit, action)?;
+        (plan.added, plan.removed) = (0, 0);
+        let change = self.carry_out(actor, &mut set, plan)?;
+        let order = find(&set.orders, reference)?.clone();
+        Ok(OrderChanged {
+            order: row(&mut set, &order, now)?,
+            change,
+        })
+    }
+
+    pub(super) fn orders_list(&self, page: &Page) -> Result<Rows<OrderRow>, Error> {
+        let mut set = self.set();
+        let now = self.now();
+        let after = match page.after.as_deref() {
+            None => 0,
+            Some(reference) => find(&set.orders, reference)?.number.0,
+        };
+        let orders: Vec<Order> = set
+            .orders
+            .iter()
+            .filter(|order| order.number.0 > after)
+            .take(page.limit as usize)
+            .cloned()
+            .collect();
+        let rows = orders.iter().map(|order| row(&mut set, order, now));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let full = rows.len() == page.limit as usize;
+        let next = rows.last().map(|row| row.reference.clone());
+        Ok(Rows {
+            next: next.filter(|_| full),
+            rows,
+        })
+    }
+
+    pub(super) fn orders_show(&self, reference: &str) -> Result<OrderRow, Error> {
+        let mut set = self.set();
+        let order = find(&set.orders, reference)?.clone();
+        row(&mut set, &order, self.now())
+    }
+}
+
+fn find<'a>(orders: &'a Orders, reference: &str) -> Result<&'a Order, Error> {
+    let found = orders.by_reference(reference);
+    found.ok_or_else(|| Error::NotFound("no order has this reference".into()))
+}
+
+/// What the journal says of an order, around what changes.
+fn order_change(order: &Order, named: usize) -> impl FnOnce(MarkersChange) -> OrderChange + use<> {
+    let order = order.clone();
+    move |change| OrderChange {
+        reference: order.reference,
+        issuer: order.issuer,
+        start: order.start.into(),
+        end: order.end.into(),
+        named: named as u64,
+        change,
+    }
+}
+
+fn row(set: &mut Set, order: &Order, now: Timestamp) -> Result<OrderRow, Error> {
+    Ok(OrderRow {
+        reference: order.reference.clone(),
+        issuer: order.issuer.clone(),
+        threat_reference: order.threat_reference.clone(),
+        start: order.start,
+        end: order.end,
+        tlp: order.tlp,
+        pap: order.pap,
+        state: order.state(now),
+        acknowledged: order.acknowledged,
+        receipt: order.receipt,
+        withdrawn: order.withdrawn,
+        markers: set.catalog.count_brought(order.number).map_err(internal)?,
+        named: set.orders.named_by(order.number).count() as u64,
+    })
+}

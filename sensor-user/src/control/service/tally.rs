@@ -1,0 +1,97 @@
+//! Counting markers, and the end that one gets when nobody says until when.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Held, Marker, Moment, Standing};
+
+/// How many markers, and why some of them are not in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Markers.
+    pub total: u64,
+    /// Of these, held back.
+    pub quarantined: u64,
+    /// Of these, of kinds that this version does not match, and not held back.
+    pub unmatched: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, marker: &Marker, standing: &Standing) {
+        self.total += 1;
+        if standing.is_quarantined() {
+            self.quarantined += 1;
+        } else if !marker.pattern.matchable() {
+            self.unmatched += 1;
+        }
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            quarantined: self.quarantined + other.quarantined,
+            unmatched: self.unmatched + other.unmatched,
+        }
+    }
+
+    pub(super) fn less(self, other: Self) -> Self {
+        Self {
+            total: self.total - other.total,
+            quarantined: self.quarantined - other.quarantined,
+            unmatched: self.unmatched - other.unmatched,
+        }
+    }
+
+    pub(super) fn of<'a>(held: impl IntoIterator<Item = &'a Held>) -> Self {
+        let mut tally = Self::default();
+        for held in held {
+            tally.add(&held.marker, &held.standing);
+        }
+        tally
+    }
+}
+
+/// The end of a marker that has none of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cap {
+    now: Timestamp,
+    longest: Duration,
+}
+
+impl Cap {
+    pub(super) const fn new(now: Timestamp, longest: Duration) -> Self {
+        Self { now, longest }
+    }
+
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The end for one that has none; one that is held keeps what it has, while that is at least
+    /// half of the cap: loading a file again does not write every row anew.
+    fn end(&self, marker: &Marker, held: Option<&Held>) -> Moment {
+        let half = Moment::from(
+            self.now
+                .saturating_add(self.longest / 2)
+                .unwrap_or(self.now),
+        );
+        let kept = held
+            .filter(|held| held.capped)
+            .and_then(|held| held.marker.until);
+        kept.filter(|until| *until >= half).unwrap_or_else(|| {
+            let from = marker.from.map_or(self.now, Timestamp::from).max(self.now);
+            let end = from.saturating_add(self.longest);
+            end.unwrap_or(Timestamp::MAX).into()
+        })
+    }
+
+    /// Gives the marker an end; whether it had none.
+    pub(super) fn apply(&self, marker: &mut Marker, held: Option<&Held>) -> bool {
+        let capped = marker.until.is_none();
+        if capped {
+            marker.until = Some(self.end(marker, held));
+        }
+        capped
+    }
+}

@@ -1,0 +1,129 @@
+//! Orders about markers that are held, beside the operator's own use.
+
+use sensor_tests::{command::wait_until, need};
+use serde_json::json;
+use std::time::Duration;
+
+use crate::scene::{MARKED, Scene, event, manifest, patterns, sleep_until, state, submit, time};
+
+#[test]
+fn an_order_names_markers_that_are_held_and_the_operators_own_go_on_without_it() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    client.load(&format!(
+        "ip {MARKED} id=own tlp=GREEN pap=GREEN\nip 198.51.100.7 id=other\n"
+    ));
+    let mut order = manifest("2026-8", "3s");
+    order["markers"] = json!(["own"]);
+    order["tlp"] = json!("RED");
+    let done = submit(&client, &order, "");
+    assert_eq!(
+        (&done["order"]["markers"], &done["order"]["named"]),
+        (&json!(0), &json!(1))
+    );
+    scene.send(MARKED, 2_000);
+    let found = event(&client, 2_000);
+    assert_eq!(found["markers"], json!(["own"]));
+    assert_eq!(found["orders"], json!(["2026-8"]));
+    assert_eq!(
+        (&found["tlp"], &found["pap"]),
+        (&json!("RED"), &json!("AMBER"))
+    );
+    sleep_until(time(&done["order"]["end"]));
+    assert!(wait_until(Duration::from_secs(5), || state(
+        &client, "2026-8"
+    ) == "over"));
+    assert_eq!(patterns(&client), 2);
+    scene.send(MARKED, 2_001);
+    let found = event(&client, 2_001);
+    assert_eq!(
+        (&found["orders"], &found["tlp"]),
+        (&json!([]), &json!("GREEN"))
+    );
+
+    // What the operator no longer uses goes on for the order alone, until that is withdrawn.
+    let mut order = manifest("2026-9", "1h");
+    order["markers"] = json!(["own", "own"]);
+    submit(&client, &order, "ip 192.0.2.9 id=brought\n");
+    let changed = client.load("ip 198.51.100.7 id=other\n");
+    assert_eq!(
+        (&changed["markers"], &changed["removed"]),
+        (&json!(3), &json!(1))
+    );
+    assert_eq!(scene.hits(&client, MARKED, 2_002), 1);
+    assert_eq!(event(&client, 2_002)["orders"], json!(["2026-9"]));
+    let (code, text, error) = daemon.control(&["orders", "withdraw", "2026-9"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(text.contains("withdrawn"), "{text}");
+    assert_eq!(patterns(&client), 1);
+    for (port, to) in [(2_003, MARKED), (2_004, "192.0.2.9")] {
+        assert_eq!(scene.hits(&client, to, port), 0);
+    }
+    let row = client.get("/v1/markers/brought").expect("an answer").body;
+    assert_eq!(row["not_in_force"], "withdrawn");
+    assert_eq!(client.status()["markers"]["over"], 2);
+    let again = client.request("DELETE", "/v1/orders/2026-9", b"");
+    assert_eq!(again.expect("an answer").status, 409);
+    assert!(daemon.stop().success());
+    let daemon = scene.start();
+    assert_eq!(patterns(&daemon.client()), 1);
+    assert_eq!(state(&daemon.client(), "2026-9"), "withdrawn");
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn an_order_that_cannot_be_carried_out_changes_nothing() {
+    if !need::root() {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    client.load(&format!("ip {MARKED} id=own\n"));
+    let good = manifest("2026-10", "1h");
+    let named = |ids: &[&str]| {
+        let mut order = good.clone();
+        order["markers"] = json!(ids);
+        order
+    };
+    let markers = "ip 192.0.2.9 id=brought\n";
+    for (order, markers, status, code) in [
+        (json!({"reference": "r"}), markers, 422, "bad_manifest"),
+        (manifest("2026-10", "never"), markers, 422, "bad_duration"),
+        (good.clone(), "", 422, "no_markers"),
+        (good.clone(), "ip nonsense\n", 422, "bad_address"),
+        (named(&["missing"]), markers, 422, "unknown_id"),
+        (good.clone(), "ip 192.0.2.9 id=own\n", 409, "conflict"),
+    ] {
+        let body = format!("{order}\n{markers}");
+        let answer = client.post("/v1/orders", &body).expect("an answer");
+        assert_eq!(answer.status, status, "{:?}", answer.body);
+        let refused = &answer.body["refused"][0]["code"];
+        let told = refused.as_str().or(answer.body["code"].as_str());
+        assert_eq!(told, Some(code), "{:?}", answer.body);
+    }
+    assert_eq!(patterns(&client), 1);
+    let rows = client.get("/v1/orders").expect("an answer").body["rows"].clone();
+    assert_eq!(rows, json!([]));
+    submit(&client, &good, markers);
+    let again = client.post("/v1/orders", &format!("{good}\n{markers}"));
+    assert_eq!(
+        again.expect("an answer").status,
+        409,
+        "an order is accepted once"
+    );
+    // The operator's own file may have the marker, too, but not its id for another one.
+    let clash = client.put("/v1/markers", "ip 192.0.2.10 id=brought\n");
+    assert_eq!(clash.expect("an answer").status, 409);
+    client.load(markers);
+    let row = client.get("/v1/markers/brought").expect("an answer").body;
+    assert_eq!(
+        (&row["source"], &row["orders"]),
+        (&json!(null), &json!(["2026-10"]))
+    );
+    assert!(daemon.stop().success());
+}
