@@ -3,6 +3,7 @@
 mod breadth;
 mod compile;
 mod identity;
+pub mod stix;
 mod text;
 
 use jiff::Timestamp;
