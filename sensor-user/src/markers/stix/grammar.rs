@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Longest pattern, bytes.
-pub const LONGEST: usize = 256 << 10;
+pub const LONGEST: usize = 64 << 10;
 /// Deepest nesting of brackets.
 pub const DEEPEST: usize = 64;
 
