@@ -47,6 +47,8 @@ pub struct Intake {
     pub refused_total: u64,
     /// Lines or objects that repeat another one.
     pub duplicates: u64,
+    /// Objects that are no markers and nothing that bears on one: counted, not looked at.
+    pub ignored: u64,
     /// The file as a whole is refused: nothing of it may be loaded. Text and CSV are refused as a
     /// whole by any refusal; of STIX and MISP single indicators are refused and the rest loads.
     pub fatal: bool,

@@ -28,7 +28,8 @@ pub fn read(
 ) -> Intake {
     match format {
         Format::Text => text::read(input, limits, progress),
-        Format::Csv | Format::Stix | Format::Misp => {
+        Format::Stix => stix::read(input, limits, progress),
+        Format::Csv | Format::Misp => {
             let mut intake = Intake::new(limits);
             let reason = format!("this version reads no {} files", format.name());
             intake.fail(Place::default(), "file", "unsupported_format", reason);
