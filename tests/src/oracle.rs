@@ -145,6 +145,8 @@ fn covers(pattern: &Pattern, address: IpAddr, proto: u8, port: Option<u16>) -> b
             protocol,
             port: wanted_port,
         } => *wanted == address && protocol.number() == proto && Some(*wanted_port) == port,
+        // Of kinds that no packet matches yet.
+        _ => false,
     }
 }
 

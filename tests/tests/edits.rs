@@ -19,7 +19,7 @@ use sensor_tests::{
 use sensor_user::{
     crypto::hex,
     markers,
-    model::{Image, Pattern, Protocol, request::Format},
+    model::{Image, Pattern, Protocol},
 };
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ impl Model {
 
     fn image(&self) -> Image {
         let text: String = self.0.iter().map(line).collect();
-        let read = markers::read(Format::Text, text.as_bytes());
+        let read = markers::read_text(&text);
         assert_eq!(read.refused_total, 0, "{:?}", read.refused);
         markers::compile(&read.markers, Timestamp::now()).expect("no collision")
     }
@@ -159,6 +159,7 @@ fn covers(pattern: &Pattern, to: IpAddr) -> bool {
             protocol,
             port,
         } => (address, protocol, port) == (to, Protocol::Udp, 53),
+        _ => false,
     }
 }
 

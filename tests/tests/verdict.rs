@@ -12,7 +12,7 @@ use sensor_tests::{
 use sensor_user::{
     dataplane::{Offline, Sizes, Variant},
     markers::{compile, pattern_id},
-    model::{Image, Marker, Pap, Pattern, Tlp},
+    model::{Image, Marker, Pattern},
 };
 
 /// Marker sets, and frames judged by each.
@@ -171,13 +171,7 @@ fn address(key: &FlowKey, words: &[u32; 4]) -> IpAddr {
 fn image(patterns: &[Pattern]) -> Image {
     let markers: Vec<Marker> = patterns
         .iter()
-        .map(|pattern| Marker {
-            id: pattern.to_string().into(),
-            pattern: *pattern,
-            until: None,
-            tlp: Tlp::default(),
-            pap: Pap::default(),
-        })
+        .map(|pattern| Marker::new(pattern.to_string(), pattern.clone()))
         .collect();
     compile(&markers, Timestamp::UNIX_EPOCH).expect("no collision")
 }

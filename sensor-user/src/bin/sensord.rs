@@ -88,7 +88,7 @@ struct ReplayArgs {
     #[arg(long)]
     markers: PathBuf,
     /// Its format.
-    #[arg(long, default_value = "text", value_parser = ["text"])]
+    #[arg(long, default_value = "text", value_parser = Format::ALL.map(Format::name))]
     format: String,
     /// Prefix of the operator's subscribers (repeat for several); without any, every hit is
     /// reported, its side unknown.
@@ -173,30 +173,25 @@ fn run_code(error: &agent::Error) -> u8 {
 }
 
 fn replay(args: &ReplayArgs) -> Result<(), (u8, String)> {
-    let bytes = std::fs::read(&args.markers).map_err(|error| {
+    let file = std::fs::File::open(&args.markers).map_err(|error| {
         (
             exit::NO_INPUT,
             format!("{}: {error}", args.markers.display()),
         )
     })?;
-    // The only format so far; clap has refused every other name.
-    let intake = markers::read(Format::Text, &bytes);
+    // clap has refused every other name.
+    let format = Format::parse(&args.format).unwrap_or_default();
+    let limits = markers::Limits::default();
+    let intake = markers::read(format, &mut io::BufReader::new(file), &limits, &|_| {});
+    for refusal in &intake.refused {
+        eprintln!("{}:{refusal}", args.markers.display());
+    }
     if intake.refused_total > 0 {
-        for refusal in &intake.refused {
-            eprintln!(
-                "{}:{}: {}: {} ({})",
-                args.markers.display(),
-                refusal.line,
-                refusal.field,
-                refusal.reason,
-                refusal.code
-            );
+        let told = format!("refused in the marker file: {}", intake.refused_total);
+        if intake.fatal {
+            return Err((exit::DATA, format!("{told}; nothing was replayed")));
         }
-        let sentence = format!(
-            "{} lines of the marker file are refused",
-            intake.refused_total
-        );
-        return Err((exit::DATA, sentence));
+        eprintln!("sensord: {told}; the rest is used");
     }
     let replay = Replay {
         markers: intake.markers,

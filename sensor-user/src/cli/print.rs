@@ -8,7 +8,7 @@ use std::{
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::model::request::{Changed, Failure, JournalPage, MarkerRow};
+use crate::model::request::{Changed, Failure, JournalPage, MarkerRow, Refusal};
 
 mod events;
 
@@ -106,10 +106,10 @@ pub fn verdict(text: &str, good: bool) -> Cell {
 /// The refused lines of a file.
 #[must_use]
 pub fn refusals(failure: &Failure, colour: bool) -> String {
-    let mut rows = table(&[">LINE", "FIELD", "CODE", "REASON"], colour);
+    let mut rows = table(&["WHERE", "FIELD", "CODE", "REASON"], colour);
     for refusal in &failure.refused {
         rows.add_row([
-            refusal.line.to_string(),
+            clean(&place(refusal)),
             clean(&refusal.field),
             clean(&refusal.code),
             clean(&refusal.reason),
@@ -124,6 +124,14 @@ pub fn refusals(failure: &Failure, colour: bool) -> String {
         String::new()
     };
     lines(&rows, true) + &end
+}
+
+/// Where in its file a refusal stands.
+fn place(refusal: &Refusal) -> String {
+    let line = refusal.line.map(|line| format!("line {line}"));
+    let item = refusal.item.map(|item| format!("[{item}]"));
+    let parts = [line, item, refusal.object.clone()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// What a change of the marker set did.
@@ -191,7 +199,7 @@ pub fn markers(rows: &[MarkerRow], first: bool, out: &Out) -> String {
     for row in rows {
         table.add_row([
             Cell::new(clean(&row.marker.id)),
-            Cell::new(row.marker.pattern),
+            Cell::new(row.marker.pattern.to_string()),
             verdict(&in_force(row), row.in_force),
             Cell::new(until(row)),
             Cell::new(row.marker.tlp.name()),

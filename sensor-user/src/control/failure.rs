@@ -111,7 +111,9 @@ mod tests {
     #[test]
     fn long_lists_of_refusals_are_cut_but_counted() {
         let refusal = Refusal {
-            line: 1,
+            line: Some(1),
+            item: None,
+            object: None,
             field: "pattern".into(),
             code: "bad_address".into(),
             reason: "not an address".into(),

@@ -234,8 +234,11 @@ fn flag(query: &Query, key: &str) -> Result<bool, Error> {
 
 fn format(query: &Query) -> Result<Format, Error> {
     match query.text("format") {
-        None | Some("text") => Ok(Format::Text),
-        Some(_) => Err(Error::Invalid("query key format must be text".into())),
+        None => Ok(Format::default()),
+        Some(name) => Format::parse(name).ok_or_else(|| {
+            let names = Format::ALL.map(Format::name).join(", ");
+            Error::Invalid(format!("query key format must be one of {names}"))
+        }),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct Editor {
 }
 
 /// What a pattern is to become.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Edit {
     /// The pattern.
     pub pattern: Pattern,
@@ -107,6 +107,7 @@ impl Editor {
                 self.shape.special.lengths4.contains(&net.prefix_len())
             }
             Pattern::Cidr(net) => self.shape.special.lengths6.contains(&net.prefix_len()),
+            Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => false,
         }
     }
 
@@ -120,7 +121,10 @@ impl Editor {
                 None => self.remove(encode::key(&edit.pattern)).map(Some),
             };
             match outcome {
-                Ok(Some(value)) => undo.insert(0, Edit { value, ..*edit }),
+                Ok(Some(value)) => {
+                    let pattern = edit.pattern.clone();
+                    undo.insert(0, Edit { pattern, value });
+                }
                 Ok(None) => {
                     self.undo(&undo)?;
                     return Err(Error::Unverified { map: map::INDEX });

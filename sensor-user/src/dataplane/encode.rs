@@ -154,6 +154,9 @@ pub fn key(pattern: &Pattern) -> PatternKey {
             port,
         } => of(address, port, protocol.number(), full(address)),
         Pattern::Cidr(net) => of(net.addr(), 0, 0, net.prefix_len()),
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {
+            unreachable!("an image holds no pattern that the data path cannot look for")
+        }
     }
 }
 
@@ -168,7 +171,8 @@ const fn full(address: IpAddr) -> u8 {
 pub fn mark_count(pattern: &Pattern) -> usize {
     match pattern {
         Pattern::Cidr(net) => 2 * blocks(*net),
-        _ => 1,
+        Pattern::Ip(_) | Pattern::Endpoint { .. } => 1,
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => 0,
     }
 }
 
@@ -217,6 +221,7 @@ pub fn marks(pattern: &Pattern, mut mark: impl FnMut(Block, u64)) {
                 mark(block, block.mark(rest_short6(words), length));
             }
         }
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
     }
 }
 
@@ -284,6 +289,7 @@ impl Encoder {
                 encoded.special.short6 |= net.prefix_len() < BLOCK6;
                 insert_length(&mut encoded.special.lengths6, net.prefix_len());
             }
+            Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
         }
     }
 }
@@ -317,11 +323,11 @@ fn words6(address: Ipv6Addr) -> [u32; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{markers, model::request::Format};
+    use crate::markers;
 
     fn encoded(text: &str) -> Encoded {
         let now = jiff::Timestamp::now();
-        let markers = markers::read(Format::Text, text.as_bytes()).markers;
+        let markers = markers::read_text(text).markers;
         let image = markers::compile(&markers, now).expect("no collision");
         encode(&image, KernelClock::Tai, true, |_| false).expect("it fits")
     }

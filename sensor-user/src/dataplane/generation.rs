@@ -123,7 +123,7 @@ impl DataPlane {
         let open = self.open.contains(&pattern.id);
         let clock = self.setup.features.clock();
         Edit {
-            pattern: pattern.pattern,
+            pattern: pattern.pattern.clone(),
             value: Some(encode::value(pattern, clock, true, open)),
         }
     }

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{Catalog, Error, catalog::write_generation};
-use crate::model::{Held, Marker, Pap, Standing, Tlp};
+use crate::model::{Direction, Held, Marker, Moment, Pap, Standing, Tlp};
 
 const COLUMNS: &str = "id, pattern, until, tlp, pap, standing";
 
@@ -142,7 +141,7 @@ fn write(
         insert.execute(params![
             marker.id.as_str(),
             marker.pattern.to_string(),
-            marker.until.map(Timestamp::as_microsecond),
+            marker.until.map(Moment::as_microsecond),
             marker.tlp.name(),
             marker.pap.name(),
             standing.code(),
@@ -170,10 +169,11 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
             marker: Marker {
                 id,
                 pattern: pattern.parse().map_err(|error| corrupt(&error))?,
+                from: None,
                 until: until
-                    .map(Timestamp::from_microsecond)
-                    .transpose()
-                    .map_err(|error| corrupt(&error))?,
+                    .map(|until| Moment::from_microsecond(until).ok_or_else(|| corrupt(&"its end")))
+                    .transpose()?,
+                direction: Direction::default(),
                 tlp: Tlp::parse(tlp).ok_or_else(|| corrupt(&"its TLP"))?,
                 pap: Pap::parse(pap).ok_or_else(|| corrupt(&"its PAP"))?,
             },

@@ -52,8 +52,8 @@ impl Index {
         time: Timestamp,
     ) -> Result<Found, NotFound> {
         let rows = self.0.rows(id);
-        let pattern = rows.first().ok_or(NotFound::Refuted)?.marker.pattern;
-        if !covers(&pattern, sides) {
+        let pattern = &rows.first().ok_or(NotFound::Refuted)?.marker.pattern;
+        if !covers(pattern, sides) {
             return Err(NotFound::Refuted);
         }
         let markers = || rows.iter().map(|row| &row.marker);
@@ -85,5 +85,6 @@ fn covers(pattern: &Pattern, sides: Sides) -> bool {
             protocol,
             port: wanted,
         } => *ip == address && *wanted == port && protocol.number() == sides.proto,
+        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => false,
     }
 }

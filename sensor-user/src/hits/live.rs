@@ -177,17 +177,17 @@ impl Indexes {
 mod tests {
     use super::*;
     use crate::{
-        markers::{compile, pattern_id, read},
-        model::{Marker, request::Format},
+        markers::{compile, pattern_id, read_text},
+        model::Marker,
     };
 
     fn image(lines: &str) -> Image {
-        let markers = read(Format::Text, lines.as_bytes()).markers;
+        let markers = read_text(lines).markers;
         compile(&markers, jiff::Timestamp::now()).expect("no collision")
     }
 
     fn id(line: &str) -> PatternId {
-        let markers: Vec<Marker> = read(Format::Text, line.as_bytes()).markers;
+        let markers: Vec<Marker> = read_text(line).markers;
         pattern_id(&markers[0].pattern)
     }
 

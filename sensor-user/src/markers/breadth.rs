@@ -38,7 +38,7 @@ pub struct Breadth {
 /// Why a pattern is quarantined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Concern {
-    /// A prefix shorter than the configuration accepts.
+    /// A prefix shorter than the configuration accepts, or a top-level domain.
     TooBroad,
     /// Loopback, multicast and the like.
     SpecialPurpose,
@@ -83,7 +83,7 @@ impl Concern {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::TooBroad => {
-                "the prefix is shorter than limits.widest-ipv4 or limits.widest-ipv6 accepts without review"
+                "it covers more than is accepted without review: a prefix shorter than limits.widest-ipv4 or limits.widest-ipv6, or a top-level domain"
             }
             Self::SpecialPurpose => {
                 "it touches addresses that name no host of the internet: unspecified, loopback, link-local, multicast or broadcast"
@@ -132,6 +132,12 @@ impl Breadth {
         let net = match *pattern {
             Pattern::Ip(address) | Pattern::Endpoint { address, .. } => IpNet::from(address),
             Pattern::Cidr(net) => net,
+            // A top-level domain is broader than any prefix.
+            Pattern::Domain(ref name) => {
+                let name = name.strip_prefix("*.").unwrap_or(name);
+                return (!name.contains('.')).then_some(Concern::TooBroad);
+            }
+            Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => return None,
         };
         let widest = match net.addr() {
             IpAddr::V4(_) => self.widest_ipv4,

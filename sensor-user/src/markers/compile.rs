@@ -38,13 +38,13 @@ pub fn digest(image: &Image) -> [u8; 32] {
 mod tests {
     use super::*;
     use crate::{
-        markers::read,
-        model::{PatternId, PatternKind, request::Format},
+        markers::read_text,
+        model::{PatternId, PatternKind},
     };
 
     fn image(text: &str) -> Image {
         let now = "2026-01-01T00:00:00Z".parse().expect("a time");
-        compile(&read(Format::Text, text.as_bytes()).markers, now).expect("no collision")
+        compile(&read_text(text).markers, now).expect("no collision")
     }
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
     fn many(from: u32, to: u32) -> Vec<ImageRow> {
         let markers = (from..to).map(|number| {
             let line = format!("ip {} id=m{number}", std::net::Ipv4Addr::from(number * 977));
-            read(Format::Text, line.as_bytes()).markers.remove(0)
+            read_text(&line).markers.remove(0)
         });
         rows(markers)
     }
@@ -110,14 +110,14 @@ mod tests {
     fn a_second_marker_of_a_pattern_changes_it_and_its_end_is_found() {
         let before = image("ip 203.0.113.5 id=a\nip 203.0.113.6 id=b\n");
         let until = "ip 203.0.113.5 id=c until=2026-02-01T00:00:00Z";
-        let added = rows(read(Format::Text, until.as_bytes()).markers);
+        let added = rows(read_text(until).markers);
         let id = added[0].id;
         let after = before.with(&[], added).expect("no collision");
         let difference = before.difference(&after, 9).expect("one");
         assert_eq!(difference.len(), 1);
         assert_eq!(
-            (difference[0].id, difference[0].before),
-            (id, difference[0].after)
+            (difference[0].id, difference[0].before.clone()),
+            (id, difference[0].after.clone())
         );
         assert_eq!(
             digest(&before),

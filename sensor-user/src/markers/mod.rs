@@ -3,52 +3,44 @@
 mod breadth;
 mod compile;
 mod identity;
+mod intake;
 mod text;
+
+use std::io::BufRead;
 
 use jiff::Timestamp;
 
 pub use breadth::{Breadth, Concern};
 pub use compile::{compile, digest, rows};
 pub use identity::pattern_id;
+pub use intake::{Intake, Limits, Place};
 
-use crate::model::{
-    Marker,
-    request::{Failure, Format, Refusal},
-};
+use crate::model::{Marker, request::Format};
 
-/// What a reader made of a file.
-#[derive(Debug, Default)]
-pub struct Intake {
-    /// Markers, in the order of the file; unusable when anything was refused.
-    pub markers: Vec<Marker>,
-    /// Refused lines, the first [`Failure::MOST_REFUSALS`].
-    pub refused: Vec<Refusal>,
-    /// Refused lines in all.
-    pub refused_total: u64,
-    /// Lines that repeat another one word for word.
-    pub duplicates: u64,
-}
-
-impl Intake {
-    fn refuse(&mut self, line: u64, field: &str, code: &str, reason: String) {
-        self.refused_total += 1;
-        if self.refused.len() < Failure::MOST_REFUSALS {
-            self.refused.push(Refusal {
-                line,
-                field: field.into(),
-                code: code.into(),
-                reason,
-            });
+/// Reads a marker file; `progress` is told the bytes read so far, now and then.
+#[must_use]
+pub fn read(
+    format: Format,
+    input: &mut dyn BufRead,
+    limits: &Limits,
+    progress: &dyn Fn(u64),
+) -> Intake {
+    match format {
+        Format::Text => text::read(input, limits, progress),
+        Format::Csv | Format::Stix | Format::Misp => {
+            let mut intake = Intake::new(limits);
+            let reason = format!("this version reads no {} files", format.name());
+            intake.fail(Place::default(), "file", "unsupported_format", reason);
+            intake
         }
     }
 }
 
-/// Reads a marker file.
+/// Reads markers in text form, as tests and tools hold them.
 #[must_use]
-pub fn read(format: Format, bytes: &[u8]) -> Intake {
-    match format {
-        Format::Text => text::read(bytes),
-    }
+pub fn read_text(text: &str) -> Intake {
+    let limits = Limits::default();
+    read(Format::Text, &mut text.as_bytes(), &limits, &|_| {})
 }
 
 /// The markers in force at `now`.

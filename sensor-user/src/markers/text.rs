@@ -1,38 +1,72 @@
 //! The marker text format: one pattern a line, `#` comments, a tail of `key=value` words.
 
+use std::io::{self, BufRead, Read as _};
+
 use jiff::Timestamp;
 
-use super::{Intake, pattern_id};
-use crate::model::{Marker, MarkerId, Pap, Pattern, Tlp, pattern::PatternError};
+use super::{
+    Intake, Limits, Place,
+    intake::{Fault, Metered, read_id},
+    pattern_id,
+};
+use crate::model::{Direction, Marker, MarkerId, Moment, Pap, Pattern, Tlp, pattern::PatternError};
 
 /// Longest line, bytes.
 const LONGEST_LINE: usize = 4096;
-/// Longest id, bytes.
-const LONGEST_ID: usize = 128;
 
-/// A refused field: its name, the reason code and the reason.
-struct Fault(&'static str, &'static str, String);
-
-pub(super) fn read(bytes: &[u8]) -> Intake {
-    let mut intake = Intake::default();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let lines = || bytes.split(|byte| *byte == b'\n');
-    // One allocation of the right size: the largest files are millions of lines.
-    let most = lines().count();
-    let mut markers: Vec<Marker> = Vec::with_capacity(most);
-    let mut numbers: Vec<u32> = Vec::with_capacity(most);
-    for (number, line) in (1u32..).zip(lines()) {
-        match read_line(line) {
+pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u64)) -> Intake {
+    let mut intake = Intake::new(limits);
+    let mut input = Metered::new(input, limits, progress);
+    let mut numbers: Vec<u32> = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        match next_line(&mut input, &mut line) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                intake.fail_reading(Place::line(number), &error);
+                return intake;
+            }
+        }
+        let mut text = line.as_slice();
+        if number == 1 {
+            text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        }
+        match read_line(text) {
             Ok(Some(marker)) => {
-                markers.push(marker);
-                numbers.push(number);
+                if !intake.accept(marker) {
+                    return intake;
+                }
+                numbers.push(u32::try_from(number).unwrap_or(u32::MAX));
             }
             Ok(None) => {}
             Err(Fault(field, code, reason)) => {
-                intake.refuse(u64::from(number), field, code, reason);
+                intake.fail(Place::line(number), field, code, reason);
             }
         }
     }
+    let markers = std::mem::take(&mut intake.markers);
+    intake.markers = without_repeated(markers, &numbers, &mut intake);
+    intake.refused.sort_by_key(|refusal| refusal.line);
+    intake
+}
+
+/// The next line without its end, cut where it is too long to be one; false at the end of the file.
+fn next_line(input: &mut Metered<'_>, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    let most = LONGEST_LINE as u64 + 1;
+    input.by_ref().take(most).read_until(b'\n', line)?;
+    if line.is_empty() {
+        return Ok(false);
+    }
+    if line.pop_if(|last| *last == b'\n').is_none() && line.len() > LONGEST_LINE {
+        input.skip_until(b'\n')?;
+    }
+    Ok(true)
+}
+
+/// Without markers that stand before; an id that stands before for another marker is refused.
+fn without_repeated(mut markers: Vec<Marker>, numbers: &[u32], intake: &mut Intake) -> Vec<Marker> {
     let repeated = repeated(&markers);
     let mut keep = vec![true; markers.len()];
     for (first, at) in repeated {
@@ -45,13 +79,16 @@ pub(super) fn read(bytes: &[u8]) -> Intake {
             "the id stands on line {} already, for another marker",
             numbers[first]
         );
-        intake.refuse(u64::from(numbers[at]), "id", "duplicate_id", reason);
+        intake.fail(
+            Place::line(numbers[at].into()),
+            "id",
+            "duplicate_id",
+            reason,
+        );
     }
     let mut keep = keep.into_iter();
     markers.retain(|_| keep.next().unwrap_or(true));
-    intake.markers = markers;
-    intake.refused.sort_by_key(|refusal| refusal.line);
-    intake
+    markers
 }
 
 /// Markers whose id stands before: where it stands first, and where again.
@@ -90,19 +127,13 @@ fn read_line(line: &[u8]) -> Result<Option<Marker>, Fault> {
     let (words, tail) = words.split_at(tail);
     let pattern = Pattern::from_words(words)
         .map_err(|error: PatternError| Fault("pattern", error.code(), error.to_string()))?;
-    let mut marker = Marker {
-        id: MarkerId::default(),
-        pattern,
-        until: None,
-        tlp: Tlp::default(),
-        pap: Pap::default(),
-    };
-    let mut seen = [false; 4];
+    let mut marker = Marker::new(MarkerId::default(), pattern);
+    let mut seen = [false; KEYS.len()];
     for word in tail {
         read_tail(word, &mut marker, &mut seen)?;
     }
     if marker.id.is_empty() {
-        marker.id = compact_str::format_compact!("p-{}", pattern_id(&pattern));
+        marker.id = compact_str::format_compact!("p-{}", pattern_id(&marker.pattern));
     }
     Ok(Some(marker))
 }
@@ -114,32 +145,31 @@ fn is_tail(word: &str) -> bool {
     })
 }
 
-fn read_tail(word: &str, marker: &mut Marker, seen: &mut [bool; 4]) -> Result<(), Fault> {
+/// The keys of the tail.
+const KEYS: [&str; 6] = ["id", "from", "until", "direction", "tlp", "pap"];
+
+fn read_tail(word: &str, marker: &mut Marker, seen: &mut [bool; KEYS.len()]) -> Result<(), Fault> {
     let Some((key, value)) = word.split_once('=') else {
         let reason = "a word stands behind the tail; `key=value` is expected there".into();
         return Err(Fault("tail", "bad_tail", reason));
     };
-    let (name, at) = match key {
-        "id" => ("id", 0),
-        "until" => ("until", 1),
-        "tlp" => ("tlp", 2),
-        "pap" => ("pap", 3),
-        _ => {
-            let reason = "unknown key; id, until, tlp and pap are known".into();
-            return Err(Fault("tail", "unknown_key", reason));
-        }
+    let Some(at) = KEYS.iter().position(|name| *name == key) else {
+        let reason = format!("unknown key; {} are known", KEYS.join(", "));
+        return Err(Fault("tail", "unknown_key", reason));
     };
+    let name = KEYS[at];
     if std::mem::replace(&mut seen[at], true) {
         return Err(Fault(name, "repeated_key", "the key stands twice".into()));
     }
     match name {
         "id" => marker.id = read_id(value)?,
-        "until" => {
-            let until: Timestamp = value.parse().map_err(|_| {
-                let reason = "not a time of RFC 3339, such as 2027-01-31T12:00:00Z".into();
-                Fault("until", "bad_time", reason)
+        "from" => marker.from = Some(read_time("from", value)?),
+        "until" => marker.until = Some(read_time("until", value)?),
+        "direction" => {
+            marker.direction = Direction::parse(value).ok_or_else(|| {
+                let reason = "none of either, source, destination".into();
+                Fault("direction", "bad_direction", reason)
             })?;
-            marker.until = Some(until);
         }
         "tlp" => {
             marker.tlp = Tlp::parse(value).ok_or_else(|| {
@@ -156,21 +186,21 @@ fn read_tail(word: &str, marker: &mut Marker, seen: &mut [bool; 4]) -> Result<()
     Ok(())
 }
 
-fn read_id(value: &str) -> Result<MarkerId, Fault> {
-    let fits = (1..=LONGEST_ID).contains(&value.len())
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
-    if fits {
-        return Ok(value.into());
-    }
-    let reason = format!("an id is 1 to {LONGEST_ID} letters, digits or any of - _ . :");
-    Err(Fault("id", "bad_id", reason))
+fn read_time(field: &'static str, value: &str) -> Result<Moment, Fault> {
+    let time: Timestamp = value.parse().map_err(|_| {
+        let reason = "not a time of RFC 3339, such as 2027-01-31T12:00:00Z".into();
+        Fault(field, "bad_time", reason)
+    })?;
+    Ok(time.into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(bytes: &[u8]) -> Intake {
+        super::read(&mut &bytes[..], &Limits::default(), &|_| {})
+    }
 
     #[test]
     fn reads_patterns_tails_comments_and_line_ends() {
@@ -186,10 +216,76 @@ mod tests {
         );
         assert_eq!(
             first.until,
-            Some("2027-01-31T12:00:00Z".parse().expect("a time"))
+            Some(
+                "2027-01-31T12:00:00Z"
+                    .parse::<Timestamp>()
+                    .expect("a time")
+                    .into()
+            )
         );
         assert!(intake.markers[1].id.starts_with("p-"));
         assert_eq!(intake.markers[1].tlp, Tlp::AmberStrict);
+    }
+
+    #[test]
+    fn reads_every_kind_validity_and_direction() {
+        let intake = read(
+            b"domain *.Evil.example id=d from=2027-01-01T00:00:00Z\n\
+              url http://evil.example/a?b=c id=u\n\
+              ja3 e7d705a3286e19ea42f587b344ee6865\nja4 t13d1516h2_8daaf6152771_e5627efa2ab1\n\
+              ip 203.0.113.5 direction=destination\n",
+        );
+        assert_eq!(intake.refused, []);
+        let patterns: Vec<String> = intake
+            .markers
+            .iter()
+            .map(|marker| marker.pattern.to_string())
+            .collect();
+        assert_eq!(
+            patterns[..2],
+            ["domain *.evil.example", "url http://evil.example/a?b=c"]
+        );
+        assert!(
+            intake.markers[..4]
+                .iter()
+                .all(|marker| !marker.pattern.matchable())
+        );
+        assert!(intake.markers[0].from.is_some());
+        assert_eq!(intake.markers[4].direction, Direction::Destination);
+    }
+
+    #[test]
+    fn what_is_too_large_refuses_the_file() {
+        let limits = Limits {
+            markers: 2,
+            bytes: 64,
+            ..Limits::default()
+        };
+        let code = |bytes: &[u8]| {
+            let intake = super::read(&mut &bytes[..], &limits, &|_| {});
+            assert!(intake.fatal);
+            intake.refused[0].code.clone()
+        };
+        assert_eq!(
+            code(b"ip 1.1.1.1\nip 1.1.1.2\nip 1.1.1.3\n"),
+            "too_many_markers"
+        );
+        assert_eq!(code(&[b'#'; 65]), "too_large");
+        let long = [
+            b"ip 203.0.113.5 ",
+            [b'#'; 4096].as_slice(),
+            b"\nip 203.0.113.6\n",
+        ]
+        .concat();
+        let intake = read(&long);
+        assert_eq!(
+            (
+                intake.refused_total,
+                intake.refused[0].code.as_str(),
+                intake.markers.len()
+            ),
+            (1, "line_too_long", 1)
+        );
     }
 
     #[test]
@@ -198,14 +294,22 @@ mod tests {
             read(b"ip 203.0.113.5\nip 203.0.113.5\nip 203.0.113.6 id=x\nip 203.0.113.7 id=x\n");
         assert_eq!((intake.markers.len(), intake.duplicates), (2, 1));
         let refusal = &intake.refused[0];
-        assert_eq!((refusal.line, refusal.code.as_str()), (4, "duplicate_id"));
+        assert_eq!(
+            (refusal.line, refusal.code.as_str()),
+            (Some(4), "duplicate_id")
+        );
+        assert!(intake.fatal);
     }
 
     #[test]
     fn each_refusal_names_line_field_and_reason_but_no_value() {
-        let cases: [(&[u8], &str, &str); 9] = [
+        let cases: [(&[u8], &str, &str); 13] = [
             (b"ip 203.0.113.999", "pattern", "bad_address"),
-            (b"domain evil.example", "pattern", "unsupported_kind"),
+            (b"domain evil..example", "pattern", "bad_domain"),
+            (b"url https://evil.example/", "pattern", "encrypted_url"),
+            (b"ja3 00", "pattern", "bad_ja3"),
+            (b"ip 203.0.113.5 from=tomorrow", "from", "bad_time"),
+            (b"ip 203.0.113.5 direction=up", "direction", "bad_direction"),
             (b"ip 203.0.113.5 until=tomorrow", "until", "bad_time"),
             (b"ip 203.0.113.5 tlp=pink", "tlp", "bad_tlp"),
             (b"ip 203.0.113.5 pap=pink", "pap", "bad_pap"),
@@ -220,8 +324,9 @@ mod tests {
             let refusal = &intake.refused[0];
             assert_eq!(
                 (refusal.line, refusal.field.as_str(), refusal.code.as_str()),
-                (2, field, code)
+                (Some(2), field, code)
             );
+            assert!(intake.fatal);
             assert!(!refusal.reason.contains("203.0.113"));
         }
     }

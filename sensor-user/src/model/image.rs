@@ -35,7 +35,7 @@ pub struct ImageRow {
 }
 
 /// One pattern of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePattern {
     /// Its id.
     pub id: PatternId,
@@ -46,7 +46,7 @@ pub struct ImagePattern {
 }
 
 /// A pattern on whose markers two images differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Its id.
     pub id: PatternId,
@@ -82,17 +82,16 @@ struct Group {
 }
 
 impl Image {
-    /// Of rows in any order, each marker once.
+    /// Of rows in any order, each marker once. What the data path cannot look for is left out.
     ///
     /// # Errors
     /// [`Collision`].
-    pub fn new(mut rows: Vec<ImageRow>) -> Result<Self, Collision> {
-        rows.sort_unstable_by(in_order);
+    pub fn new(rows: Vec<ImageRow>) -> Result<Self, Collision> {
         Self::default().with(&[], rows)
     }
 
-    /// This image without some markers and with others. `added` is sorted here; a marker that is
-    /// replaced stands in both lists.
+    /// This image without some markers and with others. `added` is sorted here, and what the
+    /// data path cannot look for is left out; a marker that is replaced stands in both lists.
     ///
     /// # Errors
     /// [`Collision`].
@@ -101,6 +100,7 @@ impl Image {
         removed: &[(PatternId, &str)],
         mut added: Vec<ImageRow>,
     ) -> Result<Self, Collision> {
+        added.retain(|row| row.marker.pattern.matchable());
         added.sort_unstable_by(in_order);
         let mut removed = removed.to_vec();
         removed.sort_unstable();
@@ -230,7 +230,7 @@ impl Image {
             .flat_map(|group| group.leaves.iter().flatten())
             .filter(|leaf| ended(&leaf.summary))
             .flat_map(|leaf| leaf.rows.iter())
-            .filter(|row| !row.marker.in_force(now))
+            .filter(|row| row.marker.is_over(now))
             .map(|row| (row.id, row.marker.id.as_str()))
             .collect()
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Pattern;
+use super::{MatchedIn, Moment, Pattern};
 
 /// Name of a marker; up to 24 bytes stand in place, so that a million of them cost no allocation.
 pub type MarkerId = compact_str::CompactString;
@@ -15,8 +15,14 @@ pub struct Marker {
     pub id: MarkerId,
     /// What it looks for.
     pub pattern: Pattern,
+    /// First instant at which it matches; always when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Moment>,
     /// First instant at which it no longer matches.
-    pub until: Option<Timestamp>,
+    pub until: Option<Moment>,
+    /// On which side of a packet its address is looked for.
+    #[serde(default, skip_serializing_if = "Direction::is_either")]
+    pub direction: Direction,
     /// Who may receive it; unmarked is AMBER+STRICT.
     pub tlp: Tlp,
     /// What may be done with it; unmarked is AMBER.
@@ -24,10 +30,83 @@ pub struct Marker {
 }
 
 impl Marker {
+    /// Of a pattern, always in force, unmarked.
+    #[must_use]
+    pub fn new(id: impl Into<MarkerId>, pattern: Pattern) -> Self {
+        Self {
+            id: id.into(),
+            pattern,
+            from: None,
+            until: None,
+            direction: Direction::Either,
+            tlp: Tlp::default(),
+            pap: Pap::default(),
+        }
+    }
+
+    /// Whether it is over at `now`.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= Moment::from(now))
+    }
+
     /// Whether it is in force at `now`.
     #[must_use]
     pub fn in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
+        let now = Moment::from(now);
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// On which side of a packet the address of a pattern is looked for.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// As source or as destination.
+    #[default]
+    Either,
+    /// As source only.
+    Source,
+    /// As destination only.
+    Destination,
+}
+
+impl Direction {
+    /// The name in formats and API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Either => "either",
+            Self::Source => "source",
+            Self::Destination => "destination",
+        }
+    }
+
+    /// Reads a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Either, Self::Source, Self::Destination]
+            .into_iter()
+            .find(|direction| direction.name() == text)
+    }
+
+    /// Whether a match on this side counts.
+    #[must_use]
+    pub const fn takes(self, matched_in: MatchedIn) -> bool {
+        !matches!(
+            (self, matched_in),
+            (Self::Source, MatchedIn::DstIp) | (Self::Destination, MatchedIn::SrcIp)
+        )
+    }
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature that serde calls"
+    )]
+    fn is_either(&self) -> bool {
+        *self == Self::Either
     }
 }
 

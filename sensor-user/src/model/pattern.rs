@@ -1,13 +1,22 @@
 //! What the data path can look for.
 
+mod error;
+mod fingerprint;
+mod name;
+mod url;
+
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use error::PatternError;
+pub use fingerprint::{Ja3, Ja4};
+
 /// A pattern in canonical form: IPv4-mapped IPv6 addresses are IPv4, prefixes have no host bits,
-/// a prefix of full length is an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// a prefix of full length is an address, names and hosts are lower case. 24 bytes; only names and
+/// URLs stand elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Pattern {
     /// One address, as source or destination.
     Ip(IpAddr),
@@ -22,7 +31,17 @@ pub enum Pattern {
         /// Port, 1 to 65535.
         port: u16,
     },
+    /// A name; with `*.` in front, it and its subdomains.
+    Domain(Box<str>),
+    /// A URL of cleartext HTTP.
+    Url(Box<str>),
+    /// A TLS client by its JA3.
+    Ja3(Ja3),
+    /// A TLS client by its JA4.
+    Ja4(Ja4),
 }
+
+const _: () = assert!(size_of::<Pattern>() <= 24);
 
 /// Kinds of patterns, by their name in every format of this project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +53,14 @@ pub enum PatternKind {
     Cidr,
     /// [`Pattern::Endpoint`].
     Endpoint,
+    /// [`Pattern::Domain`].
+    Domain,
+    /// [`Pattern::Url`].
+    Url,
+    /// [`Pattern::Ja3`].
+    Ja3,
+    /// [`Pattern::Ja4`].
+    Ja4,
 }
 
 /// Protocols whose ports an endpoint may name.
@@ -50,54 +77,6 @@ pub enum Protocol {
 /// 64-bit hash of a pattern's canonical form; never an index, so that it survives generations.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PatternId(pub u64);
-
-/// Why a pattern could not be read. The value itself is not repeated: it may reach a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PatternError {
-    /// The first word is no kind of pattern.
-    #[error("unknown kind of pattern; ip, cidr and endpoint are known")]
-    UnknownKind,
-    /// A kind that is known but not matched by this version.
-    #[error("patterns of this kind are not matched by this version")]
-    UnsupportedKind,
-    /// Words are missing or too many.
-    #[error(
-        "wrong number of fields; expected `ip ADDRESS`, `cidr PREFIX/LENGTH` or `endpoint ADDRESS PROTOCOL PORT`"
-    )]
-    Fields,
-    /// Not an IPv4 or IPv6 address.
-    #[error("not an IPv4 or IPv6 address")]
-    Address,
-    /// Not `ADDRESS/LENGTH`.
-    #[error("not a prefix in the form ADDRESS/LENGTH")]
-    Prefix,
-    /// Bits are set behind the prefix length.
-    #[error("the prefix has bits set behind its length")]
-    HostBits,
-    /// Not one of the protocols with ports.
-    #[error("the protocol is none of tcp, udp, sctp")]
-    Protocol,
-    /// Not a port.
-    #[error("the port is not a number from 1 to 65535")]
-    Port,
-}
-
-impl PatternError {
-    /// The reason code in answers (stable).
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::UnknownKind => "unknown_kind",
-            Self::UnsupportedKind => "unsupported_kind",
-            Self::Fields => "bad_fields",
-            Self::Address => "bad_address",
-            Self::Prefix => "bad_prefix",
-            Self::HostBits => "host_bits_set",
-            Self::Protocol => "bad_protocol",
-            Self::Port => "bad_port",
-        }
-    }
-}
 
 impl Pattern {
     /// An address pattern; IPv4-mapped addresses become IPv4.
@@ -143,6 +122,43 @@ impl Pattern {
         })
     }
 
+    /// A name, or with `*.` in front a name and its subdomains: lower-cased, without a trailing dot.
+    ///
+    /// # Errors
+    /// [`PatternError::Domain`], [`PatternError::UnicodeDomain`].
+    pub fn domain(text: &str) -> Result<Self, PatternError> {
+        let (stars, name) = match text.strip_prefix("*.") {
+            Some(name) => ("*.", name),
+            None => ("", text),
+        };
+        let name = name::canonical(name)?;
+        Ok(Self::Domain(format!("{stars}{name}").into()))
+    }
+
+    /// A URL of cleartext HTTP, normalised (RFC 3986 §6.2).
+    ///
+    /// # Errors
+    /// [`PatternError`]; [`PatternError::EncryptedUrl`] for https.
+    pub fn url(text: &str) -> Result<Self, PatternError> {
+        Ok(Self::Url(url::canonical(text)?.into()))
+    }
+
+    /// A JA3 fingerprint: 32 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`PatternError::Ja3`].
+    pub fn ja3(text: &str) -> Result<Self, PatternError> {
+        text.parse().map(Self::Ja3)
+    }
+
+    /// A JA4 fingerprint in its text form.
+    ///
+    /// # Errors
+    /// [`PatternError::Ja4`].
+    pub fn ja4(text: &str) -> Result<Self, PatternError> {
+        text.parse().map(Self::Ja4)
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> PatternKind {
@@ -150,7 +166,17 @@ impl Pattern {
             Self::Ip(_) => PatternKind::Ip,
             Self::Cidr(_) => PatternKind::Cidr,
             Self::Endpoint { .. } => PatternKind::Endpoint,
+            Self::Domain(_) => PatternKind::Domain,
+            Self::Url(_) => PatternKind::Url,
+            Self::Ja3(_) => PatternKind::Ja3,
+            Self::Ja4(_) => PatternKind::Ja4,
         }
+    }
+
+    /// Whether the data path of this version can look for it.
+    #[must_use]
+    pub const fn matchable(&self) -> bool {
+        self.kind().matchable()
     }
 
     /// Reads the pattern's words, the kind first.
@@ -168,8 +194,13 @@ impl Pattern {
                 protocol.parse()?,
                 port.parse().map_err(|_| PatternError::Port)?,
             ),
-            ["ip" | "cidr" | "endpoint", ..] => Err(PatternError::Fields),
-            ["domain" | "url" | "ja3" | "ja4", ..] => Err(PatternError::UnsupportedKind),
+            ["domain", name] => Self::domain(name),
+            ["url", url] => Self::url(url),
+            ["ja3", md5] => Self::ja3(md5),
+            ["ja4", ja4] => Self::ja4(ja4),
+            [kind, ..] if PatternKind::ALL.iter().any(|one| one.name() == *kind) => {
+                Err(PatternError::Fields)
+            }
             _ => Err(PatternError::UnknownKind),
         }
     }
@@ -186,6 +217,10 @@ impl fmt::Display for Pattern {
                 protocol,
                 port,
             } => write!(f, "endpoint {address} {protocol} {port}"),
+            Self::Domain(name) => write!(f, "domain {name}"),
+            Self::Url(url) => write!(f, "url {url}"),
+            Self::Ja3(ja3) => write!(f, "ja3 {ja3}"),
+            Self::Ja4(ja4) => write!(f, "ja4 {ja4}"),
         }
     }
 }
@@ -214,7 +249,21 @@ impl<'de> Deserialize<'de> for Pattern {
 
 impl PatternKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Ip, Self::Cidr, Self::Endpoint];
+    pub const ALL: [Self; 7] = [
+        Self::Ip,
+        Self::Cidr,
+        Self::Endpoint,
+        Self::Domain,
+        Self::Url,
+        Self::Ja3,
+        Self::Ja4,
+    ];
+
+    /// Whether the data path of this version can look for patterns of this kind.
+    #[must_use]
+    pub const fn matchable(self) -> bool {
+        matches!(self, Self::Ip | Self::Cidr | Self::Endpoint)
+    }
 
     /// The name in formats, API and metrics.
     #[must_use]
@@ -223,6 +272,10 @@ impl PatternKind {
             Self::Ip => "ip",
             Self::Cidr => "cidr",
             Self::Endpoint => "endpoint",
+            Self::Domain => "domain",
+            Self::Url => "url",
+            Self::Ja3 => "ja3",
+            Self::Ja4 => "ja4",
         }
     }
 }
@@ -295,6 +348,18 @@ mod tests {
             canonical("endpoint ::ffff:203.0.113.5 tcp 443"),
             "endpoint 203.0.113.5 tcp 443"
         );
+        assert_eq!(canonical("domain Evil.EXAMPLE."), "domain evil.example");
+        assert_eq!(canonical("domain *.Evil.example"), "domain *.evil.example");
+        assert_eq!(
+            canonical("url HTTP://Evil.example:80/%7ea"),
+            "url http://evil.example/~a"
+        );
+        for text in [
+            "ja3 e7d705a3286e19ea42f587b344ee6865",
+            "ja4 t13d1516h2_8daaf6152771_e5627efa2ab1",
+        ] {
+            assert_eq!(canonical(text), text);
+        }
     }
 
     #[test]
@@ -307,7 +372,9 @@ mod tests {
         assert_eq!(error("endpoint 203.0.113.5 tcp 0"), PatternError::Port);
         assert_eq!(error("endpoint 203.0.113.5 tcp 65536"), PatternError::Port);
         assert_eq!(error("endpoint 203.0.113.5 icmp 1"), PatternError::Protocol);
-        assert_eq!(error("domain evil.example"), PatternError::UnsupportedKind);
+        assert_eq!(error("domain *.*.example"), PatternError::Domain);
+        assert_eq!(error("url https://a.example/"), PatternError::EncryptedUrl);
+        assert_eq!(error("ja3"), PatternError::Fields);
         assert_eq!(error("hash 00"), PatternError::UnknownKind);
     }
 }

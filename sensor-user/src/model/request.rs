@@ -101,6 +101,34 @@ pub enum Format {
     /// One pattern a line (DESIGN §5).
     #[default]
     Text,
+    /// Named columns (RFC 4180).
+    Csv,
+    /// A STIX 2.1 bundle.
+    Stix,
+    /// A MISP event or feed, as JSON.
+    Misp,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Csv, Self::Stix, Self::Misp];
+
+    /// The name on command line and in queries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Csv => "csv",
+            Self::Stix => "stix",
+            Self::Misp => "misp",
+        }
+    }
+
+    /// The format of a name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == text)
+    }
 }
 
 /// Which part of a list.
@@ -155,17 +183,40 @@ pub struct HeldBack {
     pub reason: String,
 }
 
-/// A refused line of a marker file (nothing was changed).
+/// A refused line or object of a marker file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Line, from 1.
-    pub line: u64,
-    /// Field at fault: `pattern`, `id`, `until`, `tlp`, `pap` or the unknown key.
+    /// Line, from 1, in a file of lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Index in `objects[]`, or number of the attribute, from 0, in a structured file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u64>,
+    /// Id of the STIX object, or UUID of the MISP attribute, at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// Field at fault: `pattern`, `id`, `until`, `tlp`, `pap`, the unknown key or the format's own.
     pub field: String,
     /// Stable reason code.
     pub code: String,
     /// One sentence; the value is not repeated.
     pub reason: String,
+}
+
+/// Where it stands, then what is wrong.
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "{line}: ")?;
+        }
+        if let Some(item) = self.item {
+            write!(f, "[{item}] ")?;
+        }
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        write!(f, "{}: {} ({})", self.field, self.reason, self.code)
+    }
 }
 
 /// A page of rows.

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use sensor_common::Record;
 
 use super::{
@@ -24,7 +23,7 @@ use crate::{
         Timeouts, Zone,
     },
     markers,
-    model::{Marker, PatternId, State},
+    model::{Image, Marker, PatternId, State},
 };
 
 /// Time between two drains of the flow tables, capture time.
@@ -60,7 +59,7 @@ struct Run<'a, W> {
     /// Capture time of the last drain and of the last look at what is over.
     drained: u64,
     closed: u64,
-    /// Patterns by the capture time at which a marker of theirs is over.
+    /// Patterns by the capture time at which a marker of theirs begins or is over.
     deadlines: BTreeMap<u64, HashSet<PatternId>>,
     /// Capture time of the last frame.
     now: u64,
@@ -81,7 +80,7 @@ impl Replay {
             Variant::Linear
         };
         // Validity follows capture time and is judged per hit, so every marker is compiled.
-        let image = markers::compile(&self.markers, Timestamp::MIN)?;
+        let image = Image::new(markers::rows(self.markers.iter().cloned()))?;
         let sizes = Sizes {
             flow_entries: FLOW_ENTRIES,
             ..Sizes::default()
@@ -271,17 +270,16 @@ impl<W: Write> Run<'_, W> {
     }
 }
 
-/// When each marker is over, in capture time.
+/// When each marker begins and is over, in capture time.
 fn deadlines(markers: &[Marker]) -> BTreeMap<u64, HashSet<PatternId>> {
     let mut deadlines: BTreeMap<u64, HashSet<PatternId>> = BTreeMap::new();
     for marker in markers {
-        let Some(until) = marker.until else {
-            continue;
-        };
-        // A time before 1970 is before every frame, which is judged by itself.
-        if let Ok(until) = u64::try_from(until.as_nanosecond()) {
-            let pattern = markers::pattern_id(&marker.pattern);
-            deadlines.entry(until).or_default().insert(pattern);
+        for edge in [marker.from, marker.until].into_iter().flatten() {
+            // A time before 1970 is before every frame, which is judged by itself.
+            if let Ok(edge) = u64::try_from(edge.timestamp().as_nanosecond()) {
+                let pattern = markers::pattern_id(&marker.pattern);
+                deadlines.entry(edge).or_default().insert(pattern);
+            }
         }
     }
     deadlines

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sensor_user::{
     control::{Error, Service},
     model::{
-        Actor, Event, Marker, MatchedIn, Pap, Pattern, PatternKind, RequestKind, State,
+        Actor, Direction, Event, Marker, MatchedIn, Pap, Pattern, PatternKind, RequestKind, State,
         SubscriberSide, Tlp, Vantage,
         request::{
             BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
@@ -51,7 +51,9 @@ impl Memory {
             match text.parse::<Pattern>() {
                 Ok(pattern) => rows.push(row(&format!("m{line:07}"), pattern)),
                 Err(error) => refusals.push(Refusal {
-                    line,
+                    line: Some(line),
+                    item: None,
+                    object: None,
                     field: "pattern".into(),
                     code: error.code().into(),
                     reason: error.to_string(),
@@ -155,7 +157,9 @@ fn row(id: &str, pattern: Pattern) -> MarkerRow {
         marker: Marker {
             id: id.into(),
             pattern,
+            from: None,
             until: None,
+            direction: Direction::Either,
             tlp: Tlp::Amber,
             pap: Pap::Amber,
         },

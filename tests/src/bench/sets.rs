@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use sensor_user::{
     markers::compile,
-    model::{Image, Marker, Pap, Pattern, Tlp},
+    model::{Image, Marker, Pattern},
 };
 
 use crate::random::Random;
@@ -207,13 +207,7 @@ impl Set {
         let markers: Vec<Marker> = self
             .patterns()
             .enumerate()
-            .map(|(index, pattern)| Marker {
-                id: name(index),
-                pattern,
-                until: None,
-                tlp: Tlp::default(),
-                pap: Pap::default(),
-            })
+            .map(|(index, pattern)| Marker::new(name(index), pattern))
             .collect();
         compile(&markers, Timestamp::UNIX_EPOCH).expect("no collision")
     }
@@ -314,7 +308,7 @@ mod tests {
             assert!(set.patterns().all(|pattern| match pattern {
                 Pattern::Ip(address) => set.covers(address),
                 Pattern::Cidr(net) => set.covers(net.addr()),
-                Pattern::Endpoint { .. } => false,
+                _ => false,
             }));
         }
         assert_eq!((plain.v4.len(), plain.v6.len()), (5_000, 5_000));

@@ -174,7 +174,9 @@ impl Inventory {
 
 fn unknown_id(line: u64) -> Refusal {
     Refusal {
-        line,
+        line: Some(line),
+        item: None,
+        object: None,
         field: "id".into(),
         code: "unknown_id".into(),
         reason: "no marker has this id".into(),

@@ -259,8 +259,9 @@ fn keys(held: &[Held]) -> Vec<(PatternId, &str)> {
 }
 
 fn read(format: Format, body: Bytes) -> Result<(Vec<Marker>, u64), Error> {
-    let intake = markers::read(format, &body);
-    if intake.refused_total > 0 {
+    let limits = markers::Limits::default();
+    let intake = markers::read(format, &mut body.as_ref(), &limits, &|_| {});
+    if intake.fatal {
         return Err(Error::Refused {
             refusals: intake.refused,
             total: intake.refused_total,

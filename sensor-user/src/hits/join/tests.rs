@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     hits::{Index, Zone},
-    markers::{pattern_id, read, rows},
-    model::{Image, request::Format},
+    markers::{pattern_id, read_text, rows},
+    model::Image,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -17,7 +17,7 @@ struct World {
 }
 
 fn world(markers: &str) -> World {
-    let markers = read(Format::Text, markers.as_bytes()).markers;
+    let markers = read_text(markers).markers;
     let image = Image::new(rows(markers)).expect("no collision");
     let indexes = Indexes::of(Index::new(image));
     let mut subscribers = Subscribers::default();

@@ -69,6 +69,10 @@ fn each_rule_and_where_it_ends() {
         ("ip 192.168.1.1", None),
         ("ip 10.0.0.1", None),
         ("ip fd00::1", None),
+        ("domain example", Some(TooBroad)),
+        ("domain *.example", Some(TooBroad)),
+        ("domain *.evil.example", None),
+        ("url http://198.51.100.1/", None),
     ] {
         assert_eq!(concern(&breadth, pattern), expected, "{pattern}");
     }

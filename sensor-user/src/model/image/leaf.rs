@@ -60,7 +60,7 @@ impl Leaf {
         };
         let mut summary = Summary {
             markers: leaf.rows.len() as u64,
-            next_end: leaf.rows.iter().filter_map(|row| row.marker.until).min(),
+            next_end: next_end(&leaf.rows),
             ..Summary::default()
         };
         for pattern in leaf.patterns() {
@@ -102,6 +102,11 @@ impl Summary {
     }
 }
 
+fn next_end(rows: &[ImageRow]) -> Option<Timestamp> {
+    let ends = rows.iter().filter_map(|row| row.marker.until);
+    ends.min().map(Timestamp::from)
+}
+
 /// Rows of one pattern as the pattern they make.
 pub(super) fn pattern_of(rows: &[ImageRow]) -> ImagePattern {
     // No end wins over any.
@@ -112,8 +117,8 @@ pub(super) fn pattern_of(rows: &[ImageRow]) -> ImagePattern {
         .flatten();
     ImagePattern {
         id: rows[0].id,
-        pattern: rows[0].marker.pattern,
-        until,
+        pattern: rows[0].marker.pattern.clone(),
+        until: until.map(Timestamp::from),
     }
 }
 
