@@ -2,8 +2,11 @@
 
 mod breadth;
 mod compile;
+mod csv;
+mod guard;
 mod identity;
 mod intake;
+mod misp;
 mod text;
 
 use std::io::BufRead;
@@ -27,7 +30,9 @@ pub fn read(
 ) -> Intake {
     match format {
         Format::Text => text::read(input, limits, progress),
-        Format::Csv | Format::Stix | Format::Misp => {
+        Format::Csv => csv::read(input, limits, progress),
+        Format::Misp => misp::read(input, limits, progress),
+        Format::Stix => {
             let mut intake = Intake::new(limits);
             let reason = format!("this version reads no {} files", format.name());
             intake.fail(Place::default(), "file", "unsupported_format", reason);

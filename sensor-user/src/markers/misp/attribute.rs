@@ -5,16 +5,19 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::{
     Deserialize,
-    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+    de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{
     field::Field,
     marking::{Marking, Tags},
-    scalar::Scalar,
+    scalar::{Scalar, ignore_scalars},
     value::{Meaning, meaning},
 };
-use crate::markers::intake::Fault;
+use crate::{
+    markers::{intake::Fault, pattern_id},
+    model::{Direction, Marker, MarkerId},
+};
 
 /// The fields of an attribute that mean something here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,9 +42,17 @@ pub(in crate::markers) struct Attribute {
 
 /// An attribute that is not loaded, by its state.
 const STATES: [(&str, &str, &str); 3] = [
-    ("to_ids", "not_to_ids", "it is not marked as an indicator (to_ids)"),
+    (
+        "to_ids",
+        "not_to_ids",
+        "it is not marked as an indicator (to_ids)",
+    ),
     ("deleted", "deleted", "it was deleted"),
-    ("published", "unpublished", "its event is not published, or does not say so"),
+    (
+        "published",
+        "unpublished",
+        "its event is not published, or does not say so",
+    ),
 ];
 
 fn state(code: &str) -> Fault {
@@ -53,7 +64,7 @@ fn state(code: &str) -> Fault {
 }
 
 /// That an attribute is of an event that is not published.
-pub(super) fn unpublished() -> Fault {
+pub(in crate::markers) fn unpublished() -> Fault {
     state("unpublished")
 }
 
@@ -63,12 +74,34 @@ pub(super) fn deleted() -> Fault {
 }
 
 impl Attribute {
-    /// What it stands for. Its state is looked at first, then its type, then its value: so the
-    /// reason does not depend on the order of keys.
+    /// Its markers: one, or one for each of two protocols; handling is not set yet.
     ///
     /// # Errors
     /// Why it is not loaded.
-    pub(in crate::markers) fn read(&self, longest: usize) -> Result<Meaning, Fault> {
+    pub(in crate::markers) fn markers(
+        &self,
+        longest: usize,
+    ) -> Result<(Marker, Option<Marker>), Fault> {
+        let meaning = self.read(longest)?;
+        let id = if self.uuid.is_empty() {
+            unnamed(&meaning)
+        } else {
+            self.uuid.to_ascii_lowercase().into()
+        };
+        let marker = |id: MarkerId, pattern| {
+            let mut marker = Marker::new(id, pattern);
+            marker.direction = meaning.direction;
+            marker
+        };
+        let second = meaning
+            .second
+            .map(|pattern| marker(compact_str::format_compact!("{id}.2"), pattern));
+        Ok((marker(id, meaning.pattern), second))
+    }
+
+    /// What it stands for. Its state is looked at first, then its type, then its value: so the
+    /// reason does not depend on the order of keys.
+    fn read(&self, longest: usize) -> Result<Meaning, Fault> {
         if self.deleted == Some(true) {
             return Err(deleted());
         }
@@ -79,6 +112,15 @@ impl Attribute {
             return Err(Fault("uuid", "bad_id", "the uuid is none".into()));
         }
         meaning(&self.kind, &self.relation, &self.value, longest)
+    }
+}
+
+/// The id of a marker without a UUID: the same for the same pattern on the same side.
+fn unnamed(meaning: &Meaning) -> MarkerId {
+    let id = pattern_id(&meaning.pattern);
+    match meaning.direction {
+        Direction::Either => compact_str::format_compact!("p-{id}"),
+        direction => compact_str::format_compact!("p-{id}.{}", direction.name()),
     }
 }
 
@@ -97,29 +139,45 @@ impl<'de> Visitor<'de> for Fields {
         f.write_str("an attribute")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Attribute, A::Error> {
-        let mut attribute = Attribute::default();
-        while let Some(field) = fields.next_key::<Field>()? {
-            match field {
-                Field::Uuid => attribute.uuid = fields.next_value::<Scalar>()?.text().into(),
-                Field::Type => attribute.kind = fields.next_value::<Scalar>()?.text().into(),
-                Field::Relation => {
-                    attribute.relation = fields.next_value::<Scalar>()?.text().into();
-                }
-                Field::Value => attribute.value = fields.next_value::<Scalar>()?.into_text(),
-                Field::ToIds => attribute.to_ids = fields.next_value::<Scalar>()?.flag(),
-                Field::Deleted => attribute.deleted = fields.next_value::<Scalar>()?.flag(),
-                Field::Tags => fields.next_value_seed(Tags(&mut attribute.marking))?,
-                Field::Event => {
-                    let event: EventOfIt = fields.next_value()?;
-                    attribute.published = event.published;
-                    attribute.marking = attribute.marking.and(event.marking);
-                }
-                _ => drop(fields.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(attribute)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Attribute, A::Error> {
+        fields(map)
     }
+
+    fn visit_str<E>(self, _: &str) -> Result<Attribute, E> {
+        Ok(Attribute::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Attribute, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Attribute::default())
+    }
+
+    ignore_scalars!(Attribute);
+}
+
+/// Reads the fields of an attribute, in any order.
+pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute, A::Error> {
+    let mut attribute = Attribute::default();
+    while let Some(field) = fields.next_key::<Field>()? {
+        match field {
+            Field::Uuid => attribute.uuid = fields.next_value::<Scalar>()?.text().into(),
+            Field::Type => attribute.kind = fields.next_value::<Scalar>()?.text().into(),
+            Field::Relation => {
+                attribute.relation = fields.next_value::<Scalar>()?.text().into();
+            }
+            Field::Value => attribute.value = fields.next_value::<Scalar>()?.into_text(),
+            Field::ToIds => attribute.to_ids = fields.next_value::<Scalar>()?.flag(),
+            Field::Deleted => attribute.deleted = fields.next_value::<Scalar>()?.flag(),
+            Field::Tags => fields.next_value_seed(Tags(&mut attribute.marking))?,
+            Field::Event => {
+                let event: EventOfIt = fields.next_value()?;
+                attribute.published = event.published;
+                attribute.marking = attribute.marking.and(event.marking);
+            }
+            _ => drop(fields.next_value::<IgnoredAny>()?),
+        }
+    }
+    Ok(attribute)
 }
 
 /// The event as a found attribute names it: whether it is published and its tags, where the search
@@ -151,6 +209,17 @@ impl<'de> Deserialize<'de> for EventOfIt {
                 }
                 Ok(event)
             }
+
+            fn visit_str<E>(self, _: &str) -> Result<EventOfIt, E> {
+                Ok(EventOfIt::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<EventOfIt, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(EventOfIt::default())
+            }
+
+            ignore_scalars!(EventOfIt);
         }
         deserializer.deserialize_any(Fields)
     }

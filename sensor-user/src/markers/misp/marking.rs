@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::scalar::Scalar;
+use super::scalar::{Scalar, ignore_scalars};
 use crate::model::{Pap, Tlp};
 
 /// What tags say of handling; the most restrictive one of each taxonomy.
@@ -86,25 +86,7 @@ impl<'de> Visitor<'de> for Tags<'_> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+    ignore_scalars!(());
 }
 
 impl<'de> Deserialize<'de> for Marking {
@@ -131,12 +113,30 @@ mod tests {
             ("[]", unmarked),
             ("null", unmarked),
             (r#"[{"name":"type:OSINT"},{"name":7},{}]"#, unmarked),
-            (r#"[{"name":"tlp:clear","colour":"x"}]"#, (Tlp::Clear, Pap::Amber)),
-            (r#"[{"name":"TLP:WHITE"},{"name":"pap:white"}]"#, (Tlp::Clear, Pap::Clear)),
-            (r#"[{"name":"tlp:green"},{"name":"tlp:amber+strict"}]"#, unmarked),
-            (r#"[{"name":"tlp:RED"},{"name":"tlp:green"},{"name":"PAP:RED"}]"#, (Tlp::Red, Pap::Red)),
-            (r#"[{"name":"tlp:unclear"},{"name":"PAP:GREEN"}]"#, (Tlp::AmberStrict, Pap::Green)),
-            (r#"[{"Tag":{"name":"tlp:amber"}}]"#, (Tlp::Amber, Pap::Amber)),
+            (
+                r#"[{"name":"tlp:clear","colour":"x"}]"#,
+                (Tlp::Clear, Pap::Amber),
+            ),
+            (
+                r#"[{"name":"TLP:WHITE"},{"name":"pap:white"}]"#,
+                (Tlp::Clear, Pap::Clear),
+            ),
+            (
+                r#"[{"name":"tlp:green"},{"name":"tlp:amber+strict"}]"#,
+                unmarked,
+            ),
+            (
+                r#"[{"name":"tlp:RED"},{"name":"tlp:green"},{"name":"PAP:RED"}]"#,
+                (Tlp::Red, Pap::Red),
+            ),
+            (
+                r#"[{"name":"tlp:unclear"},{"name":"PAP:GREEN"}]"#,
+                (Tlp::AmberStrict, Pap::Green),
+            ),
+            (
+                r#"[{"Tag":{"name":"tlp:amber"}}]"#,
+                (Tlp::Amber, Pap::Amber),
+            ),
             (r#"["tlp:amber", [1]]"#, (Tlp::Amber, Pap::Amber)),
         ] {
             assert_eq!(settled(json), expected, "{json}");

@@ -7,6 +7,32 @@ use serde::{
     de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
+/// The methods of a visitor that takes any scalar for nothing.
+macro_rules! ignore_scalars {
+    ($value:ty) => {
+        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
+            Ok(Default::default())
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<$value, E> {
+            Ok(Default::default())
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<$value, E> {
+            Ok(Default::default())
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<$value, E> {
+            Ok(Default::default())
+        }
+
+        fn visit_unit<E>(self) -> Result<$value, E> {
+            Ok(Default::default())
+        }
+    };
+}
+pub(super) use ignore_scalars;
+
 /// A value, as text. Numbers stand in decimal; arrays, objects and null are blank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scalar(String);

@@ -7,7 +7,10 @@ use ipnet::IpNet;
 use super::types::{Fate, Refused, fate};
 use crate::{
     markers::intake::Fault,
-    model::{Direction, Pattern, PatternError, pattern::Protocol},
+    model::{
+        Direction, Pattern,
+        pattern::{PatternError, Protocol},
+    },
 };
 
 /// Longest value that is looked at, bytes.
@@ -76,9 +79,7 @@ pub(in crate::markers) fn meaning(
         }
         Fate::Ja3 if relation == "ja3s-fingerprint-md5" => Err(refused(Refused::Kind)),
         Fate::Ja3 => Ok(Pattern::ja3(value).map_err(bad)?.into()),
-        Fate::Text if relation == "ja4-fingerprint" => {
-            Ok(Pattern::ja4(value).map_err(bad)?.into())
-        }
+        Fate::Text if relation == "ja4-fingerprint" => Ok(Pattern::ja4(value).map_err(bad)?.into()),
         Fate::Text => Err(refused(Refused::NoIndicator)),
         Fate::Refused(why) => Err(refused(why)),
     }
@@ -131,9 +132,19 @@ mod tests {
         for (kind, relation, value, expected) in [
             ("ip-dst", "", "203.0.113.5", "ip 203.0.113.5 destination"),
             ("ip-src", "ip", "2001:DB8::1", "ip 2001:db8::1 source"),
-            ("ip-dst", "", "198.51.100.0/24", "cidr 198.51.100.0/24 destination"),
+            (
+                "ip-dst",
+                "",
+                "198.51.100.0/24",
+                "cidr 198.51.100.0/24 destination",
+            ),
             ("ip-dst", "", "198.51.100.1/24", "value: host_bits_set"),
-            ("ip-dst", "", "198.51.100.1/32", "ip 198.51.100.1 destination"),
+            (
+                "ip-dst",
+                "",
+                "198.51.100.1/32",
+                "ip 198.51.100.1 destination",
+            ),
             ("ip-dst", "", "198.51.100.1/33", "value: bad_prefix"),
             ("ip-dst", "", "203.0.113.5:443", "value: bad_address"),
             ("ip-dst", "", "evil.example", "value: bad_address"),
@@ -154,20 +165,70 @@ mod tests {
             ("ip-dst|port", "", "203.0.113.5|70000", "value: bad_port"),
             ("ip-dst|port", "", "x|443", "value: bad_address"),
             ("domain", "", "Evil.example", "domain evil.example either"),
-            ("hostname", "", "*.evil.example", "domain *.evil.example either"),
+            (
+                "hostname",
+                "",
+                "*.evil.example",
+                "domain *.evil.example either",
+            ),
             ("hostname", "", "203.0.113.5", "value: bad_domain"),
-            ("domain|ip", "", "evil.example|203.0.113.5", "type: unsupported_conjunction"),
-            ("hostname|port", "", "evil.example|443", "type: unsupported_conjunction"),
-            ("url", "", "http://evil.example/a", "url http://evil.example/a either"),
+            (
+                "domain|ip",
+                "",
+                "evil.example|203.0.113.5",
+                "type: unsupported_conjunction",
+            ),
+            (
+                "hostname|port",
+                "",
+                "evil.example|443",
+                "type: unsupported_conjunction",
+            ),
+            (
+                "url",
+                "",
+                "http://evil.example/a",
+                "url http://evil.example/a either",
+            ),
             ("url", "", "https://evil.example/b", "value: encrypted_url"),
-            ("url", "", "ftp://evil.example/c", "value: unsupported_scheme"),
+            (
+                "url",
+                "",
+                "ftp://evil.example/c",
+                "value: unsupported_scheme",
+            ),
             ("url", "", "evil.example/d", "value: bad_url"),
             ("uri", "", "/gate.php", "value: no_host"),
-            ("uri", "", "http://evil.example/e", "url http://evil.example/e either"),
-            ("ja3-fingerprint-md5", "ja3-fingerprint-md5", ja3, "ja3 e7d705a3286e19ea42f587b344ee6865 either"),
-            ("ja3-fingerprint-md5", "ja3s-fingerprint-md5", ja3, "type: unsupported_kind"),
-            ("text", "ja4-fingerprint", ja4, "ja4 t13d1516h2_8daaf6152771_e5627efa2ab1 either"),
-            ("text", "ja4-fingerprint", "t130200_1301_234ea6891581", "value: bad_ja4"),
+            (
+                "uri",
+                "",
+                "http://evil.example/e",
+                "url http://evil.example/e either",
+            ),
+            (
+                "ja3-fingerprint-md5",
+                "ja3-fingerprint-md5",
+                ja3,
+                "ja3 e7d705a3286e19ea42f587b344ee6865 either",
+            ),
+            (
+                "ja3-fingerprint-md5",
+                "ja3s-fingerprint-md5",
+                ja3,
+                "type: unsupported_kind",
+            ),
+            (
+                "text",
+                "ja4-fingerprint",
+                ja4,
+                "ja4 t13d1516h2_8daaf6152771_e5627efa2ab1 either",
+            ),
+            (
+                "text",
+                "ja4-fingerprint",
+                "t130200_1301_234ea6891581",
+                "value: bad_ja4",
+            ),
             ("text", "description", ja4, "type: not_an_indicator"),
             ("AS", "", "64496", "type: too_broad"),
             ("jarm-fingerprint", "", "00", "type: active_fingerprint"),
