@@ -3,11 +3,15 @@
 mod breadth;
 mod compile;
 mod csv;
+#[cfg(test)]
+mod docs;
 mod guard;
+mod hygiene;
 mod identity;
 mod intake;
 mod misp;
 mod text;
+mod warninglist;
 
 use std::io::BufRead;
 
@@ -15,8 +19,10 @@ use jiff::Timestamp;
 
 pub use breadth::{Breadth, Concern};
 pub use compile::{compile, digest, rows};
+pub use hygiene::{Hygiene, code_of, reason_of};
 pub use identity::pattern_id;
 pub use intake::{Intake, Limits, Place};
+pub use warninglist::{WarninglistError, Warninglists};
 
 use crate::model::{Marker, request::Format};
 

@@ -25,7 +25,7 @@ use super::{
 
 pub(super) use attribute::{Attribute, unpublished};
 pub(super) use field::is_uuid;
-pub(super) use scalar::flag;
+pub(super) use scalar::{Scalar, flag};
 pub(super) use value::LONGEST_VALUE;
 
 /// An escape of this many bytes may stand for a single one (RFC 8259 §7).

@@ -35,11 +35,11 @@ pub(super) use ignore_scalars;
 
 /// A value, as text. Numbers stand in decimal; arrays, objects and null are blank.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Scalar(String);
+pub(in crate::markers) struct Scalar(String);
 
 impl Scalar {
     /// The text, without white space around it.
-    pub(super) fn text(&self) -> &str {
+    pub(in crate::markers) fn text(&self) -> &str {
         self.0.trim_ascii()
     }
 

@@ -70,14 +70,12 @@ impl Refused {
     }
 }
 
-/// Types that share a fate, for the table in `docs/formats.md`.
+/// Types that share a fate: a row of the table in `docs/formats.md`.
 pub(in crate::markers) struct Group {
     /// What becomes of them.
     pub fate: Fate,
     /// Their names in MISP.
     pub types: &'static [&'static str],
-    /// What the table says, in words.
-    pub says: &'static str,
 }
 
 use Direction::{Destination, Source};
@@ -86,33 +84,24 @@ use Fate::{Address, Domain, Endpoint, Ja3, Text, Uri, Url};
 /// Every type, the frequent ones first.
 #[rustfmt::skip]
 pub(in crate::markers) const GROUPS: &[Group] = &[
-    Group { fate: Address(Destination), types: &["ip-dst"],
-        says: "`ip` or, with a length, `cidr`; direction destination" },
-    Group { fate: Address(Source), types: &["ip-src"],
-        says: "`ip` or, with a length, `cidr`; direction source" },
-    Group { fate: Domain, types: &["domain", "hostname"],
-        says: "`domain`: exact; with its subdomains only where the value begins with `*.`" },
-    Group { fate: Url, types: &["url"],
-        says: "`url` for http; https is `encrypted_url`, other schemes are `unsupported_scheme`" },
-    Group { fate: Endpoint(Destination), types: &["ip-dst|port"],
-        says: "two markers, `endpoint` with tcp and with udp; direction destination" },
-    Group { fate: Endpoint(Source), types: &["ip-src|port"],
-        says: "two markers, `endpoint` with tcp and with udp; direction source" },
-    Group { fate: Ja3, types: &["ja3-fingerprint-md5"],
-        says: "`ja3`; in a `ja3s` object as `ja3s-fingerprint-md5`, a server's, `unsupported_kind`" },
-    Group { fate: Uri, types: &["uri"],
-        says: "as `url` where it is a whole URL, otherwise `no_host`" },
-    Group { fate: Text, types: &["text"],
-        says: "`ja4` as `ja4-fingerprint` of a `ja4-plus` object (another JA4+ method there: `bad_ja4`), otherwise `not_an_indicator`" },
-    Group { fate: Fate::Refused(Refused::Conjunction), types: &["domain|ip", "hostname|port"], says: "" },
-    Group { fate: Fate::Refused(Refused::TooBroad), types: &["AS", "port"], says: "" },
-    Group { fate: Fate::Refused(Refused::Active), types: &["jarm-fingerprint", "favicon-mmh3"], says: "" },
+    Group { fate: Address(Destination), types: &["ip-dst"] },
+    Group { fate: Address(Source), types: &["ip-src"] },
+    Group { fate: Domain, types: &["domain", "hostname"] },
+    Group { fate: Url, types: &["url"] },
+    Group { fate: Endpoint(Destination), types: &["ip-dst|port"] },
+    Group { fate: Endpoint(Source), types: &["ip-src|port"] },
+    Group { fate: Ja3, types: &["ja3-fingerprint-md5"] },
+    Group { fate: Uri, types: &["uri"] },
+    Group { fate: Text, types: &["text"] },
+    Group { fate: Fate::Refused(Refused::Conjunction), types: &["domain|ip", "hostname|port"] },
+    Group { fate: Fate::Refused(Refused::TooBroad), types: &["AS", "port"] },
+    Group { fate: Fate::Refused(Refused::Active), types: &["jarm-fingerprint", "favicon-mmh3"] },
     Group { fate: Fate::Refused(Refused::Kind), types: &[
         "hassh-md5", "hasshserver-md5", "community-id", "x509-fingerprint-md5", "x509-fingerprint-sha1",
         "x509-fingerprint-sha256", "ssh-fingerprint", "user-agent", "http-method", "cookie", "snort",
         "suricata", "bro", "zeek", "pattern-in-traffic", "stix2-pattern", "onion-address", "dom-hash",
         "mac-address", "mac-eui-64",
-    ], says: "" },
+    ] },
     Group { fate: Fate::Refused(Refused::HostSide), types: &[
         "md5", "sha1", "sha256", "sha224", "sha384", "sha512", "sha512/224", "sha512/256", "sha3-224",
         "sha3-256", "sha3-384", "sha3-512", "ssdeep", "imphash", "impfuzzy", "telfhash", "pehash",
@@ -130,7 +119,7 @@ pub(in crate::markers) const GROUPS: &[Group] = &[
         "email-dst-display-name", "email-src-display-name", "email-header", "email-reply-to",
         "email-x-mailer", "email-mime-boundary", "email-thread-index", "email-message-id", "eppn",
         "dkim", "dkim-signature", "dns-soa-email", "pgp-public-key", "pgp-private-key", "hex", "git-commit-id",
-    ], says: "" },
+    ] },
     Group { fate: Fate::Refused(Refused::NoIndicator), types: &[
         "comment", "other", "link", "float", "counter", "integer", "datetime", "boolean", "uuid",
         "anonymised", "cortex", "vulnerability", "cpe", "weakness", "threat-actor", "campaign-name",
@@ -146,7 +135,7 @@ pub(in crate::markers) const GROUPS: &[Group] = &[
         "special-service-request", "frequent-flyer-number", "travel-details", "payment-details",
         "place-port-of-original-embarkation", "place-port-of-clearance",
         "place-port-of-onward-foreign-destination", "passenger-name-record-locator-number",
-    ], says: "" },
+    ] },
 ];
 
 /// The fate of a type; names are compared as MISP writes them.
@@ -162,6 +151,43 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::markers::docs;
+
+    fn says(fate: Fate) -> String {
+        let direction = |direction: Direction| direction.name();
+        match fate {
+            Address(side) => format!(
+                "`ip`, with a length `cidr`; direction {}",
+                direction(side)
+            ),
+            Endpoint(side) => format!(
+                "two markers, `endpoint` with tcp and with udp; direction {}",
+                direction(side)
+            ),
+            Domain => "`domain`: exact; with its subdomains only where the value begins with `*.`".into(),
+            Url => "`url` for http; https is `encrypted_url`, other schemes are `unsupported_scheme`".into(),
+            Uri => "as `url` where it is a whole URL, otherwise `no_host`".into(),
+            Ja3 => "`ja3`; with the role `ja3s-fingerprint-md5`, a server's, `unsupported_kind`".into(),
+            Text => "`ja4` with the role `ja4-fingerprint` (another JA4+ method: `bad_ja4`), otherwise `not_an_indicator`".into(),
+            Fate::Refused(why) => format!("refused, `{}`: {}", why.code(), why.reason()),
+        }
+    }
+
+    #[test]
+    fn the_table_of_types_in_the_documentation_is_this_one() {
+        let mut table = "| type | becomes |\n|---|---|\n".to_owned();
+        for group in GROUPS {
+            let types: Vec<String> = group
+                .types
+                .iter()
+                .map(|name| format!("`{}`", name.replace('|', "\\|")))
+                .collect();
+            table += &format!("| {} | {} |\n", types.join(", "), says(group.fate));
+        }
+        let unknown = Fate::Refused(Refused::Unknown);
+        table += &format!("| anything else | {} |\n", says(unknown));
+        docs::holds("misp-types", &table);
+    }
 
     #[test]
     fn each_type_has_one_fate() {
