@@ -1,12 +1,12 @@
 //! What one pattern may cost and cover, and all of them together.
 
-use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{
-    check::{Check, need, prefixes},
+    check::{Check, absolute, need, prefixes},
     units,
 };
 
@@ -31,6 +31,8 @@ pub struct Limits {
     pub own_prefixes: Vec<IpNet>,
     /// Public resolvers besides those that are known.
     pub resolvers: Vec<IpAddr>,
+    /// Files of MISP warninglists; what one of them has is not loaded without review.
+    pub warninglists: Vec<PathBuf>,
     /// New flows that a pattern may announce a second, in the long run.
     pub new_flows_per_second: u32,
     /// New flows that a pattern may announce at once.
@@ -67,6 +69,7 @@ impl Default for Limits {
             widest_ipv6: 24,
             own_prefixes: Vec::new(),
             resolvers: Vec::new(),
+            warninglists: Vec::new(),
             new_flows_per_second: 1_000,
             new_flows_burst: 4_000,
             breaker: Breaker::Automatic,
@@ -91,6 +94,9 @@ impl Limits {
             "must be a prefix length from 1 to 128",
         )?;
         prefixes("limits.own-prefixes", &self.own_prefixes)?;
+        for (at, path) in self.warninglists.iter().enumerate() {
+            absolute(&format!("limits.warninglists[{at}]"), path)?;
+        }
         need(
             NEW_FLOWS.contains(&self.new_flows_per_second),
             "limits.new-flows-per-second",

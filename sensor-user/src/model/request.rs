@@ -238,7 +238,7 @@ pub struct MarkerRow {
     pub pattern_id: String,
     /// Whether it is in force.
     pub in_force: bool,
-    /// Why it is held back, as a code, or `released`.
+    /// Why it is held back, as a code (`warninglist:` and the name of the list), or `released`.
     #[serde(default)]
     pub standing: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::{
     dataplane::Way,
     db,
     journal::Action,
-    markers::{self, Concern, pattern_id},
+    markers::{self, pattern_id},
     model::{
         Actor, Held, Image, Marker, PatternId, PatternKind, Standing,
         request::{
@@ -211,10 +211,10 @@ impl Sensor {
         let released = |held: &Held| {
             held.standing == Standing::Released && held.marker.pattern == marker.pattern
         };
-        match self.breadth.check(&marker.pattern) {
+        match self.hygiene.check(&marker.pattern) {
             None => Standing::Accepted,
             Some(_) if held.is_some_and(released) => Standing::Released,
-            Some(concern) => Standing::Quarantined(concern.code().into()),
+            Some(concern) => Standing::Quarantined(concern),
         }
     }
 
@@ -282,8 +282,8 @@ fn held_back(standings: &BTreeMap<usize, Standing>, markers: &[Marker]) -> Vec<H
         .take(Failure::MOST_REFUSALS)
         .map(|(id, code)| HeldBack {
             id: id.to_string(),
-            code: code.to_string(),
-            reason: Concern::reason_of(code).into(),
+            code: markers::code_of(code).into(),
+            reason: markers::reason_of(code).into_owned(),
         })
         .collect()
 }

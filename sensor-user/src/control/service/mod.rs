@@ -24,7 +24,7 @@ use crate::{
     db::{Breaker, Catalog, Events},
     hits::Live,
     journal::{self, Action, Journal, Receipt},
-    markers::Breadth,
+    markers::Hygiene,
     model::{
         Actor, Event, Image, Role,
         request::{BreakerStatus, InterfaceStatus, MarkerStatus, Reply, Request},
@@ -46,7 +46,7 @@ pub struct Sensor {
     /// What status tells without waiting for a change under way.
     told: RwLock<Told>,
     work: Arc<Work>,
-    breadth: Breadth,
+    hygiene: Hygiene,
     policy: BreakerPolicy,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Events>,
@@ -127,7 +127,7 @@ impl Sensor {
         parts: Parts,
         set: Set,
         reader: Events,
-        breadth: Breadth,
+        hygiene: Hygiene,
         policy: BreakerPolicy,
     ) -> Self {
         let markers = markers::status_of(&set);
@@ -141,7 +141,7 @@ impl Sensor {
                 interfaces: Vec::new(),
             }),
             work: Arc::default(),
-            breadth,
+            hygiene,
             policy,
             reader: Mutex::new(reader),
         };

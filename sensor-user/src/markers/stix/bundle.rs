@@ -1,11 +1,9 @@
 //! Reads bundles and TAXII envelopes, object by object, in memory bounded by what is kept.
 
 use std::{
-    cell::Cell,
     fmt,
     io::{BufRead, BufReader},
     ops::Range,
-    rc::Rc,
 };
 
 use serde::{
@@ -16,7 +14,6 @@ use serde_json::error::Category;
 
 use super::{
     field::Field,
-    guard::{Excess, Guard},
     handling::{Handling, TooMany},
     identifier::uuid,
     indicator,
@@ -25,6 +22,7 @@ use super::{
 };
 use crate::markers::{
     Intake, Limits, Place,
+    guard::{Bounds, Broke, Guard},
     intake::{Fault, Metered},
 };
 
@@ -42,17 +40,25 @@ pub(in crate::markers) fn read(
         longest: limits.value,
         most: limits.markers,
     };
-    let excess = Rc::new(Cell::new(None));
-    let metered = Metered::new(input, limits, progress);
-    let guarded = BufReader::with_capacity(1 << 16, Guard::new(metered, limits, excess.clone()));
-    let mut json = serde_json::Deserializer::from_reader(guarded);
+    let bounds = Bounds {
+        depth: limits.depth,
+        // An escape of six bytes may be one of the value.
+        string: limits.value.saturating_add(1).saturating_mul(6),
+    };
+    let mut metered = Metered::new(input, limits, progress);
+    let mut guard = Guard::new(&mut metered, bounds);
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut guard));
     let read = json
         .deserialize_any(TopLevel(&mut reader))
         .and_then(|()| json.end());
-    if let Err(error) = read {
-        reader.fail(&error, excess.get(), limits);
-    } else {
-        reader.finish();
+    drop(json);
+    match read {
+        Err(error) => {
+            reader.fail(&error, guard.broke(), limits);
+            // Their handling was not decided.
+            reader.intake.markers.clear();
+        }
+        Ok(()) => reader.finish(),
     }
     let mut intake = reader.intake;
     intake.refused.sort_by_key(|refusal| refusal.item);
@@ -71,7 +77,7 @@ struct Reader {
 
 impl Reader {
     /// The file as a whole is refused. What the parser says may hold values and is not repeated.
-    fn fail(&mut self, error: &serde_json::Error, excess: Option<Excess>, limits: &Limits) {
+    fn fail(&mut self, error: &serde_json::Error, broke: Option<Broke>, limits: &Limits) {
         if self.intake.fatal {
             return;
         }
@@ -82,25 +88,22 @@ impl Reader {
             item,
             object: None,
         };
-        let (code, reason) = match (excess, error.classify()) {
-            (Some(Excess::Depth), _) => {
+        let (code, reason) = match (broke, error.classify()) {
+            (Some(Broke::Input(error)), _) => {
+                self.intake.fail_reading(place, &error);
+                return;
+            }
+            (Some(Broke::TooDeep), _) => {
                 let reason = format!("JSON is nested deeper than {} levels", limits.depth);
                 ("too_deep", reason)
             }
-            (Some(Excess::Text), _) => ("too_large", "a string is longer than any needs".into()),
-            (Some(Excess::Object), _) => ("too_large", "an object is larger than any needs".into()),
             (None, Category::Eof) => ("truncated", "the file ends before its JSON does".into()),
-            (None, Category::Syntax) => ("bad_json", "the file is not JSON".into()),
+            (None, Category::Syntax | Category::Io) => {
+                ("bad_json", "the file is not JSON in UTF-8".into())
+            }
             (None, Category::Data) => {
                 let reason = "the file is neither a bundle of STIX nor an envelope of TAXII".into();
                 ("not_a_bundle", reason)
-            }
-            (None, Category::Io) => {
-                let kind = error.io_error_kind().unwrap_or(std::io::ErrorKind::Other);
-                let reason = format!("the file has more than {} bytes", limits.bytes);
-                self.intake
-                    .fail_reading(place, &std::io::Error::new(kind, reason));
-                return;
             }
         };
         self.intake.fail(place, "file", code, reason);

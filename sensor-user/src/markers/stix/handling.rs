@@ -63,8 +63,8 @@ impl Handling {
 
     /// The number of an object's set of markings.
     pub(super) fn number(&mut self, object: &Object) -> Result<u32, TooMany> {
-        let (own, unclear) = refs(&object.marking_refs, |refs| refs);
-        let (parts, also) = refs(&object.granular_markings, |granular| &granular.0);
+        let (own, unclear) = refs(&object.marking_refs, |refs| refs)?;
+        let (parts, also) = refs(&object.granular_markings, |granular| &granular.0)?;
         let labels = match object.labels {
             Field::Of(Labels(marks)) => marks,
             Field::Absent | Field::Bad => Marks::default(),
@@ -156,16 +156,19 @@ static EMPTY: Set = Set {
 };
 
 /// References in order, each once, and whether they are not understood.
-fn refs<T>(field: &Field<T>, refs: impl Fn(&T) -> &Refs) -> (Vec<u128>, bool) {
-    match field {
+fn refs<T>(field: &Field<T>, refs: impl Fn(&T) -> &Refs) -> Result<(Vec<u128>, bool), TooMany> {
+    Ok(match field {
         Field::Absent => (Vec::new(), false),
         Field::Bad => (Vec::new(), true),
         Field::Of(value) => {
             let refs = refs(value);
+            if refs.excess {
+                return Err(TooMany);
+            }
             let mut ids = refs.ids.clone();
             ids.sort_unstable();
             ids.dedup();
             (ids, refs.unclear)
         }
-    }
+    })
 }

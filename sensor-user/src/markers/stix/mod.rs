@@ -6,7 +6,6 @@ mod cause;
 mod check;
 mod field;
 mod grammar;
-mod guard;
 mod handling;
 mod identifier;
 mod indicator;

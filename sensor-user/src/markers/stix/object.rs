@@ -8,6 +8,9 @@ use super::{
     marking::{Labels, Levels},
 };
 
+/// Most references to markings of one object; one more refuses the file.
+const MOST_REFS: usize = 4096;
+
 /// An object of any type.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Object {
@@ -121,12 +124,15 @@ pub(super) struct Refs {
     pub ids: Vec<u128>,
     /// One of them is no reference.
     pub unclear: bool,
+    /// There are more than anybody needs.
+    pub excess: bool,
 }
 
 impl Refs {
     fn add(&mut self, reference: Option<&str>) {
         let id = reference.and_then(|text| uuid(text, "marking-definition"));
         match id {
+            Some(_) if self.ids.len() >= MOST_REFS => self.excess = true,
             Some(id) => self.ids.push(id),
             None => self.unclear = true,
         }

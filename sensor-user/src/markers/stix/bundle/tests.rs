@@ -289,10 +289,6 @@ fn what_is_no_bundle_is_refused_whole() {
         "[".repeat(200),
         "]".repeat(200)
     );
-    let long = format!(
-        r#"{{"type":"bundle","objects":[{{"type":"report","name":"{}"}}]}}"#,
-        "x".repeat(17 << 20)
-    );
     let cases = [
         (one.clone(), "not_a_bundle"),
         (format!("[{one}]"), "not_a_bundle"),
@@ -311,7 +307,13 @@ fn what_is_no_bundle_is_refused_whole() {
         (format!(r#"{{"objects":[{one}]}} x"#), "bad_json"),
         (format!(r#"{{"objects":[{one},]}}"#), "bad_json"),
         (deep, "too_deep"),
-        (long, "too_large"),
+        (
+            format!(
+                r#"{{"objects":[{{"type":"report","object_marking_refs":[{}]}}]}}"#,
+                vec![format!("{RED:?}"); 5000].join(",")
+            ),
+            "too_large",
+        ),
     ];
     for (text, code) in cases {
         let intake = read_text(&text);
@@ -331,6 +333,14 @@ fn what_is_no_bundle_is_refused_whole() {
     };
     let two = format!(r#"{{"objects":[{one},{one}]}}"#);
     assert!(read(&mut two.as_bytes(), &limits, &|_| {}).fatal);
+    let long = indicator(1, json!({"description": "x".repeat(2 << 20)})).to_string();
+    assert_eq!(
+        read_text(&format!("{{\"objects\":[{long}]}}"))
+            .markers
+            .len(),
+        1,
+        "what is not read may be long"
+    );
     for empty in [
         "{}",
         r#"{"more":false}"#,
