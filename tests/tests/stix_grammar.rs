@@ -20,16 +20,12 @@ const MUTATED: usize = 2_400;
 #[test]
 fn our_parser_and_stix2_patterns_agree_on_every_pattern() {
     let mut random = Random::from_env(33_14);
-    let mut patterns: BTreeSet<String> = seeds::ALL.iter().map(ToString::to_string).collect();
     let generated: Vec<String> = (0..GENERATED)
         .map(|_| generate::pattern(&mut random))
         .collect();
-    let origins = [
-        generated.clone(),
-        seeds::ALL.iter().map(ToString::to_string).collect(),
-    ]
-    .concat();
-    patterns.extend(generated.iter().cloned());
+    let seeds = seeds::all().map(str::to_owned);
+    let origins: Vec<String> = seeds.chain(generated.iter().cloned()).collect();
+    let mut patterns: BTreeSet<String> = origins.iter().cloned().collect();
     for _ in 0..MUTATED {
         let origin = &origins[random.below(origins.len())];
         patterns.insert(mutate::changed(&mut random, origin));

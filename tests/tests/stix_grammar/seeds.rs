@@ -1,41 +1,19 @@
-//! Patterns to start from: the examples of the specification and of its validator, those seen in
-//! feeds, and edges of the grammar.
+//! Patterns to start from: the examples whose fate is documented, those of the specification and of
+//! feeds among them, and edges of the grammar.
+
+/// Headings after `#`, and a pattern a line.
+const EXAMPLES: &str = include_str!("../../../sensor-user/src/markers/stix/examples.txt");
 
 /// All of them.
-pub const ALL: [&str; 64] = [
-    "[file:hashes.'SHA-256' = 'aec070645fe53ee3b3763059376134f058cc337247c978add178b6ccdfb0019f']",
-    r"[email-message:from_ref.value MATCHES '.+\\@example\\.com$' AND email-message:body_multipart[*].body_raw_ref.name MATCHES '^Final Report.+\\.exe$']",
-    "[file:hashes.'SHA-256' = 'aec070645fe53ee3b3763059376134f058cc337247c978add178b6ccdfb0019f' AND file:mime_type = 'application/x-pdf']",
-    "[file:hashes.'SHA-256' = 'bf07a7fbb825fc0aae7bf4a1177b2b31fcf8a3feeaf7092761e18c859ee52a9c' OR file:hashes.MD5 = 'cead3f77f6cda6ec00f57d76c9a6879f'] AND [file:hashes.'SHA-256' = 'aec070645fe53ee3b3763059376134f058cc337247c978add178b6ccdfb0019f']",
-    r"([file:hashes.MD5 = '79054025255fb1a26e4bc422aef54eb4'] FOLLOWEDBY [win-registry-key:key = 'HKEY_LOCAL_MACHINE\\foo\\bar']) WITHIN 300 SECONDS",
-    "[user-account:account_type = 'unix' AND user-account:user_id = '1007' AND user-account:account_login = 'Peter'] AND [user-account:account_type = 'unix' AND user-account:user_id = '1008' AND user-account:account_login = 'Paul'] AND [user-account:account_type = 'unix' AND user-account:user_id = '1009' AND user-account:account_login = 'Mary']",
-    r"[artifact:mime_type = 'application/vnd.tcpdump.pcap' AND artifact:payload_bin MATCHES '\\xd4\\xc3\\xb2\\xa1\\x02\\x00\\x04\\x00']",
-    r"[file:name = 'foo.dll' AND file:parent_directory_ref.path = 'C:\\Windows\\System32']",
-    "[file:extensions.'windows-pebinary-ext'.sections[*].entropy > 7.0]",
-    "[file:mime_type = 'image/bmp' AND file:magic_number_hex = h'ffd8']",
-    "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '203.0.113.33/32']",
-    "[network-traffic:dst_ref.type = 'domain-name' AND network-traffic:dst_ref.value = 'example.com'] REPEATS 5 TIMES WITHIN 1800 SECONDS",
-    "[domain-name:value = 'www.5z8.info' AND domain-name:resolves_to_refs[*].value = '198.51.100.1/32']",
-    "[url:value = 'http://example.com/foo' OR url:value = 'http://example.com/bar']",
-    "[x509-certificate:issuer = 'CN=WEBMAIL' AND x509-certificate:serial_number = '4c:0b:1d:19:74:86:a7:66:b4:1a:bf:40:27:21:76:28']",
-    r"[windows-registry-key:key = 'HKEY_CURRENT_USER\\Software\\CryptoLocker\\Files' OR windows-registry-key:key = 'HKEY_CURRENT_USER\\Software\\Microsoft\\CurrentVersion\\Run\\CryptoLocker_0388']",
-    "[(file:name = 'pdf.exe' OR file:size = '371712') AND file:created = t'2014-01-13T07:03:17Z']",
-    "[email-message:sender_ref.value = 'jdoe@example.com' AND email-message:subject = 'Conference Info']",
-    "[x-usb-device:usbdrive.serial_number = '575833314133343231313937']",
-    "[process:command_line MATCHES '^.+>-add GlobalSign.cer -c -s -r localMachine Root$'] FOLLOWEDBY [process:command_line MATCHES'^.+>-add GlobalSign.cer -c -s -r localMachineTrustedPublisher$'] WITHIN 300 SECONDS",
-    "[network-traffic:dst_ref.value ISSUBSET '2001:0db8:dead:beef:0000:0000:0000:0000/64']",
-    r"([file:name = 'foo.dll'] AND [win-registry-key:key = 'HKEY_LOCAL_MACHINE\\foo\\bar']) OR [process:name = 'fooproc' OR process:name = 'procfoo']",
-    "[file:hashes.MD5 = 'cead3f77f6cda6ec00f57d76c9a69faa']",
-    "[ipv4-addr:value = '203.0.113.5']",
-    "[ipv4-addr:value = '203.0.113.33/32']",
-    "[ipv4-addr:value ISSUBSET '198.51.100.0/24']",
-    "[network-traffic:dst_ref.type = 'ipv4-addr' AND network-traffic:dst_ref.value = '5.6.7.8' AND network-traffic:dst_port = '5678']",
-    "[network-traffic:src_ref.value = '203.0.113.5' OR network-traffic:dst_ref.value = '203.0.113.5']",
+pub fn all() -> impl Iterator<Item = &'static str> {
+    let examples = EXAMPLES.lines();
+    let examples = examples.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    examples.chain(EDGES)
+}
+
+/// Among them what the tests of the validator hold.
+const EDGES: [&str; 36] = [
     "[network-traffic:dst_ref.value='203.0.113.5' AND network-traffic:dst_port=80] OR [network-traffic:dst_ref.value='203.0.113.5' AND network-traffic:dst_port=443]",
-    "[domain-name:value = 'evil.example']",
-    "[x509-certificate:hashes.'SHA-1' = '1234567890123456789012345678901234567890']",
-    "[network-traffic:extensions.'http-request-ext'.request_header.'User-Agent' = 'evil']",
-    "[autonomous-system:number = 174]",
     "file:size = 1280",
     "[file:size = ]",
     "[file:hashes.MD5 = cead3f77f6cda6ec00f57d76c9a6879f]",
@@ -46,7 +24,9 @@ pub const ALL: [&str; 64] = [
     "[network-traffic:dst_ref.value ISSUBSET ]",
     "[file:hashes.MD5 =? 'cead3f77f6cda6ec00f57d76c9a6879f']",
     "[x_whatever:detected == t'2457-73-22T32:81:84.1Z']",
+    "[x_whatever:detected == t'2018-03-22T12:11:14.1Z']",
     "[artifact:payload_bin = b'====']",
+    "[artifact:payload_bin = b'dGhpcyBpcyBhIHRlc3Q=']",
     "[foo:bar=1] within 2 seconds",
     "[file:hashes.'SHA-256' = 'f00']",
     "[foo:bar=1] WITHIN 5 SECONDS WITHIN 6 SECONDS",
@@ -58,6 +38,8 @@ pub const ALL: [&str; 64] = [
     "[file:hashes.MD6 LIKE 'cead3f77f6cda6ec00f57d76c9a6879fé']",
     "[file:hashes.ssdeep = 5]",
     "[file:hashes.MD5 IN ('cead3f77f6cda6ec00f57d76c9a6879f')]",
+    "[EXISTS file:hashes[0]]",
+    "[EXISTS file:name[-1]]",
     "[a:b NOT EXISTS]",
     "[NOT EXISTS a:b AND EXISTS c-d:e[*].f]",
     "[EXISTS AND:b]",

@@ -34,7 +34,7 @@ pub enum Cause {
     #[error("FOLLOWEDBY is not supported: a packet is judged alone")]
     FollowedBy,
     /// `[… AND …]` that no kind of pattern expresses; either half alone would match more.
-    #[error("AND of {0} is not supported, and one of them alone would match more than is meant")]
+    #[error("no marker expresses this AND, and its halves would match more than is meant: {0}")]
     Conjunction(&'static str),
     /// It can never hold.
     #[error("it contradicts itself: {0}")]

@@ -4,6 +4,8 @@ pub mod ast;
 mod bundle;
 mod cause;
 mod check;
+#[cfg(test)]
+mod fates;
 mod field;
 mod grammar;
 mod handling;

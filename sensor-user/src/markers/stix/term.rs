@@ -205,7 +205,7 @@ impl Fixed {
             [(of, port)] if *of == side => *port,
             [_] if side == Side::Either => {
                 return Err(Cause::Conjunction(
-                    "an address on either side and a port on one; src_ref.value or dst_ref.value says which",
+                    "an address on either side and a port on one of them",
                 ));
             }
             [_] => return Err(Cause::Conjunction("an address and a port of its peer")),
