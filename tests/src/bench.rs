@@ -2,5 +2,6 @@
 //! answers, and statistics.
 
 pub mod agreement;
+pub mod bundle;
 pub mod sets;
 pub mod statistics;

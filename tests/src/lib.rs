@@ -15,6 +15,7 @@ pub mod netns;
 pub mod offline;
 pub mod oracle;
 pub mod packet;
+pub mod python;
 pub mod random;
 pub mod traffic;
 pub mod tshark;

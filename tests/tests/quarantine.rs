@@ -233,6 +233,48 @@ fn a_load_under_other_limits_is_judged_by_them_and_a_restart_keeps_that() {
 }
 
 #[test]
+fn a_marker_of_a_warninglist_is_held_back_by_name_until_released() {
+    const LIST: &str = r#"{"name":"Known scanners","version":1,"description":"x","type":"cidr",
+        "matching_attributes":["ip-src","ip-dst"],"list":["203.0.113.0/28"]}"#;
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let path = home.state().join("list.json");
+    fs::create_dir_all(home.state()).expect("a writable directory");
+    fs::write(&path, LIST).expect("a writable directory");
+    let settings = settings(&format!("warninglists = [\"{}\"]", path.display()));
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    let answer = client.load("ip 203.0.113.5 id=listed\nip 203.0.113.16 id=good\n");
+    let held = &answer["held_back"];
+    assert_eq!(
+        (&held[0]["id"], &held[0]["code"], &held[1]),
+        (&json!("listed"), &json!("warninglist"), &Value::Null)
+    );
+    let reason = held[0]["reason"].as_str().expect("a reason");
+    assert!(reason.ends_with(": Known scanners"), "{reason}");
+    let expected = ("listed".to_owned(), "warninglist:Known scanners".to_owned());
+    assert_eq!(listed(&client), [expected]);
+    assert_eq!(hits(&wire, &client, &[GOOD, "203.0.113.16"]), 1);
+    let released = client.post("/v1/markers/release", "listed\n");
+    assert_eq!(released.expect("an answer").body["quarantined"], 0);
+    assert_eq!(hits(&wire, &client, &[GOOD, "203.0.113.16"]), 2);
+    // Still released, for a load that says the same and for a restart.
+    client.load("ip 203.0.113.5 id=listed\n");
+    assert_eq!(counts(&client), [1, 0, 1]);
+    assert!(daemon.stop().success());
+    fs::write(&path, "{}").expect("a writable directory");
+    let mut daemon = Sensord::spawn(&home, &wire.to, &settings);
+    assert!(!daemon.wait().expect("it ends by itself").success());
+    let said = daemon.stderr();
+    assert!(
+        said.contains("list.json") && said.contains("limits.warninglists"),
+        "{said}"
+    );
+}
+
+#[test]
 fn nothing_is_held_back_in_replay() {
     if !need::root() {
         return;

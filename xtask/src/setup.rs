@@ -4,6 +4,7 @@
 
 mod plan;
 mod probe;
+mod python;
 pub mod suricata;
 
 use std::process::ExitCode;
@@ -19,7 +20,8 @@ pub const COMMAND: Command = Command {
     summary: "installs what building, the demo and the tests need (Debian 12, 13)",
     help: "BPF compiler: nightly with rust-src where rustup has it, else Debian's rustc-web linked \
            into\nrustup as `bpf`. Also bpf-linker (about two minutes to compile) and the network \
-           tools that the\ndemo and the tests call. Does nothing when nothing is missing; where it \
+           tools that the\ndemo and the tests call, and the Python packages that judge the readers \
+           (in `.tools/python`).\nDoes nothing when nothing is missing; where it \
            may not install, it\nprints the commands and fails. No package is ever removed.",
     run: |_| ensure().map(|()| ExitCode::SUCCESS),
 };

@@ -1,11 +1,12 @@
 //! The wiring: builds the parts, starts and stops them in order.
 //!
 //! Start: privileges, socket and metrics page (a second agent stops here, before anything is
-//! touched), journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
+//! touched), warninglists, journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
 mod metrics_page;
 mod pipeline;
+mod warninglists;
 mod watched;
 
 use std::{
@@ -33,7 +34,7 @@ use crate::{
     db::{self, Catalog, Events},
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::{self, Action, Journal},
-    markers::Breadth,
+    markers::{Breadth, Hygiene, WarninglistError},
     metrics::Metrics,
 };
 use pipeline::Pipeline;
@@ -68,6 +69,9 @@ pub enum Error {
     /// The stores.
     #[error(transparent)]
     Store(#[from] db::Error),
+    /// A warninglist.
+    #[error(transparent)]
+    Warninglist(#[from] WarninglistError),
     /// Randomness.
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
@@ -118,6 +122,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .enabled
         .then(|| bind_page(config))
         .transpose()?;
+    let hygiene = Hygiene::new(Breadth::of(config), warninglists::read(&config.limits)?);
     make_directory(&config.state_dir)?;
     let journal = Arc::new(Journal::open(&config.state_dir.join("journal"))?);
     let mut catalog = Catalog::open(&config.state_dir)?;
@@ -200,12 +205,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
         automatic: config.limits.breaker == Breaker::Automatic,
         rest: config.limits.breaker_rest,
     };
-    let breadth = Breadth::of(config);
     let validity = Validity {
         longest_marker,
         watch,
     };
-    let sensor = Sensor::new(facts, parts, set, reader, breadth, policy, validity);
+    let sensor = Sensor::new(facts, parts, set, reader, hygiene, policy, validity);
     let sensor = Arc::new(sensor);
     let pipeline = Pipeline {
         tap,

@@ -184,7 +184,7 @@ fn flows(flows: &Flows) -> Check {
     )
 }
 
-fn absolute(key: &str, path: &Path) -> Check {
+pub(super) fn absolute(key: &str, path: &Path) -> Check {
     need(path.is_absolute(), key, "must be an absolute path")
 }
 

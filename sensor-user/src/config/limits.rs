@@ -1,12 +1,12 @@
 //! What one pattern may cost and cover, and all of them together.
 
-use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{
-    check::{Check, need, prefixes},
+    check::{Check, absolute, need, prefixes},
     units,
 };
 
@@ -37,6 +37,8 @@ pub struct Limits {
     /// How long a marker of the operator's own is in force when nobody says until when.
     #[serde(deserialize_with = "units::duration")]
     pub longest_marker: Duration,
+    /// Files of MISP warninglists; what one of them has is not loaded without review.
+    pub warninglists: Vec<PathBuf>,
     /// New flows that a pattern may announce a second, in the long run.
     pub new_flows_per_second: u32,
     /// New flows that a pattern may announce at once.
@@ -74,6 +76,7 @@ impl Default for Limits {
             own_prefixes: Vec::new(),
             resolvers: Vec::new(),
             longest_marker: Duration::from_secs(180 * 86_400),
+            warninglists: Vec::new(),
             new_flows_per_second: 1_000,
             new_flows_burst: 4_000,
             breaker: Breaker::Automatic,
@@ -98,6 +101,9 @@ impl Limits {
             "must be a prefix length from 1 to 128",
         )?;
         prefixes("limits.own-prefixes", &self.own_prefixes)?;
+        for (at, path) in self.warninglists.iter().enumerate() {
+            absolute(&format!("limits.warninglists[{at}]"), path)?;
+        }
         need(
             LONGEST_MARKER.contains(&self.longest_marker),
             "limits.longest-marker",

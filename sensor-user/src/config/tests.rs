@@ -96,6 +96,7 @@ fn refusals_name_file_line_and_key() {
         ("[limits]\nwidest-ipv6 = 129\n".into(), "line 2, limits.widest-ipv6: must be a prefix length"),
         ("[limits]\nown-prefixes = [\"192.0.2.0/24\", \"192.0.2.1/24\"]\n".into(), "line 2, limits.own-prefixes[1]: has bits set"),
         ("[limits]\nresolvers = [\"192.0.2.0/24\"]\n".into(), "line 2, limits.resolvers[0]: "),
+        ("[limits]\nwarninglists = [\"/a.json\", \"b.json\"]\n".into(), "line 2, limits.warninglists[1]: must be an absolute path"),
         ("[limits]\nnew-flows-per-second = 0\n".into(), "line 2, limits.new-flows-per-second: must be between"),
         ("[limits]\nnew-flows-burst = 1000001\n".into(), "line 2, limits.new-flows-burst: must be between"),
         ("[limits]\nbreaker = \"never\"\n".into(), "line 2, limits.breaker: unknown variant `never`"),
@@ -129,7 +130,7 @@ fn the_sixty_fifth_interface_is_one_too_many() {
 fn limits_are_read() {
     let config = parse(
         "sensor = \"a\"\n[limits]\nwidest-ipv4 = 16\nwidest-ipv6 = 32\nown-prefixes = [\"192.0.2.0/24\"]\n\
-         resolvers = [\"2001:db8::53\"]\nlongest-marker = \"30d\"\nnew-flows-per-second = 5\nnew-flows-burst = 6\n\
+         resolvers = [\"2001:db8::53\"]\nwarninglists = [\"/a.json\"]\nlongest-marker = \"30d\"\nnew-flows-per-second = 5\nnew-flows-burst = 6\n\
          breaker = \"manual\"\nbreaker-after = \"2s\"\nbreaker-rest = \"0s\"\n\
          map-memory = \"64MiB\"\n",
     )
@@ -140,6 +141,7 @@ fn limits_are_read() {
         own_prefixes: vec!["192.0.2.0/24".parse().expect("prefix")],
         resolvers: vec!["2001:db8::53".parse().expect("address")],
         longest_marker: Duration::from_secs(30 * 86_400),
+        warninglists: vec!["/a.json".into()],
         new_flows_per_second: 5,
         new_flows_burst: 6,
         breaker: Breaker::Manual,

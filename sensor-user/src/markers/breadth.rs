@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use self::ranges::Ranges;
+pub(super) use self::ranges::Ranges;
 use crate::{config::Config, model::Pattern};
 
 /// Addresses that name no host of the internet; private ranges are not among them, an operator may
@@ -46,15 +46,18 @@ pub enum Concern {
     OwnAddress,
     /// A DNS resolver that serves the public.
     PublicResolver,
+    /// On a configured warninglist.
+    Warninglist,
 }
 
 impl Concern {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::TooBroad,
         Self::SpecialPurpose,
         Self::OwnAddress,
         Self::PublicResolver,
+        Self::Warninglist,
     ];
 
     /// The sentence of a reason code that was stored, be it by another version.
@@ -75,6 +78,7 @@ impl Concern {
             Self::SpecialPurpose => "special_purpose",
             Self::OwnAddress => "own_address",
             Self::PublicResolver => "public_resolver",
+            Self::Warninglist => "warninglist",
         }
     }
 
@@ -94,6 +98,7 @@ impl Concern {
             Self::PublicResolver => {
                 "it touches a public DNS resolver, which subscribers use without any part in an attack"
             }
+            Self::Warninglist => "a warninglist has it, as harmless or as everybody's",
         }
     }
 }

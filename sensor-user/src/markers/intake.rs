@@ -47,6 +47,8 @@ pub struct Intake {
     pub refused_total: u64,
     /// Lines or objects that repeat another one.
     pub duplicates: u64,
+    /// Objects that are no markers and nothing that bears on one: counted, not looked at.
+    pub ignored: u64,
     /// The file as a whole is refused: nothing of it may be loaded. Text and CSV are refused as a
     /// whole by any refusal; of STIX and MISP single indicators are refused and the rest loads.
     pub fatal: bool,
@@ -126,8 +128,35 @@ impl Intake {
 
     /// Refuses the file as a whole.
     pub(super) fn fail(&mut self, place: Place, field: &str, code: &str, reason: String) {
-        self.fatal = true;
+        let first = !std::mem::replace(&mut self.fatal, true);
+        if first && self.refused.len() >= Failure::MOST_REFUSALS {
+            // What ends it all is listed, however many single refusals came before.
+            self.refused.pop();
+        }
         self.refuse(place, field, code, reason);
+    }
+
+    /// Leaves out markers that stand before; one whose id stands before for another marker is
+    /// refused, and with it, if so wanted, the file. `numbers` has the line or item of each marker.
+    pub(super) fn drop_repeated(&mut self, numbers: &[u32], place: fn(u64) -> Place, whole: bool) {
+        let mut markers = std::mem::take(&mut self.markers);
+        let mut keep = vec![true; markers.len()];
+        for (first, at) in repeated(&markers) {
+            keep[at] = false;
+            if markers[first] == markers[at] {
+                self.duplicates += 1;
+                continue;
+            }
+            let place = place(numbers[at].into());
+            let what = place.line.map_or("in item", |_| "on line");
+            let first = numbers[first];
+            let reason = format!("the id stands {what} {first} already, for another marker");
+            self.fatal |= whole;
+            self.refuse(place, "id", "duplicate_id", reason);
+        }
+        let mut keep = keep.into_iter();
+        markers.retain(|_| keep.next().unwrap_or(true));
+        self.markers = markers;
     }
 
     /// Refuses the file because its bytes cannot be had.
@@ -138,6 +167,19 @@ impl Intake {
         };
         self.fail(place, "file", code, reason);
     }
+}
+
+/// Markers whose id stands before: where it stands first, and where again.
+fn repeated(markers: &[Marker]) -> Vec<(usize, usize)> {
+    let count = u32::try_from(markers.len()).expect("as many markers are refused before");
+    let mut order: Vec<u32> = (0..count).collect();
+    order.sort_unstable_by_key(|at| (&markers[*at as usize].id, *at));
+    let mut repeated: Vec<(usize, usize)> = order
+        .chunk_by(|one, other| markers[*one as usize].id == markers[*other as usize].id)
+        .flat_map(|same| same[1..].iter().map(|at| (same[0] as usize, *at as usize)))
+        .collect();
+    repeated.sort_unstable_by_key(|(_, at)| *at);
+    repeated
 }
 
 /// An id as every format may give it.

@@ -2,9 +2,17 @@
 
 mod breadth;
 mod compile;
+mod csv;
+#[cfg(test)]
+mod docs;
+mod guard;
+mod hygiene;
 mod identity;
 mod intake;
+mod misp;
+pub mod stix;
 mod text;
+mod warninglist;
 
 use std::io::BufRead;
 
@@ -12,8 +20,10 @@ use jiff::Timestamp;
 
 pub use breadth::{Breadth, Concern};
 pub use compile::{compile, digest, rows};
+pub use hygiene::{Hygiene, code_of, reason_of};
 pub use identity::pattern_id;
 pub use intake::{Intake, Limits, Place};
+pub use warninglist::{WarninglistError, Warninglists};
 
 use crate::model::{Marker, request::Format};
 
@@ -27,12 +37,9 @@ pub fn read(
 ) -> Intake {
     match format {
         Format::Text => text::read(input, limits, progress),
-        Format::Csv | Format::Stix | Format::Misp => {
-            let mut intake = Intake::new(limits);
-            let reason = format!("this version reads no {} files", format.name());
-            intake.fail(Place::default(), "file", "unsupported_format", reason);
-            intake
-        }
+        Format::Csv => csv::read(input, limits, progress),
+        Format::Stix => stix::read(input, limits, progress),
+        Format::Misp => misp::read(input, limits, progress),
     }
 }
 

@@ -45,8 +45,7 @@ pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u
             }
         }
     }
-    let markers = std::mem::take(&mut intake.markers);
-    intake.markers = without_repeated(markers, &numbers, &mut intake);
+    intake.drop_repeated(&numbers, Place::line, true);
     intake.refused.sort_by_key(|refusal| refusal.line);
     intake
 }
@@ -63,45 +62,6 @@ fn next_line(input: &mut Metered<'_>, line: &mut Vec<u8>) -> io::Result<bool> {
         input.skip_until(b'\n')?;
     }
     Ok(true)
-}
-
-/// Without markers that stand before; an id that stands before for another marker is refused.
-fn without_repeated(mut markers: Vec<Marker>, numbers: &[u32], intake: &mut Intake) -> Vec<Marker> {
-    let repeated = repeated(&markers);
-    let mut keep = vec![true; markers.len()];
-    for (first, at) in repeated {
-        keep[at] = false;
-        if markers[first] == markers[at] {
-            intake.duplicates += 1;
-            continue;
-        }
-        let reason = format!(
-            "the id stands on line {} already, for another marker",
-            numbers[first]
-        );
-        intake.fail(
-            Place::line(numbers[at].into()),
-            "id",
-            "duplicate_id",
-            reason,
-        );
-    }
-    let mut keep = keep.into_iter();
-    markers.retain(|_| keep.next().unwrap_or(true));
-    markers
-}
-
-/// Markers whose id stands before: where it stands first, and where again.
-fn repeated(markers: &[Marker]) -> Vec<(usize, usize)> {
-    let count = u32::try_from(markers.len()).expect("as many lines are refused before");
-    let mut order: Vec<u32> = (0..count).collect();
-    order.sort_unstable_by_key(|at| (&markers[*at as usize].id, *at));
-    let mut repeated: Vec<(usize, usize)> = order
-        .chunk_by(|one, other| markers[*one as usize].id == markers[*other as usize].id)
-        .flat_map(|same| same[1..].iter().map(|at| (same[0] as usize, *at as usize)))
-        .collect();
-    repeated.sort_unstable_by_key(|(_, at)| *at);
-    repeated
 }
 
 fn read_line(line: &[u8]) -> Result<Option<Marker>, Fault> {
@@ -146,7 +106,7 @@ fn is_tail(word: &str) -> bool {
 }
 
 /// The keys of the tail.
-const KEYS: [&str; 6] = ["id", "from", "until", "direction", "tlp", "pap"];
+pub(super) const KEYS: [&str; 6] = ["id", "from", "until", "direction", "tlp", "pap"];
 
 fn read_tail(word: &str, marker: &mut Marker, seen: &mut [bool; KEYS.len()]) -> Result<(), Fault> {
     let Some((key, value)) = word.split_once('=') else {
@@ -161,6 +121,14 @@ fn read_tail(word: &str, marker: &mut Marker, seen: &mut [bool; KEYS.len()]) -> 
     if std::mem::replace(&mut seen[at], true) {
         return Err(Fault(name, "repeated_key", "the key stands twice".into()));
     }
+    set(marker, name, value)
+}
+
+/// Sets one of the fields that [`KEYS`] names.
+///
+/// # Errors
+/// What is wrong with the value.
+pub(super) fn set(marker: &mut Marker, name: &str, value: &str) -> Result<(), Fault> {
     match name {
         "id" => marker.id = read_id(value)?,
         "from" => marker.from = Some(read_time("from", value)?),

@@ -191,7 +191,7 @@ pub struct MarkerRow {
     /// Why not, when it is not.
     #[serde(default)]
     pub not_in_force: Option<NotInForce>,
-    /// Why it is held back, as a code, or `released`.
+    /// Why it is held back, as a code (`warninglist:` and the name of the list), or `released`.
     #[serde(default)]
     pub standing: Option<String>,
     /// The order that brought it; none when it is the operator's own.

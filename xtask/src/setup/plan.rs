@@ -1,6 +1,9 @@
 //! What to do about what is missing. Pure: the tests judge plans, not machines.
 
-use super::probe::{Compiler, Found};
+use super::{
+    probe::{Compiler, Found},
+    python,
+};
 use crate::process::Line;
 
 /// Releases of `bpf-linker` that are known to build these programs.
@@ -46,6 +49,9 @@ pub fn plan(found: &Found) -> Vec<Step> {
     }
     if !found.linker.is_some_and(|line| LINKERS.contains(&line)) {
         steps.push(linker(found.linker));
+    }
+    if !found.python {
+        steps.push(python::step());
     }
     steps
 }
@@ -117,6 +123,7 @@ mod tests {
             compiler: Compiler::Linked,
             linker: Some((0, 10)),
             packages: Vec::new(),
+            python: true,
             components: Vec::new(),
             root: true,
             apt: true,
@@ -184,6 +191,18 @@ mod tests {
         let other = steps[0].otherwise.as_ref().unwrap();
         assert!(other.privileged);
         assert!(text(std::slice::from_ref(other))[2].starts_with("LLVM_PREFIX=/usr/lib/llvm-22 "));
+    }
+
+    #[test]
+    fn packages_of_python_go_into_their_own_environment_without_root() {
+        let steps = plan(&Found {
+            python: false,
+            ..complete()
+        });
+        assert!(!steps[0].privileged);
+        let lines = text(&steps);
+        assert!(lines[0].starts_with("python3 -m venv --clear "));
+        assert!(lines[1].contains("/bin/pip install ") && lines[1].ends_with("requirements.txt"));
     }
 
     #[test]

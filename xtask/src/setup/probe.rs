@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
+use super::python;
 use crate::process::Line;
 
 /// Debian's compiler keeps its ready-made `core` for BPF here.
@@ -62,6 +63,8 @@ pub struct Found {
     pub linker: Option<(u32, u32)>,
     /// Debian packages to install, each once.
     pub packages: Vec<&'static str>,
+    /// The Python packages that judge the readers are the pinned ones.
+    pub python: bool,
     /// rustup components that `check` needs and are not there.
     pub components: Vec<&'static str>,
     pub root: bool,
@@ -85,7 +88,15 @@ impl Found {
                 packages.push(*package);
             }
         }
+        if Line::new("python3 -c")
+            .args(["import ensurepip, venv"])
+            .ask()
+            .is_none()
+        {
+            packages.extend(["python3", "python3-venv"]);
+        }
         Ok(Self {
+            python: python::is_there(),
             compiler: compiler(),
             linker: Line::new("bpf-linker --version")
                 .ask()

@@ -17,7 +17,7 @@ use crate::{
     dataplane::Way,
     db::{self, Put},
     journal::Action,
-    markers::{self, Concern, Intake},
+    markers::{self, Intake},
     model::{
         Actor, Held, Image, ImageRow, Marker, OrderNumber, Standing,
         request::{Changed, Failure, Format, HeldBack, Stage},
@@ -202,10 +202,10 @@ impl Sensor {
         let released = |held: &Held| {
             held.standing == Standing::Released && held.marker.pattern == marker.pattern
         };
-        match self.breadth.check(&marker.pattern) {
+        match self.hygiene.check(&marker.pattern) {
             None => Standing::Accepted,
             Some(_) if held.is_some_and(released) => Standing::Released,
-            Some(concern) => Standing::Quarantined(concern.code().into()),
+            Some(concern) => Standing::Quarantined(concern),
         }
     }
 
@@ -323,8 +323,8 @@ pub(super) fn held_back_of(held: &[Held]) -> Vec<HeldBack> {
 fn told_back(marker: &Marker, code: &str) -> HeldBack {
     HeldBack {
         id: marker.id.to_string(),
-        code: code.to_owned(),
-        reason: Concern::reason_of(code).into(),
+        code: markers::code_of(code).into(),
+        reason: markers::reason_of(code).into_owned(),
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
     db::{Breaker, Catalog, Events},
     hits::Live,
     journal::{self, Action, Journal, Receipt},
-    markers::Breadth,
+    markers::Hygiene,
     model::{
         Actor, Event, Image, Role,
         request::{BreakerStatus, InterfaceStatus, MarkerStatus, Reply, Request},
@@ -55,7 +55,7 @@ pub struct Sensor {
     /// What status tells without waiting for a change under way.
     told: RwLock<Told>,
     work: Arc<Work>,
-    breadth: Breadth,
+    hygiene: Hygiene,
     policy: BreakerPolicy,
     longest_marker: Duration,
     clock: Mutex<clock::Watch>,
@@ -151,7 +151,7 @@ impl Sensor {
         parts: Parts,
         set: Set,
         reader: Events,
-        breadth: Breadth,
+        hygiene: Hygiene,
         policy: BreakerPolicy,
         validity: Validity,
     ) -> Self {
@@ -166,7 +166,7 @@ impl Sensor {
                 interfaces: Vec::new(),
             }),
             work: Arc::default(),
-            breadth,
+            hygiene,
             policy,
             longest_marker: validity.longest_marker,
             clock: Mutex::new(validity.watch),

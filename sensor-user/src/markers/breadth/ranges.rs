@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 /// First and last address of each range, sorted, apart from each other.
-#[derive(Clone, Debug)]
-pub(super) struct Ranges {
+#[derive(Clone, Debug, Default)]
+pub(in crate::markers) struct Ranges {
     ipv4: Vec<(u128, u128)>,
     ipv6: Vec<(u128, u128)>,
 }
 
 impl Ranges {
     /// The union of prefixes.
-    pub(super) fn of(nets: impl IntoIterator<Item = IpNet>) -> Self {
+    pub(in crate::markers) fn of(nets: impl IntoIterator<Item = IpNet>) -> Self {
         let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
         for net in nets {
             let (is_ipv4, range) = range(net);
@@ -25,8 +25,16 @@ impl Ranges {
         }
     }
 
+    /// The union of two sets.
+    pub(in crate::markers) fn and(&self, other: &Self) -> Self {
+        Self {
+            ipv4: apart([self.ipv4.as_slice(), &other.ipv4].concat()),
+            ipv6: apart([self.ipv6.as_slice(), &other.ipv6].concat()),
+        }
+    }
+
     /// Whether a prefix lies in a range, holds one or overlaps one.
-    pub(super) fn touch(&self, net: IpNet) -> bool {
+    pub(in crate::markers) fn touch(&self, net: IpNet) -> bool {
         let (is_ipv4, (first, last)) = range(net);
         let ranges = if is_ipv4 { &self.ipv4 } else { &self.ipv6 };
         // Apart and sorted by their first address, they are sorted by their last one too.

@@ -116,7 +116,8 @@ fn reasons_are_told_apart_and_repeat_no_value() {
             "too_broad",
             "special_purpose",
             "own_address",
-            "public_resolver"
+            "public_resolver",
+            "warninglist"
         ]
     );
     for concern in Concern::ALL {

@@ -1,0 +1,259 @@
+//! One attribute, as it stands in the file.
+
+use std::fmt;
+
+use compact_str::CompactString;
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use super::{
+    field::Field,
+    marking::{Marking, Tags},
+    scalar::{Scalar, ignore_scalars},
+    value::{Meaning, meaning},
+};
+use crate::{
+    markers::{intake::Fault, pattern_id},
+    model::{Direction, Marker, MarkerId},
+};
+
+/// The fields of an attribute that mean something here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::markers) struct Attribute {
+    /// Its UUID, blank where it has none.
+    pub uuid: CompactString,
+    /// Its type.
+    pub kind: CompactString,
+    /// Its role in an object.
+    pub relation: CompactString,
+    /// Its value.
+    pub value: String,
+    /// Whether it is an indicator.
+    pub to_ids: Option<bool>,
+    /// Whether it was deleted: MISP tells others so.
+    pub deleted: Option<bool>,
+    /// What its own tags say.
+    pub marking: Marking,
+    /// Whether its event is published, where the attribute says so.
+    pub published: Option<bool>,
+}
+
+/// An attribute that is not loaded, by its state.
+const STATES: [(&str, &str, &str); 3] = [
+    (
+        "to_ids",
+        "not_to_ids",
+        "it is not marked as an indicator (to_ids)",
+    ),
+    ("deleted", "deleted", "it was deleted"),
+    (
+        "published",
+        "unpublished",
+        "its event is not published, or does not say so",
+    ),
+];
+
+fn state(code: &str) -> Fault {
+    let (field, code, reason) = STATES
+        .into_iter()
+        .find(|state| state.1 == code)
+        .expect("every state is listed");
+    Fault(field, code, reason.into())
+}
+
+/// That an attribute is of an event that is not published.
+pub(in crate::markers) fn unpublished() -> Fault {
+    state("unpublished")
+}
+
+/// That an attribute, or the object around it, was deleted.
+pub(super) fn deleted() -> Fault {
+    state("deleted")
+}
+
+impl Attribute {
+    /// Its markers: one, or one for each of two protocols; handling is not set yet.
+    ///
+    /// # Errors
+    /// Why it is not loaded.
+    pub(in crate::markers) fn markers(
+        &self,
+        longest: usize,
+    ) -> Result<(Marker, Option<Marker>), Fault> {
+        let meaning = self.read(longest)?;
+        let id = if self.uuid.is_empty() {
+            unnamed(&meaning)
+        } else {
+            self.uuid.to_ascii_lowercase().into()
+        };
+        let marker = |id: MarkerId, pattern| {
+            let mut marker = Marker::new(id, pattern);
+            marker.direction = meaning.direction;
+            marker
+        };
+        let second = meaning
+            .second
+            .map(|pattern| marker(compact_str::format_compact!("{id}.2"), pattern));
+        Ok((marker(id, meaning.pattern), second))
+    }
+
+    /// What it stands for. Its state is looked at first, then its type, then its value: so the
+    /// reason does not depend on the order of keys.
+    fn read(&self, longest: usize) -> Result<Meaning, Fault> {
+        if self.deleted == Some(true) {
+            return Err(deleted());
+        }
+        if self.to_ids != Some(true) {
+            return Err(state("not_to_ids"));
+        }
+        if !self.uuid.is_empty() && !super::field::is_uuid(&self.uuid) {
+            return Err(Fault("uuid", "bad_id", "the uuid is none".into()));
+        }
+        meaning(&self.kind, &self.relation, &self.value, longest)
+    }
+}
+
+/// The id of a marker without a UUID: the same for the same pattern on the same side.
+fn unnamed(meaning: &Meaning) -> MarkerId {
+    let id = pattern_id(&meaning.pattern);
+    match meaning.direction {
+        Direction::Either => compact_str::format_compact!("p-{id}"),
+        direction => compact_str::format_compact!("p-{id}.{}", direction.name()),
+    }
+}
+
+impl<'de> Deserialize<'de> for Attribute {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Attribute;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an attribute")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Attribute, A::Error> {
+        fields(map)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Attribute, E> {
+        Ok(Attribute::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Attribute, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Attribute::default())
+    }
+
+    ignore_scalars!(Attribute);
+}
+
+/// Reads the fields of an attribute, in any order.
+pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute, A::Error> {
+    let mut attribute = Attribute::default();
+    while let Some(field) = fields.next_key::<Field>()? {
+        match field {
+            Field::Uuid => attribute.uuid = fields.next_value::<Scalar>()?.text().into(),
+            Field::Type => attribute.kind = fields.next_value::<Scalar>()?.text().into(),
+            Field::Relation => {
+                attribute.relation = fields.next_value::<Scalar>()?.text().into();
+            }
+            Field::Value => attribute.value = fields.next_value::<Scalar>()?.into_text(),
+            Field::ToIds => attribute.to_ids = fields.next_value::<Scalar>()?.flag(),
+            Field::Deleted => attribute.deleted = fields.next_value::<Scalar>()?.flag(),
+            Field::Tags => fields.next_value_seed(Tags(&mut attribute.marking))?,
+            Field::Event => {
+                let event: EventOfIt = fields.next_value()?;
+                attribute.published = event.published;
+                attribute.marking = attribute.marking.and(event.marking);
+            }
+            _ => drop(fields.next_value::<IgnoredAny>()?),
+        }
+    }
+    Ok(attribute)
+}
+
+/// The event as a found attribute names it: whether it is published and its tags, where the search
+/// asked for them.
+#[derive(Default)]
+struct EventOfIt {
+    published: Option<bool>,
+    marking: Marking,
+}
+
+impl<'de> Deserialize<'de> for EventOfIt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = EventOfIt;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an event")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<EventOfIt, A::Error> {
+                let mut event = EventOfIt::default();
+                while let Some(field) = fields.next_key::<Field>()? {
+                    match field {
+                        Field::Published => event.published = fields.next_value::<Scalar>()?.flag(),
+                        Field::Tags => fields.next_value_seed(Tags(&mut event.marking))?,
+                        _ => drop(fields.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(event)
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<EventOfIt, E> {
+                Ok(EventOfIt::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<EventOfIt, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(EventOfIt::default())
+            }
+
+            ignore_scalars!(EventOfIt);
+        }
+        deserializer.deserialize_any(Fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(json: &str) -> &'static str {
+        let attribute: Attribute = serde_json::from_str(json).expect(json);
+        match attribute.read(super::super::value::LONGEST_VALUE) {
+            Ok(_) => "loaded",
+            Err(Fault(_, code, _)) => code,
+        }
+    }
+
+    #[test]
+    fn the_state_of_an_attribute_comes_before_its_type() {
+        let with = |more: &str| format!(r#"{{"type":"ip-dst","value":"203.0.113.5"{more}}}"#);
+        for (more, expected) in [
+            ("", "not_to_ids"),
+            (r#","to_ids":true"#, "loaded"),
+            (r#","to_ids":"1","deleted":"0""#, "loaded"),
+            (r#","to_ids":1,"deleted":false,"data":{"x":[]}"#, "loaded"),
+            (r#","to_ids":"0""#, "not_to_ids"),
+            (r#","to_ids":null"#, "not_to_ids"),
+            (r#","to_ids":true,"deleted":1"#, "deleted"),
+            (r#","to_ids":false,"deleted":true"#, "deleted"),
+            (r#","to_ids":true,"uuid":"x""#, "bad_id"),
+            (r#","to_ids":true,"type":"md5""#, "host_side"),
+        ] {
+            assert_eq!(told(&with(more)), expected, "{more}");
+        }
+        assert_eq!(told(r#"{"to_ids":true}"#), "unknown_type");
+    }
+}

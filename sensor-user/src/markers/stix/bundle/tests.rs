@@ -1,0 +1,353 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{Direction, Pap, Tlp};
+
+const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
+const GREEN: &str = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb";
+const OTHER: &str = "marking-definition--00000000-0000-4000-8000-000000000001";
+
+fn id(number: u32) -> String {
+    format!("indicator--00000000-0000-4000-8000-{number:012}")
+}
+
+/// An indicator with what a test changes in it; `null` takes a property away.
+fn indicator(number: u32, changes: Value) -> Value {
+    let mut object = json!({
+        "type": "indicator", "spec_version": "2.1", "id": id(number),
+        "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z",
+        "pattern": "[ipv4-addr:value = '203.0.113.5']", "pattern_type": "stix",
+        "valid_from": "2026-01-01T00:00:00Z", "name": "a", "kill_chain_phases": [{"a": ["b", {}]}],
+    });
+    for (key, value) in changes.as_object().expect("an object") {
+        object[key] = value.clone();
+    }
+    object
+}
+
+fn read_text(text: &str) -> Intake {
+    read(&mut text.as_bytes(), &Limits::default(), &|_| {})
+}
+
+fn read_all(objects: &[Value]) -> Intake {
+    let bundle = json!({"type": "bundle", "id": "bundle--x", "objects": objects});
+    read_text(&bundle.to_string())
+}
+
+fn codes(intake: &Intake) -> Vec<(Option<u64>, &str)> {
+    let refused = intake.refused.iter();
+    refused.map(|one| (one.item, one.code.as_str())).collect()
+}
+
+#[test]
+fn an_indicator_becomes_markers_with_its_id_and_validity() {
+    let pattern = "[network-traffic:dst_ref.value = '203.0.113.5' AND network-traffic:dst_port = '443'] OR [file:name = 'x']";
+    let changes = json!({"pattern": pattern, "valid_until": "2026-02-01T00:00:00.5Z"});
+    let intake = read_all(&[json!({"type": "malware", "id": 5}), indicator(1, changes)]);
+    let ids: Vec<&str> = intake
+        .markers
+        .iter()
+        .map(|marker| marker.id.as_str())
+        .collect();
+    assert_eq!(ids, [id(1), format!("{}.2", id(1))]);
+    let marker = &intake.markers[1];
+    assert_eq!(marker.pattern.to_string(), "endpoint 203.0.113.5 udp 443");
+    assert_eq!(marker.direction, Direction::Destination);
+    assert_eq!((marker.tlp, marker.pap), (Tlp::AmberStrict, Pap::Amber));
+    let validity = [marker.from, marker.until].map(|time| time.expect("a time").to_string());
+    assert_eq!(validity, ["2026-01-01T00:00:00Z", "2026-02-01T00:00:00.5Z"]);
+    assert_eq!(codes(&intake), [(Some(1), "host_side")]);
+    let refusal = &intake.refused[0];
+    assert_eq!(refusal.object.as_deref(), Some(id(1).as_str()));
+    assert!(refusal.reason.starts_with("alternative 2 of 2: "));
+    assert_eq!((intake.fatal, intake.ignored), (false, 1));
+}
+
+#[test]
+fn each_bad_indicator_is_refused_alone_and_by_name() {
+    let cases = [
+        (json!({"revoked": true}), "revoked"),
+        (json!({"revoked": "yes"}), "bad_property"),
+        (json!({"pattern_type": "yara"}), "unsupported_pattern_type"),
+        (json!({"pattern_type": null}), "missing_property"),
+        (json!({"spec_version": "3.0"}), "unsupported_version"),
+        (json!({"valid_from": null}), "missing_property"),
+        (json!({"valid_from": "yesterday"}), "bad_time"),
+        (
+            json!({"valid_until": "2026-01-01T00:00:00Z"}),
+            "bad_validity",
+        ),
+        (json!({"pattern": 5}), "bad_property"),
+        (json!({"pattern": ["a", {"b": []}]}), "bad_property"),
+        (
+            json!({"pattern": "ipv4-addr:value = '203.0.113.5'"}),
+            "bad_pattern",
+        ),
+        (json!({"pattern": "x".repeat(70_000)}), "pattern_too_long"),
+        (json!({"modified": "x"}), "bad_time"),
+        (json!({"id": "indicator--203.0.113.5"}), "bad_id"),
+        (json!({"type": null}), "bad_object"),
+    ];
+    let mut objects: Vec<Value> = (0..)
+        .zip(&cases)
+        .map(|(n, (changes, _))| indicator(n, changes.clone()))
+        .collect();
+    objects.extend([
+        json!(5),
+        indicator(99, json!({"valid_until": "9999-12-31T23:59:59.999Z"})),
+    ]);
+    let intake = read_all(&objects);
+    let mut expected: Vec<(Option<u64>, &str)> = (0..)
+        .map(Some)
+        .zip(cases.iter().map(|(_, code)| *code))
+        .collect();
+    expected.push((Some(cases.len() as u64), "bad_object"));
+    assert_eq!(codes(&intake), expected);
+    assert_eq!((intake.markers.len(), intake.fatal), (1, false));
+    assert_eq!(intake.markers[0].until, None);
+    assert!(
+        intake
+            .refused
+            .iter()
+            .all(|one| !one.reason.contains("203.0.113"))
+    );
+    let twice = json!({"type": "bundle", "objects": [indicator(1, json!({}))]}).to_string();
+    let twice = twice.replace(r#""name":"a""#, r#""pattern":"[a:b=1]""#);
+    assert_eq!(codes(&read_text(&twice)), [(Some(0), "bad_property")]);
+    let old = json!({"spec_version": null, "pattern_type": null});
+    assert_eq!(read_all(&[indicator(1, old)]).markers.len(), 1);
+}
+
+#[test]
+fn the_newest_version_counts_even_revoked_or_refused() {
+    let at = |number, day: u32, changes: Value| {
+        let mut object = indicator(number, changes);
+        object["modified"] = json!(format!("2026-01-{day:02}T00:00:00Z"));
+        object
+    };
+    let pattern = |last: u32| json!({"pattern": format!("[ipv4-addr:value = '203.0.113.{last}']")});
+    let intake = read_all(&[
+        at(1, 2, pattern(12)),
+        at(1, 3, pattern(13)),
+        at(1, 1, pattern(11)),
+        at(2, 1, pattern(21)),
+        at(2, 2, json!({"revoked": true})),
+        at(3, 2, json!({"pattern_type": "snort"})),
+        at(3, 1, pattern(31)),
+        at(4, 1, pattern(41)),
+        at(4, 1, pattern(41)),
+        at(4, 1, pattern(42)),
+        at(5, 1, pattern(51)),
+        at(
+            5,
+            1,
+            json!({"pattern": "[ipv4-addr:value = '203.0.113.51']", "object_marking_refs": [RED]}),
+        ),
+    ]);
+    let patterns: Vec<String> = intake
+        .markers
+        .iter()
+        .map(|marker| marker.pattern.to_string())
+        .collect();
+    assert_eq!(
+        patterns,
+        ["ip 203.0.113.13", "ip 203.0.113.41", "ip 203.0.113.51"]
+    );
+    assert_eq!(intake.duplicates, 1);
+    let expected = [
+        (4, "revoked"),
+        (5, "unsupported_pattern_type"),
+        (9, "duplicate_id"),
+        (11, "duplicate_id"),
+    ];
+    assert_eq!(
+        codes(&intake),
+        expected.map(|(item, code)| (Some(item), code))
+    );
+}
+
+/// TLP and PAP of an indicator with these properties, among these other objects.
+fn handling(changes: Value, others: &[Value]) -> (Tlp, Pap) {
+    let intake = read_all(&[&[indicator(1, changes)], others].concat());
+    assert_eq!(codes(&intake), []);
+    (intake.markers[0].tlp, intake.markers[0].pap)
+}
+
+#[test]
+fn markings_in_every_encoding_and_in_any_order() {
+    let marked = |definition: Value| {
+        let mut definition = definition;
+        definition["type"] = json!("marking-definition");
+        definition["id"] = json!(OTHER);
+        handling(json!({"object_marking_refs": [OTHER]}), &[definition])
+    };
+    let default = (Tlp::AmberStrict, Pap::Amber);
+    let refs = |refs: &[&str]| handling(json!({"object_marking_refs": refs}), &[]);
+    assert_eq!(handling(json!({}), &[]), default);
+    assert_eq!(refs(&[RED]), (Tlp::Red, Pap::Amber));
+    assert_eq!(refs(&[GREEN]), (Tlp::Green, Pap::Amber));
+    assert_eq!(refs(&[GREEN, RED]), (Tlp::Red, Pap::Amber));
+    assert_eq!(refs(&[GREEN, OTHER]), default);
+    let pap_red = "marking-definition--740d36e5-7714-4c30-961a-3ae632ceee0e";
+    let pap_clear = "marking-definition--ad15a0cd-55b6-4588-a14c-a66105329b92";
+    assert_eq!(refs(&[GREEN, pap_red]), (Tlp::Green, Pap::Red));
+    assert_eq!(refs(&[GREEN, pap_clear]), (Tlp::Green, Pap::Clear));
+    assert_eq!(refs(&[GREEN, pap_clear, "nonsense"]), default);
+    let pap = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b";
+    let tlp = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
+    for (definition, expected) in [
+        (
+            json!({"definition_type": "tlp", "definition": {"tlp": "green"}}),
+            (Tlp::Green, Pap::Amber),
+        ),
+        (
+            json!({"extensions": {tlp: {"extension_type": "property-extension", "tlp_2_0": "red"}}}),
+            (Tlp::Red, Pap::Amber),
+        ),
+        (
+            json!({"extensions": {pap: {"pap": "red"}}}),
+            (Tlp::AmberStrict, Pap::Red),
+        ),
+        (
+            json!({"definition_type": "PAP", "definition": "PAP:GREEN"}),
+            (Tlp::AmberStrict, Pap::Green),
+        ),
+        (
+            json!({"definition_type": "PAP", "definition": "green"}),
+            (Tlp::AmberStrict, Pap::Green),
+        ),
+        (
+            json!({"definition_type": "statement", "definition": {"statement": "custom"}, "name": "PAP:RED",
+                "x_opencti_definition_type": "PAP", "x_opencti_definition": "PAP:RED"}),
+            (Tlp::AmberStrict, Pap::Red),
+        ),
+        (
+            json!({"definition_type": "TLP", "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:CLEAR"}),
+            (Tlp::Clear, Pap::Amber),
+        ),
+        (
+            json!({"definition_type": "tlp", "definition": {"tlp": "green"}, "name": "TLP:RED"}),
+            (Tlp::Red, Pap::Amber),
+        ),
+        (
+            json!({"definition_type": "statement", "definition": {"statement": "(c)"}}),
+            default,
+        ),
+        (
+            json!({"definition_type": "tlp", "definition": {"tlp": "pink"}}),
+            default,
+        ),
+        (
+            json!({"definition_type": "tlp", "definition": 5, "name": "TLP:CLEAR"}),
+            default,
+        ),
+    ] {
+        assert_eq!(marked(definition.clone()), expected, "{definition}");
+    }
+}
+
+#[test]
+fn parts_labels_and_reports_only_ever_tighten() {
+    let granular = |reference: &str| json!([{"selectors": ["name"], "marking_ref": reference}, {"selectors": ["name"], "lang": "fr"}]);
+    let both = |reference| {
+        handling(
+            json!({"object_marking_refs": [GREEN], "granular_markings": granular(reference)}),
+            &[],
+        )
+    };
+    assert_eq!(both(RED), (Tlp::Red, Pap::Amber));
+    assert_eq!(both(OTHER), (Tlp::AmberStrict, Pap::Amber));
+    assert_eq!(both(GREEN), (Tlp::Green, Pap::Amber));
+    assert_eq!(
+        handling(json!({"granular_markings": granular(GREEN)}), &[]),
+        (Tlp::AmberStrict, Pap::Amber)
+    );
+    assert_eq!(
+        handling(json!({"labels": ["a", "PAP:RED", "tlp:green"]}), &[]),
+        (Tlp::Green, Pap::Red)
+    );
+    assert_eq!(
+        handling(json!({"labels": ["tlp:unclear", "tlp:green"]}), &[]),
+        (Tlp::AmberStrict, Pap::Amber)
+    );
+    let report = json!({"type": "report", "labels": ["PAP:RED"], "object_marking_refs": [RED]});
+    assert_eq!(
+        handling(json!({}), std::slice::from_ref(&report)),
+        (Tlp::Red, Pap::Red)
+    );
+    assert_eq!(
+        handling(json!({"object_marking_refs": [GREEN]}), &[report]),
+        (Tlp::Green, Pap::Red)
+    );
+}
+
+#[test]
+fn what_is_no_bundle_is_refused_whole() {
+    let one = indicator(1, json!({})).to_string();
+    let deep = format!(
+        r#"{{"type":"bundle","objects":[{{"a":{}1{}}}]}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    let cases = [
+        (one.clone(), "not_a_bundle"),
+        (format!("[{one}]"), "not_a_bundle"),
+        (r#"{"a": 1}"#.into(), "not_a_bundle"),
+        (
+            format!(r#"{{"objects":[{one}],"type":"report"}}"#),
+            "not_a_bundle",
+        ),
+        (
+            format!(r#"{{"objects":[],"objects":[{one}]}}"#),
+            "not_a_bundle",
+        ),
+        (format!(r#"{{"objects":{one}}}"#), "not_a_bundle"),
+        (format!(r#"{{"objects":[{one}"#), "truncated"),
+        (String::new(), "truncated"),
+        (format!(r#"{{"objects":[{one}]}} x"#), "bad_json"),
+        (format!(r#"{{"objects":[{one},]}}"#), "bad_json"),
+        (deep, "too_deep"),
+        (
+            format!(
+                r#"{{"objects":[{{"type":"report","object_marking_refs":[{}]}}]}}"#,
+                vec![format!("{RED:?}"); 5000].join(",")
+            ),
+            "too_large",
+        ),
+    ];
+    for (text, code) in cases {
+        let intake = read_text(&text);
+        assert!(intake.fatal);
+        assert_eq!(codes(&intake).last().map(|(_, code)| *code), Some(code));
+    }
+    let limits = Limits {
+        bytes: 100,
+        ..Limits::default()
+    };
+    let bundle = format!(r#"{{"objects":[{one}]}}"#);
+    let intake = read(&mut bundle.as_bytes(), &limits, &|_| {});
+    assert_eq!((intake.fatal, codes(&intake)[0].1), (true, "too_large"));
+    let limits = Limits {
+        markers: 1,
+        ..Limits::default()
+    };
+    let two = format!(r#"{{"objects":[{one},{one}]}}"#);
+    assert!(read(&mut two.as_bytes(), &limits, &|_| {}).fatal);
+    let long = indicator(1, json!({"description": "x".repeat(2 << 20)})).to_string();
+    assert_eq!(
+        read_text(&format!("{{\"objects\":[{long}]}}"))
+            .markers
+            .len(),
+        1,
+        "what is not read may be long"
+    );
+    for empty in [
+        "{}",
+        r#"{"more":false}"#,
+        r#"{"type":"bundle","id":"x"}"#,
+        r#"{"more":true,"next":"a","objects":[]}"#,
+    ] {
+        let intake = read_text(empty);
+        assert_eq!((intake.fatal, intake.markers.len()), (false, 0), "{empty}");
+    }
+}

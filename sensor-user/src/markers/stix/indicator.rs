@@ -1,0 +1,147 @@
+//! One indicator: from its properties to markers, or a refusal of it alone.
+
+use jiff::Timestamp;
+
+use super::{
+    field::Field,
+    meaning::{Reading, understand},
+    object::Object,
+};
+use crate::{
+    markers::intake::Fault,
+    model::{Marker, MarkerId, Moment},
+};
+
+/// What an indicator becomes.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// Markers, their handling not decided yet.
+    pub markers: Vec<Marker>,
+    /// Why some or all of it is refused.
+    pub faults: Vec<Fault>,
+}
+
+/// Reads an indicator of a good id.
+pub(super) fn read(object: &Object, id: &str, longest: usize) -> Made {
+    let mut made = Made::default();
+    match indicator(object, longest) {
+        Err(fault) => made.faults.push(fault),
+        Ok((reading, from, until)) => {
+            let several = reading.alternatives > 1;
+            for refused in &reading.refused {
+                let reason = match several {
+                    true => format!(
+                        "alternative {} of {}: {}",
+                        refused.alternative, reading.alternatives, refused.cause
+                    ),
+                    false => refused.cause.to_string(),
+                };
+                made.faults
+                    .push(Fault("pattern", refused.cause.code(), reason));
+            }
+            let markers = (1..)
+                .zip(reading.accepted)
+                .map(|(number, (pattern, direction))| Marker {
+                    from: Some(from),
+                    until,
+                    direction,
+                    ..Marker::new(named(id, number), pattern)
+                });
+            made.markers.extend(markers);
+        }
+    }
+    made
+}
+
+/// The indicator's id for its first marker, with `.2` and so on for the others.
+fn named(id: &str, number: usize) -> MarkerId {
+    match number {
+        1 => id.into(),
+        number => compact_str::format_compact!("{id}.{number}"),
+    }
+}
+
+type Validity = (Reading, Moment, Option<Moment>);
+
+fn indicator(object: &Object, longest: usize) -> Result<Validity, Fault> {
+    let version = text(&object.spec_version, "spec_version")?;
+    if version.is_some_and(|version| !matches!(version, "2.0" | "2.1")) {
+        let reason = "only versions 2.0 and 2.1 of STIX are read".into();
+        return Err(Fault("spec_version", "unsupported_version", reason));
+    }
+    match object.revoked.get() {
+        Ok(Some(true)) => {
+            let reason = "its producer revoked the indicator".into();
+            return Err(Fault("revoked", "revoked", reason));
+        }
+        Ok(_) => {}
+        Err(()) => return Err(bad("revoked")),
+    }
+    match text(&object.pattern_type, "pattern_type")? {
+        Some("stix") => {}
+        Some(_) => {
+            let reason = "only patterns of type stix are read".into();
+            return Err(Fault("pattern_type", "unsupported_pattern_type", reason));
+        }
+        // STIX 2.0 has no other pattern language, and no property to say so.
+        None if version != Some("2.1") => {}
+        None => return Err(missing("pattern_type")),
+    }
+    let from = time(&object.valid_from, "valid_from")?.ok_or_else(|| missing("valid_from"))?;
+    let until = until(object)?;
+    if until.is_some_and(|until| until <= from) {
+        let reason = "valid_until is not later than valid_from".into();
+        return Err(Fault("valid_until", "bad_validity", reason));
+    }
+    let pattern = text(&object.pattern, "pattern")?.ok_or_else(|| missing("pattern"))?;
+    if pattern.len() > longest {
+        let reason = format!("the pattern is longer than {longest} bytes");
+        return Err(Fault("pattern", "pattern_too_long", reason));
+    }
+    let reading =
+        understand(pattern).map_err(|error| Fault("pattern", error.code(), error.to_string()))?;
+    Ok((reading, from, until))
+}
+
+/// When it ends. The last day of the calendar, which some producers write for "never", is no end.
+fn until(object: &Object) -> Result<Option<Moment>, Fault> {
+    if let Ok(Some(text)) = object.valid_until.get()
+        && text.starts_with("9999-12-3")
+    {
+        return Ok(None);
+    }
+    time(&object.valid_until, "valid_until")
+}
+
+/// When this version of an object was made; before all others where it does not say.
+pub(super) fn modified(object: &Object) -> Result<Option<Moment>, Fault> {
+    time(&object.modified, "modified")
+}
+
+fn time(field: &Field<String>, name: &'static str) -> Result<Option<Moment>, Fault> {
+    let Some(text) = text(field, name)? else {
+        return Ok(None);
+    };
+    let time: Timestamp = text.parse().map_err(|_| {
+        let reason = "not a time of RFC 3339, such as 2027-01-31T12:00:00Z".into();
+        Fault(name, "bad_time", reason)
+    })?;
+    Ok(Some(time.into()))
+}
+
+fn text<'o>(field: &'o Field<String>, name: &'static str) -> Result<Option<&'o str>, Fault> {
+    match field.get() {
+        Ok(text) => Ok(text.map(String::as_str)),
+        Err(()) => Err(bad(name)),
+    }
+}
+
+fn bad(name: &'static str) -> Fault {
+    let reason = "the property stands twice or is of the wrong type".into();
+    Fault(name, "bad_property", reason)
+}
+
+fn missing(name: &'static str) -> Fault {
+    let reason = "the property is required and missing".into();
+    Fault(name, "missing_property", reason)
+}
