@@ -268,7 +268,10 @@ fn a_marker_of_a_warninglist_is_held_back_by_name_until_released() {
     let mut daemon = Sensord::spawn(&home, &wire.to, &settings);
     assert!(!daemon.wait().expect("it ends by itself").success());
     let said = daemon.stderr();
-    assert!(said.contains("list.json") && said.contains("limits.warninglists"), "{said}");
+    assert!(
+        said.contains("list.json") && said.contains("limits.warninglists"),
+        "{said}"
+    );
 }
 
 #[test]
