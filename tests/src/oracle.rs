@@ -23,7 +23,7 @@ pub struct Verdict {
 }
 
 /// One (frame, pattern) match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OracleHit {
     /// The pattern.
     pub pattern: Pattern,
@@ -118,7 +118,7 @@ fn hit(pattern: &Pattern, sight: &Sight) -> Option<OracleHit> {
         IpAddr::V6(_) => IpAddr::from([0; 16]),
     };
     Some(OracleHit {
-        pattern: *pattern,
+        pattern: pattern.clone(),
         matched_in,
         family: if sight.src.is_ipv4() { 4 } else { 6 },
         src: sight.src,

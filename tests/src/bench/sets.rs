@@ -207,7 +207,7 @@ impl Set {
         let markers: Vec<Marker> = self
             .patterns()
             .enumerate()
-            .map(|(index, pattern)| Marker::new(name(index), pattern))
+            .map(|(index, pattern)| Marker::new(name::<String>(index), pattern))
             .collect();
         compile(&markers, Timestamp::UNIX_EPOCH).expect("no collision")
     }

@@ -46,7 +46,7 @@ fn a_frame_written_by_hand() {
     let verdict = judge(&frame, &wanted);
     assert_eq!(verdict.outcome, Outcome::Hit);
     let hit = OracleHit {
-        pattern: wanted[0],
+        pattern: wanted[0].clone(),
         matched_in: MATCHED_DST_IP,
         family: 4,
         src: [192, 0, 2, 1].into(),
@@ -57,7 +57,7 @@ fn a_frame_written_by_hand() {
         bytes: 40,
         vlans: [100, 0],
     };
-    assert_eq!(verdict.hits, [hit]);
+    assert_eq!(verdict.hits, std::slice::from_ref(&hit));
     assert_eq!(hit.vantage(3), 0x0306_4000);
 }
 
