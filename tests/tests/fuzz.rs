@@ -16,7 +16,7 @@ const MEMORY: Memory = Memory {
 #[test]
 fn readers_take_any_bytes_without_panic_in_bounded_memory_and_time() {
     for reader in READERS {
-        let whole = reader.seeds().iter().filter(|seed| {
+        let whole = reader.seeds().into_iter().filter(|seed| {
             let took = (reader.read)(seed, false).expect("what must hold");
             took.markers > 0 && !took.fatal
         });

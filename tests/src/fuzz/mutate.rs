@@ -9,6 +9,11 @@ const LONGEST: usize = 1 << 20;
 /// Usual bound of what is made by repeating, bytes.
 const USUAL: usize = 24 << 10;
 
+/// Kinds of damage.
+const KINDS: usize = 14;
+/// Those that mostly leave a file that can be read to its end: what it says is wrong then, not how.
+const GENTLE: [usize; 5] = [5, 7, 8, 9, 13];
+
 /// An input: a seed with a few damages.
 pub(super) fn input(seeds: &[Vec<u8>], words: &[&str], random: &mut Random) -> Vec<u8> {
     let mut input = seeds[random.below(seeds.len())].clone();
@@ -16,17 +21,29 @@ pub(super) fn input(seeds: &[Vec<u8>], words: &[&str], random: &mut Random) -> V
     if random.percent(50) && input.len() > 2_000 {
         shorten(&mut input, random);
     }
-    let damages = 1 + random.below(1 << random.below(4));
+    let damages = 1 + many(4, random);
+    let gentle = random.percent(40);
     for _ in 0..damages {
-        damage(&mut input, seeds, words, random);
+        let kind = if gentle {
+            GENTLE[random.below(GENTLE.len())]
+        } else {
+            random.below(KINDS)
+        };
+        damage(&mut input, kind, seeds, words, random);
         input.truncate(LONGEST);
     }
     input
 }
 
-fn damage(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&str], random: &mut Random) {
+fn damage(
+    input: &mut Vec<u8>,
+    kind: usize,
+    seeds: &[Vec<u8>],
+    words: &[&str],
+    random: &mut Random,
+) {
     let word = |random: &mut Random| words[random.below(words.len())].as_bytes();
-    match random.below(14) {
+    match kind {
         0 => {
             if let Some(at) = place(input, random) {
                 input[at] ^= 1 << random.below(8);
@@ -90,7 +107,8 @@ fn damage(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&str], random: &mut R
         }
         12 => {
             // A long token: of one byte, an escape or a word.
-            let many = 1 << random.below(if random.percent(5) { 18 } else { 13 });
+            let bits = if random.percent(5) { 18 } else { 13 };
+            let many = 1 << random.below(bits);
             let unit: &[u8] = match random.below(4) {
                 0 => b"a",
                 1 => b"\\u0061",
@@ -114,6 +132,12 @@ fn damage(input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&str], random: &mut R
             }
         }
     }
+}
+
+/// A number below 2 to the `bits`, small ones as often as large ones.
+const fn many(bits: usize, random: &mut Random) -> usize {
+    let bound = 1 << random.below(bits);
+    random.below(bound)
 }
 
 fn place(input: &[u8], random: &mut Random) -> Option<usize> {
@@ -213,7 +237,7 @@ fn repeat(input: &mut Vec<u8>, range: Range<usize>, random: &mut Random) {
     }
     let bound = if random.percent(1) { LONGEST } else { USUAL };
     let most = (bound / range.len()).clamp(1, 20_000);
-    let times = 1 + random.below(1 << random.below(most.ilog2() as usize + 1));
+    let times = 1 + many(most.ilog2() as usize + 1, random);
     let mut part = input[range.clone()].to_vec();
     if matches!(part.last(), Some(b'}' | b']')) {
         part.push(b',');
