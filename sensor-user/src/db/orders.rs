@@ -126,3 +126,136 @@ fn decode(row: &Row<'_>) -> Result<Option<Order>, rusqlite::Error> {
     };
     Ok(read())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        db::{Error, Put},
+        model::{ClockMark, Direction, Held, Marker, Standing},
+    };
+
+    /// A directory that goes with the test.
+    struct Directory(std::path::PathBuf);
+
+    impl Directory {
+        fn new() -> Self {
+            let name = format!("marker-sensor-orders-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&path).expect("a directory");
+            Self(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            // What cannot be removed is left to the system.
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn at(second: i64) -> Moment {
+        Moment::from_microsecond(second * 1_000_000).expect("a time")
+    }
+
+    fn put(catalog: &mut Catalog, edit: Edit<'_>) {
+        let done: Result<(), Error> = catalog.edit(edit, &|_| {}, || Ok(((), 1)));
+        done.expect("it is stored");
+    }
+
+    #[test]
+    fn a_catalogue_of_a_former_version_gains_orders_and_ends() {
+        let directory = Directory::new();
+        let former = rusqlite::Connection::open(directory.0.join("catalog.db")).expect("opens");
+        former
+            .execute_batch(concat!(
+                include_str!("catalog.sql"),
+                include_str!("catalog_2.sql"),
+                "INSERT INTO marker (id, pattern, tlp, pap) \
+                 VALUES ('old', 'ip 203.0.113.5', 'GREEN', 'GREEN'); PRAGMA user_version = 2;"
+            ))
+            .expect("a former catalogue");
+        drop(former);
+        let mut catalog = Catalog::open(&directory.0).expect("opens");
+        assert_eq!(catalog.cap(at(90)).expect("updates"), 1);
+        let old = catalog.marker("old").expect("reads").expect("is there");
+        assert_eq!((old.marker.until, old.capped), (Some(at(90)), true));
+        assert_eq!(old.source, OrderNumber::OWN);
+
+        let order = Order {
+            number: OrderNumber(1),
+            reference: "2026/1".into(),
+            issuer: "ANSSI".into(),
+            threat_reference: Some("t".into()),
+            start: at(1),
+            end: at(9),
+            tlp: Tlp::Red,
+            pap: Pap::Amber,
+            acknowledged: at(2),
+            receipt: 7,
+            withdrawn: None,
+            over: false,
+        };
+        let mut marker = Marker::new(
+            "new",
+            "ja3 e7d705a3286e19ea42f587b344ee6865"
+                .parse()
+                .expect("a pattern"),
+        );
+        (marker.from, marker.until) = (Some(at(3)), Some(at(8)));
+        marker.direction = Direction::Source;
+        let new = Held {
+            marker,
+            standing: Standing::Accepted,
+            source: OrderNumber(1),
+            capped: false,
+            over: false,
+        };
+        let named = [("old".into(), OrderNumber(1))];
+        let rows = [Put::held(&new)];
+        let edit = Edit {
+            put: &rows,
+            order: Some(&order),
+            named: &named,
+            ..Edit::default()
+        };
+        put(&mut catalog, edit);
+        assert_eq!(
+            catalog.orders().expect("reads"),
+            std::slice::from_ref(&order)
+        );
+        assert_eq!(catalog.named().expect("reads"), named);
+        assert_eq!(
+            catalog.brought_by(order.number).expect("reads"),
+            std::slice::from_ref(&new)
+        );
+        catalog
+            .set_over(&["new".into()], &[OrderNumber(1)])
+            .expect("updates");
+        assert!(catalog.orders().expect("reads")[0].over);
+        assert!(
+            catalog
+                .marker("new")
+                .expect("reads")
+                .expect("is there")
+                .over
+        );
+        let edit = Edit {
+            remove: &["old".to_owned()],
+            withdraw: Some((OrderNumber(1), at(5))),
+            ..Edit::default()
+        };
+        put(&mut catalog, edit);
+        assert_eq!(catalog.named().expect("reads"), []);
+        assert_eq!(catalog.orders().expect("reads")[0].withdrawn, Some(at(5)));
+
+        assert_eq!(catalog.clock_mark().expect("reads"), None);
+        let mark = ClockMark {
+            wall: 1,
+            boot: 2,
+            boot_id: -3,
+        };
+        catalog.set_clock_mark(mark).expect("writes");
+        assert_eq!(catalog.clock_mark().expect("reads"), Some(mark));
+    }
+}
