@@ -17,6 +17,7 @@ use super::{
     Error,
     encode::{self, Shape},
     error::InMap as _,
+    filter,
     load::Instance,
     table,
 };
@@ -61,7 +62,7 @@ impl Editor {
         let room = (self.shape.room - self.numbered) as usize + self.free.len();
         let mut marks = self.marks;
         for edit in added {
-            let (family, count) = encode::mark_count(&edit.pattern);
+            let (family, count) = filter::mark_count(&edit.pattern);
             marks[family] += count;
         }
         let holds = |family: usize| {
@@ -186,7 +187,7 @@ impl Editor {
         self.write_value(number, value)?;
         self.admit(pattern)?;
         self.write_word(bucket, at, value.key.place().word(number))?;
-        let (family, count) = encode::mark_count(pattern);
+        let (family, count) = filter::mark_count(pattern);
         self.marks[family] += count;
         Ok(Some(None))
     }
@@ -203,9 +204,9 @@ impl Editor {
 
     /// Lets a pattern through the filter.
     fn admit(&mut self, pattern: &Pattern) -> Result<(), Error> {
-        self.anchor.edit_filter(|filter| {
-            encode::marks(pattern, self.shape.hashed, |word, bits| {
-                filter[word as usize] |= bits;
+        self.anchor.edit_filter(|words| {
+            filter::marks(pattern, self.shape.hashed, |word, bits| {
+                words[word as usize] |= bits;
             });
         })
     }

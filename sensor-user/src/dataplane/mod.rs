@@ -11,6 +11,7 @@ mod build;
 mod edit;
 mod encode;
 mod error;
+mod filter;
 mod generation;
 mod install;
 mod link_state;
