@@ -122,6 +122,7 @@ impl Editor {
     /// Makes the edits, one by one, and tells how to take them back. When a map refuses or a bucket
     /// is full ([`Editor::fits`] tells that before), what was done is taken back.
     pub(super) fn apply(&mut self, edits: &[Edit]) -> Result<Vec<Edit>, Error> {
+        self.admit(edits)?;
         let mut undo: Vec<Edit> = Vec::new();
         for edit in edits {
             let outcome = match edit.value {
@@ -167,7 +168,7 @@ impl Editor {
         self.anchor.set_generation(generation)
     }
 
-    /// Puts a pattern; the value it had, or `None` when there is no room in its buckets.
+    /// Puts a pattern that the filter lets through; the value it had, or `None` when there is no room in its buckets.
     fn put(&mut self, pattern: &Pattern, value: Value) -> Result<Option<Option<Value>>, Error> {
         if let Some((_, number, before)) = self.find(value.key)? {
             self.write_value(number, value)?;
@@ -185,7 +186,6 @@ impl Editor {
             None => return Ok(None),
         };
         self.write_value(number, value)?;
-        self.admit(pattern)?;
         self.write_word(bucket, at, value.key.place().word(number))?;
         let (family, count) = filter::mark_count(pattern);
         self.marks[family] += count;
@@ -202,12 +202,15 @@ impl Editor {
         Ok(Some(value))
     }
 
-    /// Lets a pattern through the filter.
-    fn admit(&mut self, pattern: &Pattern) -> Result<(), Error> {
+    /// Lets patterns that come through the filter, in one step: it is written as a whole.
+    fn admit(&mut self, edits: &[Edit]) -> Result<(), Error> {
+        let coming = edits.iter().filter(|edit| edit.value.is_some());
         self.anchor.edit_filter(|words| {
-            filter::marks(pattern, self.shape.hashed, |word, bits| {
-                words[word as usize] |= bits;
-            });
+            for edit in coming {
+                filter::marks(&edit.pattern, self.shape.hashed, |word, bits| {
+                    words[word as usize] |= bits;
+                });
+            }
         })
     }
 

@@ -175,12 +175,16 @@ impl Instance {
         self.set_generation(generation)
     }
 
-    /// Changes the filter in place: the kernel copies the whole value, and words that stay as they
-    /// are are overwritten with themselves.
+    /// Changes the filter in place, if that changes anything: the kernel copies the whole value, and
+    /// words that stay as they are are overwritten with themselves.
     pub(super) fn edit_filter(&mut self, edit: impl FnOnce(&mut [u64])) -> Result<(), Error> {
-        let mut words = vec![0; self.filter_words];
-        self.read_filter(&mut words)?;
+        let mut held = vec![0; self.filter_words];
+        self.read_filter(&mut held)?;
+        let mut words = held.clone();
         edit(&mut words);
+        if words == held {
+            return Ok(());
+        }
         self.write_filter(&words)
     }
 

@@ -41,6 +41,8 @@ const MARKED: usize = 1_000;
 pub const PASSES: usize = 60;
 /// Passes at full speed: more than buffers hold.
 pub const PASSES_FAST: usize = 60;
+/// Senders at full speed.
+const SENDERS: usize = 2;
 /// Packets a second at which neither is to lose; halved until that is so.
 const GENTLE: u32 = 160_000;
 const LEAST: u32 = 2_500;
@@ -169,7 +171,7 @@ impl Bench<'_> {
             Who::Nobody => self.counted(rate),
             Who::Empty => {
                 attach_empty(&self.stage.wire, &self.empty);
-                let run = self.counted(rate)?;
+                let run = self.timed(rate)?.0;
                 detach_empty(&self.stage.wire);
                 Ok(run)
             }
@@ -194,30 +196,41 @@ impl Bench<'_> {
     fn ours(&mut self, rate: Option<u32>) -> Result<Run, String> {
         let client = self.daemon.client();
         self.stage.attach(&client)?;
-        let _stats = cpu::BpfStats::on()?;
         let hits = Identities::settled(&client).kernel["hits"];
-        let (program, count) = cpu::program(&self.stage.wire)?;
         let process = cpu::process(self.daemon.id())?;
-        let run = self.counted(rate)?;
+        let (run, seen) = self.timed(rate)?;
         let process = cpu::process(self.daemon.id())? - process;
         let alerts = Identities::settled(&client).kernel["hits"] - hits;
-        let (program_after, count_after) = cpu::program(&self.stage.wire)?;
         self.stage.detach(&client)?;
         Ok(Run {
             alerts,
-            drops: run.arrived.saturating_sub(count_after - count),
+            drops: run.arrived.saturating_sub(seen),
             process,
-            program: program_after - program,
             ..run
         })
     }
 
-    /// At a rate, or as fast as it goes.
+    /// Sends, with the time of the attached program; and how many packets it saw.
+    fn timed(&self, rate: Option<u32>) -> Result<(Run, u64), String> {
+        let _stats = cpu::BpfStats::on()?;
+        let (program, count) = cpu::program(&self.stage.wire)?;
+        let run = self.counted(rate)?;
+        let (program_after, count_after) = cpu::program(&self.stage.wire)?;
+        let program = program_after - program;
+        Ok((Run { program, ..run }, count_after - count))
+    }
+
+    /// At a rate, or as fast as it goes: a sender on each processor, so that none is idle.
     fn send(&self, rate: Option<u32>) {
         let wire = &self.stage.wire;
         let Some(rate) = rate else {
-            let count = (FLOWS * PASSES_FAST).to_string();
-            command::run(&wire.from.wrap(&sender::words(&self.config, &count)));
+            let count = (FLOWS * PASSES_FAST / SENDERS).to_string();
+            let words = wire.from.wrap(&sender::words(&self.config, &count));
+            thread::scope(|scope| {
+                for _ in 0..SENDERS {
+                    scope.spawn(|| command::run(&words));
+                }
+            });
             return;
         };
         let interface = format!("--intf1={}", Wire::OUT);
