@@ -86,6 +86,23 @@ impl<'a> Guard<'a> {
         io::Error::other("the document is beyond its bounds")
     }
 
+    /// How many bytes are the plain part of a string, which is most of a file: passed on at once.
+    fn plain(&mut self, bytes: &[u8]) -> usize {
+        let State::Inside {
+            passed,
+            escape: Escape::None,
+            half: false,
+        } = &mut self.state
+        else {
+            return 0;
+        };
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let most = self.bounds.string.saturating_sub(*passed);
+        let plain = end.unwrap_or(bytes.len()).min(most);
+        *passed += plain;
+        plain
+    }
+
     /// Whether a byte is passed on.
     fn judge(&mut self, byte: u8) -> Result<bool, Broke> {
         match &mut self.state {
@@ -185,7 +202,16 @@ impl Read for Guard<'_> {
             bytes[..many].copy_from_slice(&chunk[..many]);
             self.inner.consume(many);
             let mut passed = 0;
-            for byte in &bytes[..many] {
+            let mut rest = &bytes[..many];
+            while let [byte, behind @ ..] = rest {
+                let plain = self.plain(rest);
+                if plain > 0 {
+                    buffer[passed..passed + plain].copy_from_slice(&rest[..plain]);
+                    passed += plain;
+                    rest = &rest[plain..];
+                    continue;
+                }
+                rest = behind;
                 if self.start < MARK.len() {
                     // A mark at the start is no part of JSON (RFC 8259 §8.1), but files have one.
                     let marks = *byte == MARK[self.start];
