@@ -9,6 +9,7 @@ pub mod bench;
 pub mod capture;
 pub mod command;
 pub mod daemon;
+pub mod fuzz;
 pub mod identity;
 pub mod need;
 pub mod netns;

@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod process;
 mod setup;
 mod soak;
@@ -34,6 +35,7 @@ const COMMANDS: &[Command] = &[
     bench::COMMAND,
     check::COMMAND,
     demo::COMMAND,
+    fuzz::COMMAND,
     setup::COMMAND,
     soak::COMMAND,
     test::COMMAND,

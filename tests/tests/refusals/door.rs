@@ -127,7 +127,7 @@ fn what_is_not_a_request_or_not_of_this_api() {
         ("PUT", "/v1/markers", json, 422, "refused"),
         ("GET", "/v1/events?limits=5", "", 400, "invalid"),
         ("GET", "/v1/events?limit=0", "", 400, "invalid"),
-        ("PUT", "/v1/markers?format=stix", "", 400, "invalid"),
+        ("PUT", "/v1/markers?format=yara", "", 400, "invalid"),
         ("GET", "/v1/nothing", "", 404, "not_found"),
         ("GET", "/v1/events/none", "", 404, "not_found"),
         ("POST", "/v1/interfaces/none/attach", "", 404, "not_found"),

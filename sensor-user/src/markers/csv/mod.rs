@@ -46,12 +46,12 @@ pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u
                 intake.fail(Place::line(line), "line", "bad_fields", reason);
                 continue;
             }
-            Dialect::Own => own(&columns, records.fields()).map(|marker| (marker, None)),
+            Dialect::Own => own(&columns, records.fields()).map(|marker| vec![marker]),
             Dialect::Misp => attribute(&columns, records.fields()),
         };
         match outcome {
-            Ok((first, second)) => {
-                for marker in [first].into_iter().chain(second) {
+            Ok(markers) => {
+                for marker in markers {
                     if !intake.accept(marker) {
                         return intake;
                     }
@@ -144,7 +144,7 @@ fn own<'a>(columns: &[Column], fields: impl Iterator<Item = &'a str>) -> Result<
 fn attribute<'a>(
     columns: &[Column],
     fields: impl Iterator<Item = &'a str>,
-) -> Result<(Marker, Option<Marker>), Fault> {
+) -> Result<Vec<Marker>, Fault> {
     let mut attribute = Attribute::default();
     for (column, field) in columns.iter().zip(fields) {
         match column {
@@ -159,14 +159,14 @@ fn attribute<'a>(
             Column::Pattern | Column::Tail(_) | Column::Ignored => {}
         }
     }
-    let (mut first, mut second) = attribute.markers(LONGEST_VALUE)?;
+    let mut markers = attribute.markers(LONGEST_VALUE)?;
     if attribute.published == Some(false) {
         return Err(unpublished());
     }
-    for marker in [&mut first].into_iter().chain(&mut second) {
+    for marker in &mut markers {
         (marker.tlp, marker.pap) = attribute.marking.settle();
     }
-    Ok((first, second))
+    Ok(markers)
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ impl<'a, 'm> Records<'a, 'm> {
     fn gather(&mut self) -> Result<Option<u64>, Stop> {
         self.raw.clear();
         let mut begins = self.line;
+        let mut open = false;
         loop {
             let left = self.longest + 1 - self.raw.len();
             let start = self.raw.len();
@@ -109,8 +110,10 @@ impl<'a, 'm> Records<'a, 'm> {
                     continue;
                 }
             }
-            let quotes = self.raw.iter().filter(|byte| **byte == b'"').count();
-            if quotes.is_multiple_of(2) {
+            // Of this line only: a record may have tens of thousands.
+            let added = &self.raw[start.min(self.raw.len())..];
+            open ^= added.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+            if !open {
                 return Ok(Some(begins));
             }
         }

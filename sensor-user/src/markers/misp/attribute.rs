@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     markers::{intake::Fault, pattern_id},
-    model::{Direction, Marker, MarkerId},
+    model::{Direction, Marker, MarkerId, Pattern},
 };
 
 /// The fields of an attribute that mean something here.
@@ -74,29 +74,25 @@ pub(super) fn deleted() -> Fault {
 }
 
 impl Attribute {
-    /// Its markers: one, or one for each of two protocols; handling is not set yet.
+    /// Its markers, the second and later ones with their number behind the id; handling is not set
+    /// yet.
     ///
     /// # Errors
     /// Why it is not loaded.
-    pub(in crate::markers) fn markers(
-        &self,
-        longest: usize,
-    ) -> Result<(Marker, Option<Marker>), Fault> {
+    pub(in crate::markers) fn markers(&self, longest: usize) -> Result<Vec<Marker>, Fault> {
         let meaning = self.read(longest)?;
-        let id = if self.uuid.is_empty() {
-            unnamed(&meaning)
-        } else {
-            self.uuid.to_ascii_lowercase().into()
-        };
-        let marker = |id: MarkerId, pattern| {
+        let uuid = self.uuid.to_ascii_lowercase();
+        let markers = (1..).zip(meaning).map(|(number, (pattern, direction))| {
+            let id = match (uuid.as_str(), number) {
+                ("", _) => unnamed(&pattern, direction),
+                (uuid, 1) => uuid.into(),
+                (uuid, number) => compact_str::format_compact!("{uuid}.{number}"),
+            };
             let mut marker = Marker::new(id, pattern);
-            marker.direction = meaning.direction;
+            marker.direction = direction;
             marker
-        };
-        let second = meaning
-            .second
-            .map(|pattern| marker(compact_str::format_compact!("{id}.2"), pattern));
-        Ok((marker(id, meaning.pattern), second))
+        });
+        Ok(markers.collect())
     }
 
     /// What it stands for. Its state is looked at first, then its type, then its value: so the
@@ -116,9 +112,9 @@ impl Attribute {
 }
 
 /// The id of a marker without a UUID: the same for the same pattern on the same side.
-fn unnamed(meaning: &Meaning) -> MarkerId {
-    let id = pattern_id(&meaning.pattern);
-    match meaning.direction {
+fn unnamed(pattern: &Pattern, direction: Direction) -> MarkerId {
+    let id = pattern_id(pattern);
+    match direction {
         Direction::Either => compact_str::format_compact!("p-{id}"),
         direction => compact_str::format_compact!("p-{id}.{}", direction.name()),
     }

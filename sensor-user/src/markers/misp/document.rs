@@ -47,8 +47,8 @@ struct Waiting {
     /// What the attribute itself says of its event.
     published: Option<bool>,
     item: u32,
-    /// It is the second one of its attribute.
-    second: bool,
+    /// It is not the first one of its attribute.
+    further: bool,
 }
 
 impl<'i> Sink<'i> {
@@ -88,14 +88,14 @@ impl<'i> Sink<'i> {
     fn take(&mut self, attribute: &Attribute) -> Result<(), Full> {
         let item = self.next;
         self.next = self.next.saturating_add(1);
-        let (first, second) = match attribute.markers(self.longest) {
+        let markers = match attribute.markers(self.longest) {
             Ok(markers) => markers,
             Err(fault) => {
                 self.refuse(item, told(&attribute.uuid), fault);
                 return Ok(());
             }
         };
-        for (at, marker) in [first].into_iter().chain(second).enumerate() {
+        for (at, marker) in markers.into_iter().enumerate() {
             if self.items.len() + self.waiting.len() >= self.most {
                 let reason = format!("the file has more than {} markers", self.most);
                 let place = Place::default();
@@ -107,7 +107,7 @@ impl<'i> Sink<'i> {
                 marking: attribute.marking,
                 published: attribute.published,
                 item,
-                second: at > 0,
+                further: at > 0,
             });
         }
         Ok(())
@@ -128,7 +128,7 @@ impl<'i> Sink<'i> {
                 (one.marker.tlp, one.marker.pap) = marking.settle();
                 self.intake.accept(one.marker);
                 self.items.push(one.item);
-            } else if !one.second {
+            } else if !one.further {
                 self.refuse(one.item, &one.marker.id, unpublished());
             }
         }
@@ -138,7 +138,7 @@ impl<'i> Sink<'i> {
     /// Markers from `start` on belong to an object that was deleted.
     fn delete(&mut self, start: usize) {
         for one in self.waiting.split_off(start) {
-            if !one.second {
+            if !one.further {
                 self.refuse(one.item, &one.marker.id, deleted());
             }
         }

@@ -16,26 +16,9 @@ use crate::{
 /// Longest value that is looked at, bytes.
 pub(in crate::markers) const LONGEST_VALUE: usize = 4096;
 
-/// What an attribute stands for.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::markers) struct Meaning {
-    /// Its pattern.
-    pub pattern: Pattern,
-    /// A second one, where the value does not say which of two it is.
-    pub second: Option<Pattern>,
-    /// On which side of a packet.
-    pub direction: Direction,
-}
-
-impl From<Pattern> for Meaning {
-    fn from(pattern: Pattern) -> Self {
-        Self {
-            pattern,
-            second: None,
-            direction: Direction::Either,
-        }
-    }
-}
+/// What an attribute stands for: patterns, each with the side of a packet on which it is looked for.
+/// There are several where the value does not say which of them it means.
+pub(in crate::markers) type Meaning = Vec<(Pattern, Direction)>;
 
 /// What an attribute of this type, with this role in its object, stands for.
 ///
@@ -58,31 +41,30 @@ pub(in crate::markers) fn meaning(
     }
     let bad = |error: PatternError| Fault("value", error.code(), error.to_string());
     match fate {
-        Fate::Address(direction) => Ok(Meaning {
-            direction,
-            ..address(value).map_err(bad)?.into()
-        }),
+        Fate::Address(direction) => Ok(vec![(address(value).map_err(bad)?, direction)]),
         Fate::Endpoint(direction) => {
-            let (tcp, udp) = endpoints(value).map_err(bad)?;
-            Ok(Meaning {
-                pattern: tcp,
-                second: Some(udp),
-                direction,
-            })
+            let endpoints = endpoints(value).map_err(bad)?;
+            Ok(endpoints.map(|pattern| (pattern, direction)).into())
         }
-        Fate::Domain => Ok(Pattern::domain(value).map_err(bad)?.into()),
-        Fate::Url => Ok(Pattern::url(value).map_err(bad)?.into()),
-        Fate::Uri if value.contains("://") => Ok(Pattern::url(value).map_err(bad)?.into()),
+        Fate::Domain => Pattern::domain(value).map(either).map_err(bad),
+        Fate::Url => Pattern::url(value).map(either).map_err(bad),
+        Fate::Uri if value.contains("://") => Pattern::url(value).map(either).map_err(bad),
         Fate::Uri => {
             let reason = "a path without a host says nothing of where it leads".into();
             Err(Fault("value", "no_host", reason))
         }
         Fate::Ja3 if relation == "ja3s-fingerprint-md5" => Err(refused(Refused::Kind)),
-        Fate::Ja3 => Ok(Pattern::ja3(value).map_err(bad)?.into()),
-        Fate::Text if relation == "ja4-fingerprint" => Ok(Pattern::ja4(value).map_err(bad)?.into()),
+        Fate::Ja3 => Pattern::ja3(value).map(either).map_err(bad),
+        Fate::Text if relation == "ja4-fingerprint" => {
+            Pattern::ja4(value).map(either).map_err(bad)
+        },
         Fate::Text => Err(refused(Refused::NoIndicator)),
         Fate::Refused(why) => Err(refused(why)),
     }
+}
+
+fn either(pattern: Pattern) -> Meaning {
+    vec![(pattern, Direction::Either)]
 }
 
 fn address(value: &str) -> Result<Pattern, PatternError> {
@@ -95,7 +77,7 @@ fn address(value: &str) -> Result<Pattern, PatternError> {
 }
 
 /// The value says no protocol: TCP and UDP.
-fn endpoints(value: &str) -> Result<(Pattern, Pattern), PatternError> {
+fn endpoints(value: &str) -> Result<[Pattern; 2], PatternError> {
     let (address, port) = value.split_once('|').ok_or(PatternError::Port)?;
     let address: IpAddr = address
         .trim_ascii()
@@ -103,7 +85,7 @@ fn endpoints(value: &str) -> Result<(Pattern, Pattern), PatternError> {
         .map_err(|_| PatternError::Address)?;
     let port: u16 = port.trim_ascii().parse().map_err(|_| PatternError::Port)?;
     let of = |protocol| Pattern::endpoint(address, protocol, port);
-    Ok((of(Protocol::Tcp)?, of(Protocol::Udp)?))
+    Ok([of(Protocol::Tcp)?, of(Protocol::Udp)?])
 }
 
 #[cfg(test)]
@@ -117,10 +99,9 @@ mod tests {
                 format!("{field}: {code}")
             }
             Ok(meaning) => {
-                let second = meaning
-                    .second
-                    .map_or(String::new(), |second| format!(", {second}"));
-                format!("{}{second} {}", meaning.pattern, meaning.direction.name())
+                let patterns: Vec<String> =
+                    meaning.iter().map(|(one, _)| one.to_string()).collect();
+                format!("{} {}", patterns.join(", "), meaning[0].1.name())
             }
         }
     }

@@ -125,8 +125,8 @@ fn a_file_that_is_no_list_is_named_with_what_is_wrong() {
             list("a", "regex", "", "\"(a{1000}){9000}\""),
             "cannot be compiled",
         ),
-        ("[[[[[[[[[]]]]]]]]]".into(), "invalid"),
-        (r#"{"name":[[[[[[[[[]]]]]]]]]}"#.into(), "invalid"),
+        ("[[[[[[[[[]]]]]]]]]".into(), "deep"),
+        (r#"{"name":[[[1]]]}"#.into(), "invalid"),
         (r#"{"x":[[[[[[[[[]]]]]]]]]}"#.into(), "deep"),
     ] {
         let mut lists = Warninglists::default();

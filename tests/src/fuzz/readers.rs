@@ -1,0 +1,312 @@
+//! The readers that are fuzzed, and what must hold of what they make of any bytes.
+
+use std::{fs, path::Path};
+
+use sensor_user::{
+    markers::{self, Limits},
+    model::{
+        Marker,
+        request::{Failure, Format},
+    },
+};
+
+/// What a reader took from an input.
+#[derive(Clone, Copy, Debug)]
+pub struct Took {
+    /// Markers.
+    pub markers: u64,
+    /// Refusals.
+    pub refused: u64,
+    /// The input was refused as a whole.
+    pub fatal: bool,
+}
+
+/// Something that reads bytes from outside.
+pub struct Reader {
+    /// Its name, and that of the directory of its seeds.
+    pub name: &'static str,
+    /// Words that mean something to it.
+    pub words: &'static [&'static str],
+    /// Reads an input, with small limits or the usual ones.
+    ///
+    /// # Errors
+    /// What does not hold of the outcome.
+    pub read: fn(&[u8], bool) -> Result<Took, String>,
+}
+
+/// All of them; one more is a line here, and a directory of seeds.
+pub const READERS: &[Reader] = &[
+    Reader {
+        name: "text",
+        words: TEXT,
+        read: |bytes, small| of(Format::Text, bytes, small),
+    },
+    Reader {
+        name: "csv",
+        words: CSV,
+        read: |bytes, small| of(Format::Csv, bytes, small),
+    },
+    Reader {
+        name: "misp",
+        words: MISP,
+        read: |bytes, small| of(Format::Misp, bytes, small),
+    },
+];
+
+/// Limits that inputs of a few kilobytes reach.
+const SMALL: Limits = Limits {
+    markers: 5,
+    bytes: 4_000,
+    value: 300,
+    depth: 5,
+};
+
+impl Reader {
+    /// Its seeds, in the order of their names.
+    ///
+    /// # Panics
+    /// When there are none.
+    #[must_use]
+    pub fn seeds(&self) -> Vec<Vec<u8>> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("seeds")
+            .join(self.name);
+        let entries = fs::read_dir(&directory).expect("a directory of seeds");
+        let mut paths: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        paths.sort();
+        assert!(!paths.is_empty(), "{} has no seed", self.name);
+        let read = |path| fs::read(path).expect("a seed");
+        paths.iter().map(read).collect()
+    }
+}
+
+/// Reads markers, and judges what came of it.
+fn of(format: Format, bytes: &[u8], small: bool) -> Result<Took, String> {
+    let limits = if small { SMALL } else { Limits::default() };
+    let mut input = bytes;
+    let intake = markers::read(format, &mut input, &limits, &|_| {});
+    let listed = intake.refused.len();
+    if listed > Failure::MOST_REFUSALS || listed as u64 > intake.refused_total {
+        return Err(format!("{listed} refusals listed"));
+    }
+    if intake.fatal && listed == 0 {
+        return Err("refused as a whole, and nothing says why".into());
+    }
+    if intake.markers.len() > limits.markers {
+        return Err("more markers than the limit".into());
+    }
+    let most = bytes.len() as u64;
+    if intake.markers.len() as u64 > most || intake.refused_total > most + 1 {
+        return Err("more markers or refusals than bytes".into());
+    }
+    let mut ids: Vec<&str> = intake.markers.iter().map(|one| one.id.as_str()).collect();
+    ids.sort_unstable();
+    if ids.windows(2).any(|pair| pair[0] == pair[1]) && !intake.fatal {
+        return Err("an id stands twice".into());
+    }
+    if !intake.fatal {
+        intake.markers.iter().take(4).try_for_each(canonical)?;
+    }
+    for refusal in &intake.refused {
+        // Reasons are ours: no byte of the input has a place there.
+        if refusal.reason.len() > 300 || refusal.code.len() > 30 || refusal.field.len() > 60 {
+            return Err(format!("a refusal of {} bytes", refusal.reason.len()));
+        }
+    }
+    Ok(Took {
+        markers: intake.markers.len() as u64,
+        refused: intake.refused_total,
+        fatal: intake.fatal,
+    })
+}
+
+/// That a marker, written in the text format, is read as the same one.
+fn canonical(marker: &Marker) -> Result<(), String> {
+    let mut line = format!(
+        "{} id={} direction={} tlp={} pap={}",
+        marker.pattern,
+        marker.id,
+        marker.direction.name(),
+        marker.tlp.name(),
+        marker.pap.name()
+    );
+    for (key, time) in [("from", marker.from), ("until", marker.until)] {
+        if let Some(time) = time {
+            line += &format!(" {key}={time}");
+        }
+    }
+    let read = markers::read_text(&line);
+    if line.len() <= 4096 && read.markers != [marker.clone()] {
+        return Err("a marker is not the same when it is written and read again".into());
+    }
+    Ok(())
+}
+
+const TEXT: &[&str] = &[
+    "ip ",
+    "cidr ",
+    "endpoint ",
+    "domain ",
+    "url http://",
+    "url https://",
+    "ja3 ",
+    "ja4 ",
+    " tcp ",
+    " udp ",
+    " sctp ",
+    " id=",
+    " until=",
+    " from=",
+    " direction=",
+    " tlp=",
+    " pap=",
+    "#",
+    "\n",
+    "\r\n",
+    "\t",
+    "=",
+    "*.",
+    "/0",
+    "/32",
+    "/128",
+    "/24",
+    "0.0.0.0",
+    "255.255.255.255",
+    "::",
+    "::ffff:203.0.113.5",
+    "65535",
+    "65536",
+    "0",
+    "9999-12-31T23:59:59Z",
+    "-009999-01-01T00:00:00Z",
+    "2026-02-30T00:00:00Z",
+    "red",
+    "AMBER+STRICT",
+    "white",
+    "either",
+    "é",
+    "\u{feff}",
+    "%00",
+    "%",
+    "[::1]",
+    "[",
+    "]:80",
+    "@",
+    "?",
+    "/../",
+    "/./",
+    "xn--",
+    "_",
+    "-",
+    "..",
+];
+
+const CSV: &[&str] = &[
+    ",",
+    "\"",
+    "\"\"",
+    "\"\n\"",
+    "\n",
+    "\r\n",
+    "\r",
+    "#",
+    ";",
+    "pattern",
+    "type",
+    "value",
+    "id",
+    "until",
+    "from",
+    "direction",
+    "tlp",
+    "pap",
+    "uuid",
+    "to_ids",
+    "category",
+    "deleted",
+    "published",
+    "object_relation",
+    "attribute_tag",
+    "event_tag",
+    "comment",
+    "ip-dst",
+    "ip-src|port",
+    "domain|ip",
+    "ja3-fingerprint-md5",
+    "203.0.113.5",
+    "203.0.113.5|443",
+    "1",
+    "0",
+    "true",
+    "tlp:red",
+    "PAP:RED",
+    "ip 203.0.113.5",
+    "cidr 198.51.100.0/24",
+    "\u{feff}",
+    "é",
+    "\0",
+    "d41d8cd98f00b204e9800998ecf8427e",
+    "5f1e3c2a-0d4b-4c57-9d0e-0a0000000001",
+];
+
+const MISP: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"",
+    "\\",
+    "\\u0000",
+    "\\ud83d",
+    "\\ud83d\\ude00",
+    "null",
+    "true",
+    "false",
+    "0",
+    "1",
+    "-1",
+    "1e999",
+    "0.5",
+    "\"Event\":",
+    "\"response\":",
+    "\"Attribute\":",
+    "\"Object\":",
+    "\"ShadowAttribute\":",
+    "\"Tag\":",
+    "\"EventTag\":",
+    "\"published\":",
+    "\"to_ids\":",
+    "\"deleted\":",
+    "\"uuid\":",
+    "\"type\":",
+    "\"value\":",
+    "\"object_relation\":",
+    "\"info\":",
+    "\"name\":",
+    "\"1\"",
+    "\"0\"",
+    "\"tlp:red\"",
+    "\"PAP:RED\"",
+    "\"ip-dst\"",
+    "\"ip-src|port\"",
+    "\"domain|ip\"",
+    "\"url\"",
+    "\"uri\"",
+    "\"text\"",
+    "\"ja4-fingerprint\"",
+    "\"203.0.113.5|443\"",
+    "\"203.0.113.5\"",
+    "\"2001:db8::/32\"",
+    "\"*.evil.example\"",
+    "{}",
+    "[]",
+    "\"5f1e3c2a-0d4b-4c57-9d0e-0a0000000001\"",
+    "\u{feff}",
+    "é",
+    "\n",
+    " ",
+];
