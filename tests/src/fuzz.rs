@@ -6,6 +6,7 @@
 
 mod mutate;
 mod readers;
+mod stix;
 
 use std::{
     panic::{self, AssertUnwindSafe},

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use super::stix;
 use sensor_user::{
     markers::{self, Limits},
     model::{
@@ -50,6 +51,16 @@ pub const READERS: &[Reader] = &[
         name: "misp",
         words: MISP,
         read: |bytes, small| of(Format::Misp, bytes, small),
+    },
+    Reader {
+        name: "stix",
+        words: stix::OBJECTS,
+        read: |bytes, small| of(Format::Stix, bytes, small),
+    },
+    Reader {
+        name: "stix-pattern",
+        words: stix::PATTERNS,
+        read: |bytes, _| stix::pattern(bytes),
     },
 ];
 

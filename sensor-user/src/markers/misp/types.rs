@@ -19,6 +19,8 @@ pub(in crate::markers) enum Fate {
     Ja3,
     /// A JA4 in an object that has fingerprints as text, otherwise nothing.
     Text,
+    /// A pattern of STIX 2.
+    Stix,
     /// Never loaded.
     Refused(Refused),
 }
@@ -79,7 +81,7 @@ pub(in crate::markers) struct Group {
 }
 
 use Direction::{Destination, Source};
-use Fate::{Address, Domain, Endpoint, Ja3, Text, Uri, Url};
+use Fate::{Address, Domain, Endpoint, Ja3, Stix, Text, Uri, Url};
 
 /// Every type, the frequent ones first.
 #[rustfmt::skip]
@@ -93,13 +95,14 @@ pub(in crate::markers) const GROUPS: &[Group] = &[
     Group { fate: Ja3, types: &["ja3-fingerprint-md5"] },
     Group { fate: Uri, types: &["uri"] },
     Group { fate: Text, types: &["text"] },
+    Group { fate: Stix, types: &["stix2-pattern"] },
     Group { fate: Fate::Refused(Refused::Conjunction), types: &["domain|ip", "hostname|port"] },
     Group { fate: Fate::Refused(Refused::TooBroad), types: &["AS", "port"] },
     Group { fate: Fate::Refused(Refused::Active), types: &["jarm-fingerprint", "favicon-mmh3"] },
     Group { fate: Fate::Refused(Refused::Kind), types: &[
         "hassh-md5", "hasshserver-md5", "community-id", "x509-fingerprint-md5", "x509-fingerprint-sha1",
         "x509-fingerprint-sha256", "ssh-fingerprint", "user-agent", "http-method", "cookie", "snort",
-        "suricata", "bro", "zeek", "pattern-in-traffic", "stix2-pattern", "onion-address", "dom-hash",
+        "suricata", "bro", "zeek", "pattern-in-traffic", "onion-address", "dom-hash",
         "mac-address", "mac-eui-64",
     ] },
     Group { fate: Fate::Refused(Refused::HostSide), types: &[
@@ -169,6 +172,7 @@ mod tests {
             Uri => "as `url` where it is a whole URL, otherwise `no_host`".into(),
             Ja3 => "`ja3`; with the role `ja3s-fingerprint-md5`, a server's, `unsupported_kind`".into(),
             Text => "`ja4` with the role `ja4-fingerprint` (another JA4+ method: `bad_ja4`), otherwise `not_an_indicator`".into(),
+            Stix => "what the STIX reader makes of the pattern, if it refuses no part of it; otherwise its code for the first that it refuses".into(),
             Fate::Refused(why) => format!("refused, `{}`: {}", why.code(), why.reason()),
         }
     }

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::types::{Fate, Refused, fate};
 use crate::{
-    markers::intake::Fault,
+    markers::{intake::Fault, stix},
     model::{
         Direction, Pattern,
         pattern::{PatternError, Protocol},
@@ -57,7 +57,21 @@ pub(in crate::markers) fn meaning(
         Fate::Ja3 => Pattern::ja3(value).map(either).map_err(bad),
         Fate::Text if relation == "ja4-fingerprint" => Pattern::ja4(value).map(either).map_err(bad),
         Fate::Text => Err(refused(Refused::NoIndicator)),
+        Fate::Stix => stix_pattern(value),
         Fate::Refused(why) => Err(refused(why)),
+    }
+}
+
+/// A pattern of STIX, whole: an attribute is loaded or refused, not both.
+fn stix_pattern(value: &str) -> Result<Meaning, Fault> {
+    let reading =
+        stix::understand(value).map_err(|error| Fault("value", error.code(), error.to_string()))?;
+    match reading.refused.first() {
+        None => Ok(reading.accepted),
+        Some(refused) => {
+            let cause = refused.cause;
+            Err(Fault("value", cause.code(), cause.to_string()))
+        }
     }
 }
 
@@ -211,7 +225,25 @@ mod tests {
             ("text", "description", ja4, "type: not_an_indicator"),
             ("AS", "", "64496", "type: too_broad"),
             ("jarm-fingerprint", "", "00", "type: active_fingerprint"),
-            ("stix2-pattern", "", "[a:b = 1]", "type: unsupported_kind"),
+            (
+                "stix2-pattern",
+                "",
+                "[a:b = 1]",
+                "value: unsupported_object",
+            ),
+            ("stix2-pattern", "", "[a:b = 1", "value: bad_pattern"),
+            (
+                "stix2-pattern",
+                "",
+                "[network-traffic:dst_ref.value = '203.0.113.5' AND network-traffic:dst_port = 443]",
+                "endpoint 203.0.113.5 tcp 443, endpoint 203.0.113.5 udp 443 destination",
+            ),
+            (
+                "stix2-pattern",
+                "",
+                "[ipv4-addr:value = '203.0.113.5' OR file:name = 'x']",
+                "value: host_side",
+            ),
             ("sha256", "", "00", "type: host_side"),
             ("threat-actor", "", "nobody", "type: not_an_indicator"),
             ("ja5", "", "00", "type: unknown_type"),
