@@ -24,8 +24,11 @@ pub(super) fn pattern(bytes: &[u8]) -> Result<Took, String> {
             });
         }
     };
-    let (accepted, refused) = (reading.accepted.len(), reading.refused.len());
-    if reading.alternatives == 0 || refused > reading.alternatives {
+    let (accepted, refused) = (reading.accepted.len(), reading.refused_total);
+    if reading.refused.len() > refused
+        || reading.alternatives == 0
+        || refused > reading.alternatives
+    {
         return Err(format!(
             "{refused} of {} alternatives refused",
             reading.alternatives

@@ -162,17 +162,20 @@ impl Reader {
         if self.versions.len() >= self.most {
             return Err(TooMany);
         }
-        let made = indicator::read(object, &id, self.longest);
-        for fault in made.faults {
-            self.refuse(Some(&id), fault);
-        }
         let first = self.intake.markers.len();
-        if !made
-            .markers
-            .into_iter()
-            .all(|marker| self.intake.accept(marker))
-        {
-            return Ok(());
+        match indicator::read(object, self.longest) {
+            Err(fault) => self.refuse(Some(&id), fault),
+            Ok(indicator) => {
+                let (faults, more) = indicator.faults();
+                for fault in faults {
+                    self.refuse(Some(&id), fault);
+                }
+                self.intake.refused_total += more;
+                let mut markers = indicator.markers(&id);
+                if !markers.all(|marker| self.intake.accept(marker)) {
+                    return Ok(());
+                }
+            }
         }
         let markers = first..self.intake.markers.len();
         let markings = self.handling.number(object)?;

@@ -7,13 +7,16 @@ use super::{
         Comparison, Literal, LiteralKind, Observation, Operator, Path, Qualifier, Step, Test,
         unquoted,
     },
-    lexer::{Kind, Token, tokens},
+    lexer::{Kind, Token, Tokens},
 };
 
 /// Longest pattern, bytes.
 pub const LONGEST: usize = 64 << 10;
 /// Deepest nesting of brackets.
 pub const DEEPEST: usize = 64;
+
+/// Operators that are words.
+const KEYWORDS: [&str; 5] = ["IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"];
 
 /// Why a text is no pattern. It repeats nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,22 +45,23 @@ pub fn parse(pattern: &str) -> Result<Observation<'_>, GrammarError> {
     if pattern.len() > LONGEST {
         return Err(GrammarError::TooLong);
     }
+    let mut tokens = Tokens::of(pattern);
     let mut parser = Parser {
-        tokens: tokens(pattern),
-        next: 0,
+        next: tokens.next(),
+        tokens,
         end: pattern.len(),
         depth: 0,
     };
     let observation = parser.observations()?;
-    if parser.next < parser.tokens.len() {
+    if parser.next.is_some() {
         return Err(parser.unexpected("the end"));
     }
     Ok(observation)
 }
 
 struct Parser<'a> {
-    tokens: Vec<Token<'a>>,
-    next: usize,
+    tokens: Tokens<'a>,
+    next: Option<Token<'a>>,
     end: usize,
     depth: usize,
 }
@@ -65,19 +69,19 @@ struct Parser<'a> {
 type Result1<T> = Result<T, GrammarError>;
 
 impl<'a> Parser<'a> {
-    fn peek(&self) -> Option<Token<'a>> {
-        self.tokens.get(self.next).copied()
+    fn advance(&mut self) {
+        self.next = self.tokens.next();
     }
 
     fn unexpected(&self, wanted: &'static str) -> GrammarError {
-        let at = self.peek().map_or(self.end, |token| token.at);
+        let at = self.next.map_or(self.end, |token| token.at);
         GrammarError::Unexpected { at, wanted }
     }
 
     /// The next token, if it is of one of these kinds.
     fn take(&mut self, kinds: &[Kind]) -> Option<Token<'a>> {
-        let token = self.peek().filter(|token| kinds.contains(&token.kind))?;
-        self.next += 1;
+        let token = self.next.filter(|token| kinds.contains(&token.kind))?;
+        self.advance();
         Some(token)
     }
 
@@ -86,13 +90,15 @@ impl<'a> Parser<'a> {
     }
 
     fn is(&self, kind: Kind, text: &str) -> bool {
-        self.peek()
+        self.next
             .is_some_and(|token| token.kind == kind && token.text == text)
     }
 
     fn has(&mut self, kind: Kind, text: &str) -> bool {
         let has = self.is(kind, text);
-        self.next += usize::from(has);
+        if has {
+            self.advance();
+        }
         has
     }
 
@@ -222,8 +228,16 @@ impl<'a> Parser<'a> {
 
     fn operator(&mut self) -> Result1<Operator<'a>> {
         const WANTED: &str = "a comparison operator";
-        let kinds = [Kind::Equal, Kind::NotEqual, Kind::Order, Kind::Keyword];
-        let token = self.one(&kinds, WANTED)?;
+        let token = self.next.ok_or_else(|| self.unexpected(WANTED))?;
+        let known = match token.kind {
+            Kind::Equal | Kind::NotEqual | Kind::Order => true,
+            Kind::Keyword => KEYWORDS.contains(&token.text),
+            _ => false,
+        };
+        if !known {
+            return Err(self.unexpected(WANTED));
+        }
+        self.advance();
         Ok(match (token.kind, token.text) {
             (Kind::Equal, _) => Operator::Equal(self.literal()?),
             (Kind::NotEqual, _) => Operator::NotEqual(self.literal()?),
@@ -232,11 +246,7 @@ impl<'a> Parser<'a> {
             (_, "LIKE") => Operator::Like(self.string()?),
             (_, "MATCHES") => Operator::Matches(self.string()?),
             (_, "ISSUBSET") => Operator::IsSubset(self.string()?),
-            (_, "ISSUPERSET") => Operator::IsSuperset(self.string()?),
-            _ => {
-                self.next -= 1;
-                return Err(self.unexpected(WANTED));
-            }
+            _ => Operator::IsSuperset(self.string()?),
         })
     }
 
@@ -301,7 +311,7 @@ impl<'a> Parser<'a> {
 
     /// Any constant but a boolean.
     fn orderable(&mut self) -> Result1<Literal<'a>> {
-        let token = self.peek().ok_or_else(|| self.unexpected("a constant"))?;
+        let token = self.next.ok_or_else(|| self.unexpected("a constant"))?;
         let kind = match token.kind {
             Kind::IntPos | Kind::IntNeg => LiteralKind::Int,
             Kind::FloatPos | Kind::FloatNeg => LiteralKind::Float,
@@ -311,7 +321,7 @@ impl<'a> Parser<'a> {
             Kind::Time => LiteralKind::Time,
             _ => return Err(self.unexpected("a constant")),
         };
-        self.next += 1;
+        self.advance();
         let raw = token.text;
         Ok(Literal { kind, raw })
     }

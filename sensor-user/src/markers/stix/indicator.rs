@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     field::Field,
-    meaning::{Reading, understand},
+    meaning::{Reading, Refused, understand},
     object::Object,
 };
 use crate::{
@@ -12,58 +12,58 @@ use crate::{
     model::{Marker, MarkerId, Moment},
 };
 
-/// What an indicator becomes.
-#[derive(Debug, Default)]
-pub(super) struct Made {
-    /// Markers, their handling not decided yet.
-    pub markers: Vec<Marker>,
-    /// Why some or all of it is refused.
-    pub faults: Vec<Fault>,
+/// What an indicator says.
+#[derive(Debug)]
+pub(super) struct Indicator {
+    reading: Reading,
+    from: Moment,
+    until: Option<Moment>,
+}
+
+impl Indicator {
+    /// Why parts of it are refused, and how many more of them there are.
+    pub(super) fn faults(&self) -> (impl Iterator<Item = Fault>, u64) {
+        let reading = &self.reading;
+        let faults = reading.refused.iter().map(|refused| {
+            let Refused { alternative, cause } = refused;
+            let reason = match reading.alternatives {
+                1 => cause.to_string(),
+                all => format!("alternative {alternative} of {all}: {cause}"),
+            };
+            Fault("pattern", cause.code(), reason)
+        });
+        let more = reading.refused_total - reading.refused.len();
+        (faults, more as u64)
+    }
+
+    /// Its markers, their handling not decided yet: its id for the first, `.2` and so on behind it
+    /// for the others.
+    pub(super) fn markers(self, id: &str) -> impl Iterator<Item = Marker> {
+        let (from, until) = (Some(self.from), self.until);
+        // What is left of the reading is dropped before the markers are made.
+        let accepted = self.reading.accepted;
+        (1_usize..)
+            .zip(accepted)
+            .map(move |(number, (pattern, direction))| {
+                let id: MarkerId = match number {
+                    1 => id.into(),
+                    number => compact_str::format_compact!("{id}.{number}"),
+                };
+                Marker {
+                    from,
+                    until,
+                    direction,
+                    ..Marker::new(id, pattern)
+                }
+            })
+    }
 }
 
 /// Reads an indicator of a good id.
-pub(super) fn read(object: &Object, id: &str, longest: usize) -> Made {
-    let mut made = Made::default();
-    match indicator(object, longest) {
-        Err(fault) => made.faults.push(fault),
-        Ok((reading, from, until)) => {
-            let several = reading.alternatives > 1;
-            for refused in &reading.refused {
-                let reason = match several {
-                    true => format!(
-                        "alternative {} of {}: {}",
-                        refused.alternative, reading.alternatives, refused.cause
-                    ),
-                    false => refused.cause.to_string(),
-                };
-                made.faults
-                    .push(Fault("pattern", refused.cause.code(), reason));
-            }
-            let markers = (1..)
-                .zip(reading.accepted)
-                .map(|(number, (pattern, direction))| Marker {
-                    from: Some(from),
-                    until,
-                    direction,
-                    ..Marker::new(named(id, number), pattern)
-                });
-            made.markers.extend(markers);
-        }
-    }
-    made
-}
-
-/// The indicator's id for its first marker, with `.2` and so on for the others.
-fn named(id: &str, number: usize) -> MarkerId {
-    match number {
-        1 => id.into(),
-        number => compact_str::format_compact!("{id}.{number}"),
-    }
-}
-
-type Validity = (Reading, Moment, Option<Moment>);
-
-fn indicator(object: &Object, longest: usize) -> Result<Validity, Fault> {
+///
+/// # Errors
+/// Why it is refused as a whole.
+pub(super) fn read(object: &Object, longest: usize) -> Result<Indicator, Fault> {
     let version = text(&object.spec_version, "spec_version")?;
     if version.is_some_and(|version| !matches!(version, "2.0" | "2.1")) {
         let reason = "only versions 2.0 and 2.1 of STIX are read".into();
@@ -100,7 +100,11 @@ fn indicator(object: &Object, longest: usize) -> Result<Validity, Fault> {
     }
     let reading =
         understand(pattern).map_err(|error| Fault("pattern", error.code(), error.to_string()))?;
-    Ok((reading, from, until))
+    Ok(Indicator {
+        reading,
+        from,
+        until,
+    })
 }
 
 /// When it ends. The last day of the calendar, which some producers write for "never", is no end.

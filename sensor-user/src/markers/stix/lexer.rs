@@ -90,22 +90,39 @@ pub(super) const fn is_space(character: char) -> bool {
     )
 }
 
-/// Cuts a pattern into tokens. Every text can be cut: what no rule takes is [`Kind::Other`].
-#[must_use]
-pub fn tokens(pattern: &str) -> Vec<Token<'_>> {
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = pattern.get(at..).filter(|rest| !rest.is_empty()) {
-        if let Some(skipped) = skipped(rest) {
-            at += skipped;
-            continue;
-        }
-        let (kind, length) = token(rest);
-        let text = &rest[..length];
-        tokens.push(Token { kind, text, at });
-        at += length;
+/// The tokens of a pattern, one at a time. Every text can be cut: what no rule takes is
+/// [`Kind::Other`].
+#[derive(Clone, Debug)]
+pub struct Tokens<'a> {
+    pattern: &'a str,
+    at: usize,
+}
+
+impl<'a> Tokens<'a> {
+    pub const fn of(pattern: &'a str) -> Self {
+        Self { pattern, at: 0 }
     }
-    tokens
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        loop {
+            let rest = self
+                .pattern
+                .get(self.at..)
+                .filter(|rest| !rest.is_empty())?;
+            if let Some(skipped) = skipped(rest) {
+                self.at += skipped;
+                continue;
+            }
+            let (kind, length) = token(rest);
+            let (text, at) = (&rest[..length], self.at);
+            self.at += length;
+            return Some(Token { kind, text, at });
+        }
+    }
 }
 
 /// Bytes of white space or of a comment at the start.
@@ -262,7 +279,7 @@ mod tests {
     use super::*;
 
     fn kinds(pattern: &str) -> Vec<Kind> {
-        tokens(pattern).iter().map(|token| token.kind).collect()
+        Tokens::of(pattern).map(|token| token.kind).collect()
     }
 
     #[test]

@@ -9,13 +9,15 @@ use super::{
     check::{PatternError, validate},
     term::markers_of,
 };
-use crate::model::{Direction, Pattern};
+use crate::model::{Direction, Pattern, request::Failure};
 
 /// Most alternatives that AND over OR may give within one observation.
 pub const MOST_TERMS: usize = 64;
 
 /// Most tests in one of them.
 pub const MOST_TESTS: usize = 64;
+/// Most refused alternatives of a pattern that are told one by one.
+pub const MOST_LISTED: usize = Failure::MOST_REFUSALS;
 /// From so many patterns on, a repeated one is looked up and not searched.
 const MANY: usize = 32;
 
@@ -24,8 +26,10 @@ const MANY: usize = 32;
 pub struct Reading {
     /// Patterns to look for, each once, in order of appearance.
     pub accepted: Vec<(Pattern, Direction)>,
-    /// Alternatives that are refused.
+    /// Alternatives that are refused, the first [`MOST_LISTED`].
     pub refused: Vec<Refused>,
+    /// Alternatives that are refused in all.
+    pub refused_total: usize,
     /// Alternatives in all.
     pub alternatives: usize,
     places: HashMap<Pattern, usize>,
@@ -86,14 +90,9 @@ impl Reading {
                 };
                 self.settle(Err(Cause::Qualifier(name)));
             }
-            Observation::One(comparison) => match terms(comparison) {
-                Err(cause) => self.settle(Err(cause)),
-                Ok(terms) => {
-                    for term in terms {
-                        self.settle(markers_of(&term));
-                    }
-                }
-            },
+            Observation::One(comparison) => each(comparison, &mut |term| {
+                self.settle(term.and_then(|term| markers_of(&term)));
+            }),
         }
     }
 
@@ -102,10 +101,13 @@ impl Reading {
         self.alternatives += 1;
         match made {
             Ok(markers) => markers.into_iter().for_each(|one| self.accept(one)),
-            Err(cause) => self.refused.push(Refused {
-                alternative: self.alternatives,
-                cause,
-            }),
+            Err(cause) => {
+                self.refused_total += 1;
+                if self.refused.len() < MOST_LISTED {
+                    let alternative = self.alternatives;
+                    self.refused.push(Refused { alternative, cause });
+                }
+            }
         }
     }
 
@@ -134,63 +136,76 @@ impl Reading {
     }
 }
 
-/// The alternatives of a comparison expression, as ANDs of tests.
-fn terms<'p>(comparison: &'p Comparison<'p>) -> Result<Vec<Term<'p>>, Cause> {
+/// Each alternative of a comparison expression, as an AND of tests, one at a time: there may be as
+/// many as the pattern has bytes.
+fn each<'p>(comparison: &'p Comparison<'p>, take: &mut dyn FnMut(Result<Term<'p>, Cause>)) {
     match comparison {
-        Comparison::Test(test) => Ok(asked(test)),
-        Comparison::Any(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(terms(part)?);
-            }
-            Ok(all)
-        }
-        Comparison::All(parts) => {
-            let mut product = vec![Term::new()];
-            for part in parts {
-                product = times(product, terms(part)?)?;
-                if product.iter().any(|term| term.len() > MOST_TESTS) {
-                    return Err(Cause::TooComplex);
-                }
-            }
-            Ok(product)
-        }
+        Comparison::Test(test) => asked(test, take),
+        Comparison::Any(parts) => parts.iter().for_each(|part| each(part, take)),
+        Comparison::All(parts) => match product(parts) {
+            Ok(terms) => terms.into_iter().for_each(|term| take(Ok(term))),
+            Err(cause) => take(Err(cause)),
+        },
     }
 }
 
-fn times<'p>(mut product: Vec<Term<'p>>, other: Vec<Term<'p>>) -> Result<Vec<Term<'p>>, Cause> {
-    if let [only] = other.as_slice() {
-        for term in &mut product {
-            term.extend_from_slice(only);
-        }
-        return Ok(product);
+/// How many alternatives there are, and tests in the longest of them.
+fn size(comparison: &Comparison) -> (usize, usize) {
+    match comparison {
+        Comparison::Test(test) => match &test.operator {
+            Operator::In(literals) if !test.negated => (literals.len().max(1), 1),
+            _ => (1, 1),
+        },
+        Comparison::Any(parts) => parts.iter().map(size).fold((0, 0), |all, part| {
+            (all.0.saturating_add(part.0), all.1.max(part.1))
+        }),
+        Comparison::All(parts) => parts.iter().map(size).fold((1, 0), |all, part| {
+            (all.0.saturating_mul(part.0), all.1.saturating_add(part.1))
+        }),
     }
-    if product.len().saturating_mul(other.len()) > MOST_TERMS {
+}
+
+/// AND over OR, multiplied out.
+fn product<'p>(parts: &'p [Comparison<'p>]) -> Result<Vec<Term<'p>>, Cause> {
+    let sizes = parts.iter().map(size);
+    let (terms, tests) = sizes.fold((1, 0), |all: (usize, usize), part| {
+        (all.0.saturating_mul(part.0), all.1.saturating_add(part.1))
+    });
+    if terms > MOST_TERMS || tests > MOST_TESTS {
         return Err(Cause::TooComplex);
     }
-    let pairs = product
-        .iter()
-        .flat_map(|one| other.iter().map(move |two| [&one[..], &two[..]].concat()));
-    Ok(pairs.collect())
+    let mut product = vec![Term::new()];
+    for part in parts {
+        let mut others = Vec::new();
+        each(part, &mut |term| others.push(term));
+        let others = others.into_iter().collect::<Result<Vec<Term>, Cause>>()?;
+        let pairs = product
+            .iter()
+            .flat_map(|one| others.iter().map(move |two| [&one[..], &two[..]].concat()));
+        product = pairs.collect();
+    }
+    Ok(product)
 }
 
 /// A test, as an alternative for each member of its set.
-fn asked<'p>(test: &'p Test<'p>) -> Vec<Term<'p>> {
-    let one = |ask| {
+fn asked<'p>(test: &'p Test<'p>, take: &mut dyn FnMut(Result<Term<'p>, Cause>)) {
+    let mut one = |ask| {
         let path = &test.path;
-        vec![Atom { path, ask }]
+        take(Ok(vec![Atom { path, ask }]));
     };
     let name = match &test.operator {
         _ if test.negated => "NOT",
-        Operator::Equal(literal) => return vec![one(Ask::Equal(*literal))],
+        Operator::Equal(literal) => return one(Ask::Equal(*literal)),
         Operator::In(literals) if literals.is_empty() => {
-            return vec![one(Ask::Unsupported(Cause::EmptySet))];
+            return one(Ask::Unsupported(Cause::EmptySet));
         }
         Operator::In(literals) => {
-            let each = literals.iter();
-            return each.map(|literal| one(Ask::Equal(*literal))).collect();
+            for literal in literals {
+                one(Ask::Equal(*literal));
+            }
+            return;
         }
-        Operator::IsSubset(literal) => return vec![one(Ask::Subset(*literal))],
+        Operator::IsSubset(literal) => return one(Ask::Subset(*literal)),
         Operator::NotEqual(_) => "!=",
         Operator::Order(_) => "< or >",
         Operator::Like(_) => "LIKE",
@@ -198,7 +213,7 @@ fn asked<'p>(test: &'p Test<'p>) -> Vec<Term<'p>> {
         Operator::IsSuperset(_) => "ISSUPERSET",
         Operator::Exists => "EXISTS",
     };
-    vec![one(Ask::Unsupported(Cause::Operator(name)))]
+    one(Ask::Unsupported(Cause::Operator(name)));
 }
 
 #[cfg(test)]

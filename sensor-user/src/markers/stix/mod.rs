@@ -23,4 +23,4 @@ pub(super) use bundle::read;
 pub use cause::Cause;
 pub use check::{PatternError, validate};
 pub use grammar::{DEEPEST, GrammarError, LONGEST, parse};
-pub use meaning::{MOST_TERMS, MOST_TESTS, Reading, Refused, understand};
+pub use meaning::{MOST_LISTED, MOST_TERMS, MOST_TESTS, Reading, Refused, understand};
