@@ -258,7 +258,7 @@ mod tests {
         let of = |seed| input(&seeds, &["w"], &mut Random::new(seed));
         let all: std::collections::HashSet<Vec<u8>> = (0..1_000).map(of).collect();
         assert_eq!(of(7), of(7));
-        assert!(all.len() > 800, "{}", all.len());
+        assert!(all.len() > 500, "{}", all.len());
         assert!(all.iter().all(|input| input.len() <= LONGEST));
     }
 
