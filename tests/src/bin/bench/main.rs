@@ -15,6 +15,7 @@ mod report;
 mod rows;
 mod sender;
 mod stage;
+mod stix;
 mod subjects;
 mod suricata;
 
@@ -50,6 +51,7 @@ fn run() -> Result<(), String> {
     }
     if options.has(Part::Load) {
         load::run(&options, &mut report)?;
+        stix::run(&options, &mut report)?;
     }
     if options.has(Part::Peers) {
         peers::run(&options, &mut report)?;
