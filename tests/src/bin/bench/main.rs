@@ -43,18 +43,25 @@ fn run() -> Result<(), String> {
         return Err("needs root".into());
     }
     let mut report = Report::new(&options);
+    let outcome = measure(&options, &mut report);
+    // What was measured before a part failed is not lost, nor taken for a whole run.
+    report.end(options.save && outcome.is_ok())?;
+    outcome
+}
+
+fn measure(options: &Options, report: &mut Report) -> Result<(), String> {
     if options.has(Part::Packet) {
-        packet::run(&options, &mut report)?;
+        packet::run(options, report)?;
     }
     if options.has(Part::Live) {
-        live::run(&options, &mut report)?;
+        live::run(options, report)?;
     }
     if options.has(Part::Load) {
-        load::run(&options, &mut report)?;
-        stix::run(&options, &mut report)?;
+        load::run(options, report)?;
+        stix::run(options, report)?;
     }
     if options.has(Part::Peers) {
-        peers::run(&options, &mut report)?;
+        peers::run(options, report)?;
     }
-    report.end(options.save)
+    Ok(())
 }
