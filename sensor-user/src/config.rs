@@ -16,6 +16,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::model::Role;
@@ -90,6 +91,9 @@ pub struct Config {
     pub flows: Flows,
     /// What a pattern may cost and cover.
     pub limits: Limits,
+    /// Keys of whoever may send signed envelopes.
+    #[serde(rename = "issuer")]
+    pub issuers: Vec<Issuer>,
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
@@ -104,11 +108,36 @@ pub struct Control {
     /// Largest request body, bytes.
     #[serde(deserialize_with = "units::size")]
     pub max_body: u64,
+    /// Largest signed envelope, bytes: it waits in a file, not in memory.
+    #[serde(deserialize_with = "units::size")]
+    pub max_envelope: u64,
     /// Group of the socket file; the agent's own by default.
     pub group: Option<Account>,
     /// Who may do what; uid 0 and the agent's own uid are operators without being listed.
     #[serde(rename = "role")]
     pub roles: Vec<Grant>,
+}
+
+/// A pinned key of an issuer. Several with one name are several keys of one issuer, as while it
+/// changes them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Issuer {
+    /// `NAME+ID+BASE64`, as `sensorctl bundle keygen` prints it.
+    pub key: String,
+    /// First instant at which it counts.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// First instant at which it no longer counts.
+    #[serde(default)]
+    pub not_after: Option<Timestamp>,
+    /// Whether it is the authority's (L. 33-14 ¶2), not that of somebody whom the operator trusts.
+    #[serde(default = "yes")]
+    pub authority: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One role and who has it. A peer gets the first grant of the file that names its user; where
@@ -225,6 +254,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             flows: Flows::default(),
             limits: Limits::default(),
+            issuers: Vec::new(),
             interfaces: Vec::new(),
         }
     }
@@ -235,6 +265,7 @@ impl Default for Control {
         Self {
             socket: SOCKET.into(),
             max_body: 256 << 20,
+            max_envelope: 1 << 30,
             group: None,
             roles: Vec::new(),
         }

@@ -41,6 +41,7 @@ pub mod control;
 pub mod crypto;
 pub mod dataplane;
 pub mod db;
+pub mod envelope;
 mod fault;
 pub mod hits;
 pub mod journal;

@@ -56,6 +56,7 @@ impl Config {
         )?;
         flows(&self.flows)?;
         self.limits.check()?;
+        self.issuers()?;
         self.interfaces()
     }
 
@@ -73,6 +74,11 @@ impl Config {
             (1 << 10..=4 << 30).contains(&control.max_body),
             "control.max-body",
             "must be between 1KiB and 4GiB",
+        )?;
+        need(
+            (1 << 10..=16 << 30).contains(&control.max_envelope),
+            "control.max-envelope",
+            "must be between 1KiB and 16GiB",
         )?;
         let (mut users, mut groups) = (HashSet::new(), HashSet::new());
         for (index, grant) in control.roles.iter().enumerate() {
@@ -96,6 +102,30 @@ impl Config {
                 grant.groups.iter().all(|group| groups.insert(group)),
                 format!("{key}.groups"),
                 "names a group that has a role already; one group has one role",
+            )?;
+        }
+        Ok(())
+    }
+
+    fn issuers(&self) -> Check {
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let key = format!("issuer[{index}]");
+            let mut parts = issuer.key.splitn(3, '+');
+            let named = parts.next().is_some_and(is_name)
+                && parts.next().is_some_and(|id| id.len() == 8)
+                && parts.next().is_some();
+            need(
+                named,
+                format!("{key}.key"),
+                "must be NAME+ID+BASE64, as `sensorctl bundle keygen` prints it",
+            )?;
+            need(
+                match (issuer.not_before, issuer.not_after) {
+                    (Some(first), Some(last)) => first < last,
+                    _ => true,
+                },
+                format!("{key}.not-after"),
+                "must be later than not-before",
             )?;
         }
         Ok(())
