@@ -6,6 +6,7 @@
 
 mod metrics_page;
 mod pipeline;
+mod restore;
 mod watched;
 
 use std::{
@@ -31,12 +32,14 @@ use crate::{
     crypto,
     dataplane::{self, DataPlane, Limit, Setup, Sizes, probe},
     db::{self, Catalog, Events},
+    envelope::{IssuerError, Issuers},
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
-    journal::{self, Action, Journal},
+    journal::{self, Action},
     markers::Breadth,
     metrics::Metrics,
 };
 use pipeline::Pipeline;
+pub use restore::{Restored, accept as accept_restore};
 use watched::interfaces_of;
 
 /// Version of the agent.
@@ -66,6 +69,12 @@ pub enum Error {
     /// The stores.
     #[error(transparent)]
     Store(#[from] db::Error),
+    /// A pinned key.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// Store and journal are not of one time.
+    #[error(transparent)]
+    Restored(#[from] Restored),
     /// Randomness.
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
@@ -109,6 +118,7 @@ pub enum Error {
 /// # Errors
 /// [`Error`].
 pub fn run(config: &Config) -> Result<(), Error> {
+    let issuers = Issuers::of(&config.issuers)?;
     let features = probe()?;
     let socket = Socket::bind(&config.control.socket, config.control.group.as_ref())?;
     let page = config
@@ -117,8 +127,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .then(|| bind_page(config))
         .transpose()?;
     make_directory(&config.state_dir)?;
-    let journal = Arc::new(Journal::open(&config.state_dir.join("journal"))?);
     let mut catalog = Catalog::open(&config.state_dir)?;
+    let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
     let store = Events::open(&config.state_dir)?;
     let reader = Events::open(&config.state_dir)?;
 
@@ -189,7 +199,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
         rest: config.limits.breaker_rest,
     };
     let breadth = Breadth::of(config);
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, breadth, policy));
+    let sensor = Arc::new(Sensor::new(
+        facts, parts, set, reader, breadth, policy, issuers,
+    ));
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),
@@ -279,6 +291,8 @@ async fn answer(
     let (stop, stopped) = watch::channel(false);
     let limits = Limits {
         max_body: config.control.max_body,
+        max_envelope: config.control.max_envelope,
+        spool: config.state_dir.clone(),
         ..Limits::default()
     };
     let door = Door::new(

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -14,6 +14,7 @@ use sensor_user::{
     agent,
     config::{self, Config},
     dataplane,
+    envelope::Issuers,
     hits::Timeouts,
     markers,
     model::request::Format,
@@ -59,6 +60,12 @@ enum Action {
         #[arg(long, default_value = config::PATH)]
         config: PathBuf,
     },
+    /// Go on from a store or journal that was restored from a backup.
+    ///
+    /// `run` refuses to start when catalogue and journal are not of one time. Put the other one back as
+    /// well, or take responsibility with this command: it is journalled, and no envelope that was
+    /// accepted before is accepted again. The agent must not run.
+    AcceptRestore(RunArgs),
     /// Push captures through the same program; print one event a line as JSON.
     Replay(ReplayArgs),
 }
@@ -109,9 +116,8 @@ fn main() -> ExitCode {
     let command = Command::parse();
     let outcome = match &command.action {
         Action::Run(args) => run(args),
-        Action::Check { config } => Config::load(config)
-            .map(|config| println!("{} interfaces, nothing wrong", config.interfaces.len()))
-            .map_err(|error| (exit::CONFIG, error.to_string())),
+        Action::Check { config } => check(config),
+        Action::AcceptRestore(args) => accept_restore(args),
         Action::Replay(args) => replay(args),
     };
     match outcome {
@@ -123,12 +129,39 @@ fn main() -> ExitCode {
     }
 }
 
+fn check(path: &Path) -> Result<(), (u8, String)> {
+    let config = Config::load(path).map_err(|error| (exit::CONFIG, error.to_string()))?;
+    Issuers::of(&config.issuers).map_err(|error| (exit::CONFIG, error.to_string()))?;
+    println!("{} interfaces, nothing wrong", config.interfaces.len());
+    Ok(())
+}
+
 fn run(args: &RunArgs) -> Result<(), (u8, String)> {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+    let config = configuration(args)?;
+    agent::run(&config).map_err(|error| (run_code(&error), error.to_string()))
+}
+
+fn accept_restore(args: &RunArgs) -> Result<(), (u8, String)> {
+    let config = configuration(args)?;
+    let accepted =
+        agent::accept_restore(&config).map_err(|error| (run_code(&error), error.to_string()))?;
+    println!(
+        "{}",
+        if accepted {
+            "accepted and journalled; start the agent, then load what is missing"
+        } else {
+            "catalogue and journal are of one time; nothing was changed"
+        }
+    );
+    Ok(())
+}
+
+fn configuration(args: &RunArgs) -> Result<Config, (u8, String)> {
     let read = match &args.config {
         Some(path) => Config::load(path),
         None if args.interface.is_empty() => Config::load(config::PATH.as_ref()),
@@ -147,7 +180,7 @@ fn run(args: &RunArgs) -> Result<(), (u8, String)> {
     if let Some(path) = &args.socket {
         config.control.socket.clone_from(path);
     }
-    agent::run(&config).map_err(|error| (run_code(&error), error.to_string()))
+    Ok(config)
 }
 
 fn run_code(error: &agent::Error) -> u8 {
@@ -160,7 +193,9 @@ fn run_code(error: &agent::Error) -> u8 {
             | dataplane::Error::PinsIncomplete { .. },
         )
         | agent::Error::Interface(control::Error::NotFound(_))
+        | agent::Error::Issuer(_)
         | agent::Error::Slots { .. } => exit::CONFIG,
+        agent::Error::Restored(_) => exit::DATA,
         agent::Error::Interface(control::Error::Conflict(_)) | agent::Error::Socket(_) => {
             exit::UNAVAILABLE
         }

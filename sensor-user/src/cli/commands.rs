@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     args::{Breaker, Command, Events, Journal, Markers},
+    bundle,
     client::{Client, read},
     failure::Error,
     journal,
@@ -33,6 +34,8 @@ use crate::{
 pub struct Session {
     /// The sensor.
     pub client: Client,
+    /// The configuration file that was named.
+    pub config: Option<PathBuf>,
     /// Where answers go.
     pub out: Out,
 }
@@ -45,6 +48,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
     match command {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
+        Command::Bundle(bundle) => bundle::run(session, bundle).await,
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
         Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
         Command::Events(events) => session.events(events).await,

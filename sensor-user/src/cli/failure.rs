@@ -63,6 +63,22 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A key file is of no use.
+    #[error("{path}: {reason}")]
+    Key {
+        /// The file, or the option.
+        path: String,
+        /// What to do about it.
+        reason: String,
+    },
     /// Standard output cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(#[source] io::Error),
@@ -94,7 +110,8 @@ impl Error {
             Self::Unreachable { .. } | Self::Ended => UNAVAILABLE,
             Self::Forbidden { .. } => DENIED,
             Self::Answer(_) | Self::Runtime(_) => SOFTWARE,
-            Self::Broken(_) | Self::Input { .. } | Self::Output(_) => IO,
+            Self::Key { .. } => DATA,
+            Self::File { .. } | Self::Broken(_) | Self::Input { .. } | Self::Output(_) => IO,
             Self::Usage(_) => USAGE,
             Self::Journal(_) => DATA,
             Self::Config(config::Error::Read { .. }) => IO,

@@ -230,7 +230,9 @@ pub fn marker(row: &MarkerRow, _: &Out) -> String {
     ])
 }
 
-fn fields(fields: &[(&str, String)]) -> String {
+/// Names and values, one a line.
+#[must_use]
+pub fn fields(fields: &[(&str, String)]) -> String {
     let lines: Vec<_> = fields
         .iter()
         .map(|(name, value)| format!("{name:<16}{value}"))

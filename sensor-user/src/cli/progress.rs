@@ -6,7 +6,10 @@ use bytes::Bytes;
 use hyper::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{client::Client, failure::Error};
+use super::{
+    client::{Client, Payload},
+    failure::Error,
+};
 use crate::model::request::{Progress, Status};
 
 /// How often the sensor is asked how far it is.
@@ -20,7 +23,7 @@ pub async fn watched(
     client: &Client,
     method: Method,
     target: &str,
-    body: Bytes,
+    body: impl Into<Payload>,
 ) -> Result<Bytes, Error> {
     let answer = client.call(method, target, body);
     if !std::io::stderr().is_terminal() {

@@ -22,10 +22,10 @@ use tokio::{
 use super::{
     Counts, Error, Limits, Roles, Service, roles,
     routes::{self, Target},
-    tail, uri,
+    spool, tail, uri,
 };
 use crate::model::{
-    Actor, RequestKind,
+    Actor, RequestKind, Spool,
     request::{Failure, Reply, Request},
 };
 
@@ -113,7 +113,11 @@ impl<S: Service> Door<S> {
         let query = uri::Query::parse(head.uri.query().unwrap_or_default(), route.query)?;
         // Built without its body first: what is wrong with the address is told before the upload.
         let mut request = routes::request(kind, &parameter, &query, Bytes::new())?;
-        let _upload = if route.body {
+        let _upload = if let Request::EnvelopeSubmit { body: spool } = &mut request {
+            let (received, permit) = self.spool(body).await?;
+            *spool = received;
+            Some(permit)
+        } else if route.body {
             let upload = self.receive(body).await?;
             request = routes::request(kind, &parameter, &query, upload.bytes)?;
             Some(upload.permit)
@@ -149,10 +153,43 @@ impl<S: Service> Door<S> {
         )
     }
 
-    /// Reads a body within its bounds.
+    /// Reads a body into memory.
     async fn receive(&self, body: &mut Option<Incoming>) -> Result<Upload<'_>, Error> {
-        let limit = self.limits.max_body;
-        let too_large = Error::TooLarge { limit };
+        let mut sink = Sink::Memory(BytesMut::new());
+        let limit = (self.limits.max_body, "control.max-body");
+        let permit = self.take(body, limit, &mut sink).await?;
+        let Sink::Memory(bytes) = sink else {
+            return Err(Error::Internal("a body went astray".into()));
+        };
+        Ok(Upload {
+            bytes: bytes.freeze(),
+            permit,
+        })
+    }
+
+    /// Reads a body into a file without a name.
+    async fn spool(
+        &self,
+        body: &mut Option<Incoming>,
+    ) -> Result<(Spool, SemaphorePermit<'_>), Error> {
+        let file = spool::File::create(self.limits.spool.clone()).await?;
+        let mut sink = Sink::File(file);
+        let limit = (self.limits.max_envelope, "control.max-envelope");
+        let permit = self.take(body, limit, &mut sink).await?;
+        let Sink::File(file) = sink else {
+            return Err(Error::Internal("a body went astray".into()));
+        };
+        Ok((file.finish()?, permit))
+    }
+
+    /// Reads a body within bounds of size (with the key that says so) and time.
+    async fn take(
+        &self,
+        body: &mut Option<Incoming>,
+        (limit, key): (u64, &'static str),
+        sink: &mut Sink,
+    ) -> Result<SemaphorePermit<'_>, Error> {
+        let too_large = Error::TooLarge { limit, key };
         let Some(incoming) = body.as_mut() else {
             return Err(Error::Internal("the body was read before".into()));
         };
@@ -166,7 +203,7 @@ impl<S: Service> Door<S> {
             .ok_or_else(|| {
                 Error::Unavailable("other uploads are in progress; try again after them".into())
             })?;
-        let mut bytes = BytesMut::new();
+        let mut taken = 0_u64;
         loop {
             let frame = timeout(self.limits.body, incoming.frame())
                 .await
@@ -179,17 +216,18 @@ impl<S: Service> Door<S> {
             let frame = frame
                 .map_err(|_| Error::Invalid("the body was broken off; send it again".into()))?;
             if let Ok(data) = frame.into_data() {
-                if (bytes.len() + data.len()) as u64 > limit {
+                taken += data.len() as u64;
+                if taken > limit {
                     return Err(too_large);
                 }
-                bytes.extend_from_slice(&data);
+                match sink {
+                    Sink::Memory(bytes) => bytes.extend_from_slice(&data),
+                    Sink::File(file) => file.append(data).await?,
+                }
             }
         }
         *body = None;
-        Ok(Upload {
-            bytes: bytes.freeze(),
-            permit,
-        })
+        Ok(permit)
     }
 
     /// Reads on, without keeping anything, what a refused client is still sending: closing at once
@@ -217,6 +255,12 @@ impl<S: Service> Door<S> {
         counter.fetch_add(1, Relaxed);
         tracing::warn!(peer = %peer, code = error.code(), "a request was not done: {error}");
     }
+}
+
+/// Where a body goes.
+enum Sink {
+    Memory(BytesMut),
+    File(spool::File),
 }
 
 struct Upload<'d> {

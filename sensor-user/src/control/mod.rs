@@ -12,10 +12,12 @@ pub mod roles;
 pub mod routes;
 pub mod service;
 pub mod socket;
+mod spool;
 mod tail;
 pub mod uri;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -58,6 +60,10 @@ pub struct Limits {
     pub uploads: usize,
     /// Largest request body, bytes.
     pub max_body: u64,
+    /// Largest signed envelope, bytes.
+    pub max_envelope: u64,
+    /// Where an envelope waits while it comes in.
+    pub spool: PathBuf,
     /// Time to send a request's head, and the longest a connection may idle.
     pub header: Duration,
     /// Longest pause within a request's body.
@@ -73,6 +79,8 @@ impl Default for Limits {
             guests: 48,
             uploads: 2,
             max_body: 256 << 20,
+            max_envelope: 1 << 30,
+            spool: std::env::temp_dir(),
             header: Duration::from_secs(5),
             body: Duration::from_secs(15),
             grace: Duration::from_secs(10),

@@ -17,8 +17,7 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
             kind,
             K::Status | K::EventsList | K::EventsShow | K::EventsTail
         ),
-        // The authority's signed requests will be the desk's own requests.
-        Role::Desk => matches!(kind, K::Status),
+        Role::Desk => matches!(kind, K::Status | K::EnvelopeSubmit),
         Role::Oversight => matches!(kind, K::Status | K::JournalShow),
     }
 }
@@ -114,6 +113,7 @@ mod tests {
             (K::MarkersAdd, [false, true, false, false, true]),
             (K::MarkersRemove, [false, true, false, false, true]),
             (K::MarkersRelease, [false, true, false, false, true]),
+            (K::EnvelopeSubmit, [false, true, true, false, true]),
             (K::MarkersList, [false, true, false, false, true]),
             (K::MarkersShow, [false, true, false, false, true]),
             (K::EventsList, [true, true, false, false, true]),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Error, uri::Query};
 use crate::model::{
-    RequestKind as Kind, State,
+    RequestKind as Kind, Spool, State,
     request::{Format, Page, Reply, Request},
 };
 
@@ -66,7 +66,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 16] = [
+pub const ROUTES: [Route; 17] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -83,6 +83,7 @@ pub const ROUTES: [Route; 16] = [
         &[],
         true,
     ),
+    send("POST", "/v1/envelopes", Kind::EnvelopeSubmit, &[], true),
     send(
         "POST",
         "/v1/markers/{id}/breaker",
@@ -182,6 +183,10 @@ pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Resul
         },
         Kind::MarkersRemove => Request::MarkersRemove { body },
         Kind::MarkersRelease => Request::MarkersRelease { body },
+        // Its body waits in a file: see `http`.
+        Kind::EnvelopeSubmit => Request::EnvelopeSubmit {
+            body: Spool::default(),
+        },
         Kind::MarkersList => Request::MarkersList {
             page: page(query)?,
             quarantined: flag(query, "quarantined")?,

@@ -21,7 +21,11 @@ impl Catalog {
         let path = directory.join("catalog.db");
         let database = Database::open(
             &path,
-            &[include_str!("catalog.sql"), include_str!("catalog_2.sql")],
+            &[
+                include_str!("catalog.sql"),
+                include_str!("catalog_2.sql"),
+                include_str!("catalog_envelope.sql"),
+            ],
         )?;
         Ok(Self { database })
     }

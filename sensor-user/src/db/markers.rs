@@ -5,7 +5,11 @@ use std::path::Path;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::{Catalog, Error, catalog::write_generation};
+use super::{
+    Catalog, Error, Mark, Serial,
+    catalog::write_generation,
+    serials::{write_mark, write_serial},
+};
 use crate::model::{Held, Marker, Pap, Standing, Tlp};
 
 const COLUMNS: &str = "id, pattern, until, tlp, pap, standing";
@@ -22,6 +26,10 @@ pub struct Edit<'a> {
     pub remove: &'a [String],
     /// Markers that come, best in the order of their ids.
     pub put: &'a [(&'a Marker, &'a Standing)],
+    /// The envelope that it comes with.
+    pub serial: Option<Serial<'a>>,
+    /// How far the journal is.
+    pub mark: Option<Mark>,
 }
 
 impl Catalog {
@@ -151,7 +159,11 @@ fn write(
             progress(edit.remove.len() + count);
         }
     }
-    Ok(())
+    if let Some(serial) = edit.serial {
+        write_serial(transaction, serial)?;
+    }
+    edit.mark
+        .map_or(Ok(()), |mark| write_mark(transaction, mark))
 }
 
 /// A row; the outer error is SQLite's, the inner one a row that does not decode.

@@ -5,6 +5,7 @@ mod breakers;
 mod catalog;
 mod events;
 mod markers;
+mod serials;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ pub use breakers::Breaker;
 pub use catalog::Catalog;
 pub use events::{Batch, EventRow, Events, Restored};
 pub use markers::Edit;
+pub use serials::{Mark, Serial};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]

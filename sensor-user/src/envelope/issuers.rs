@@ -62,16 +62,17 @@ impl Issuers {
         Ok(Self(pinned))
     }
 
-    /// One key without dates, for judging a file by hand.
+    /// Keys without dates, for judging a file by hand.
     #[must_use]
-    pub fn only(key: VerifierKey) -> Self {
-        Self(vec![Pinned {
+    pub fn undated(keys: Vec<VerifierKey>) -> Self {
+        let pinned = |key: VerifierKey| Pinned {
             name: key.name.clone(),
             key,
             not_before: None,
             not_after: None,
             authority: true,
-        }])
+        };
+        Self(keys.into_iter().map(pinned).collect())
     }
 
     /// The key that signed. Signatures of others are passed over, as signed-note asks.

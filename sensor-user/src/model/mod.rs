@@ -8,6 +8,7 @@ pub mod order_terms;
 pub mod pattern;
 pub mod request;
 pub mod request_kind;
+pub mod spool;
 pub mod vantage;
 
 pub use actor::{Actor, Role};
@@ -17,4 +18,5 @@ pub use marker::{Held, Marker, MarkerId, Pap, Standing, Tlp};
 pub use order_terms::OrderTerms;
 pub use pattern::{Pattern, PatternId, PatternKind, Protocol};
 pub use request_kind::RequestKind;
+pub use spool::Spool;
 pub use vantage::Vantage;

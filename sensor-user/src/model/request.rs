@@ -4,7 +4,7 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Marker, Pap, State, Tlp};
+use super::{Event, Marker, Pap, Spool, State, Tlp};
 pub use status::{
     BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
     OutcomeCount, Progress, Stage, Status,
@@ -38,6 +38,11 @@ pub enum Request {
     MarkersRelease {
         /// Ids, one a line.
         body: bytes::Bytes,
+    },
+    /// Take a signed envelope. Operators and the desk.
+    EnvelopeSubmit {
+        /// The envelope.
+        body: Spool,
     },
     /// A page of markers in the order of their ids. Operators.
     MarkersList {

@@ -15,6 +15,8 @@ pub enum RequestKind {
     MarkersRemove,
     /// [`Request::MarkersRelease`].
     MarkersRelease,
+    /// [`Request::EnvelopeSubmit`].
+    EnvelopeSubmit,
     /// [`Request::MarkersList`].
     MarkersList,
     /// [`Request::MarkersShow`].
@@ -39,12 +41,13 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
         Self::MarkersRemove,
         Self::MarkersRelease,
+        Self::EnvelopeSubmit,
         Self::MarkersList,
         Self::MarkersShow,
         Self::EventsList,
@@ -66,6 +69,7 @@ impl RequestKind {
             Self::MarkersAdd => "markers_add",
             Self::MarkersRemove => "markers_remove",
             Self::MarkersRelease => "markers_release",
+            Self::EnvelopeSubmit => "envelope_submit",
             Self::MarkersList => "markers_list",
             Self::MarkersShow => "markers_show",
             Self::EventsList => "events_list",
@@ -90,6 +94,7 @@ impl Request {
             Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
             Self::MarkersRemove { .. } => RequestKind::MarkersRemove,
             Self::MarkersRelease { .. } => RequestKind::MarkersRelease,
+            Self::EnvelopeSubmit { .. } => RequestKind::EnvelopeSubmit,
             Self::MarkersList { .. } => RequestKind::MarkersList,
             Self::MarkersShow { .. } => RequestKind::MarkersShow,
             Self::EventsList { .. } => RequestKind::EventsList,

@@ -1,6 +1,7 @@
 //! A service that holds everything in memory.
 
 use std::{
+    io::Read as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -116,6 +117,12 @@ impl Service for Memory {
             Request::MarkersAdd { body, .. } => self.load(&body, false)?,
             Request::MarkersRemove { .. } | Request::MarkersRelease { .. } => {
                 self.load(b"", false)?
+            }
+            Request::EnvelopeSubmit { body } => {
+                let mut bytes = Vec::new();
+                body.reader().read_to_end(&mut bytes).expect("reads");
+                assert_eq!(bytes.len() as u64, body.length());
+                self.load(&bytes, true)?
             }
             Request::MarkersList { page, .. } => Reply::Markers(self.page(&page)),
             Request::BreakerOpen { .. } | Request::BreakerClose { .. } => {

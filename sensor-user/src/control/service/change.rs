@@ -7,11 +7,18 @@ use std::sync::{
 
 use jiff::Timestamp;
 
-use super::{Error, Sensor, Set, internal, markers::status_of};
+use super::{
+    Error, Sensor, Set,
+    envelopes::{mark_of, serial_of},
+    internal,
+    markers::status_of,
+};
 use crate::{
     crypto::hex,
     dataplane::{self, Prepared, Way},
-    db, fault,
+    db,
+    envelope::Envelope,
+    fault,
     hits::Index,
     journal::{Action, MarkersChange},
     markers,
@@ -39,6 +46,8 @@ pub(super) struct Plan<'a> {
     pub way: Way,
     /// What the journal says.
     pub action: fn(MarkersChange) -> Action,
+    /// The signed envelope that it comes with.
+    pub envelope: Option<&'a Envelope>,
 }
 
 /// Why an announced change did not happen.
@@ -100,18 +109,28 @@ impl Sensor {
                 quarantined: plan.quarantined,
                 patterns,
                 digest: digest.clone(),
+                envelope: plan.envelope.map(mark_of),
             }),
         )?;
+        let head = self.parts.journal.head();
+        let edit = db::Edit {
+            serial: plan.envelope.map(serial_of),
+            mark: Some(db::Mark {
+                size: head.size,
+                root: head.root,
+            }),
+            ..plan.edit
+        };
         // The index goes first: a hit of the new generation must find its markers.
         let former = self.parts.live.put(Index::new(plan.image.clone()));
         let before = set.image.clone();
         let (catalog, plane) = (&mut set.catalog, &mut set.plane);
         let work = &self.work;
-        let rows = plan.edit.remove.len() + plan.edit.put.len();
+        let rows = edit.remove.len() + edit.put.len();
         work.enter(Stage::Storing, rows as u64);
         let mut ready: Option<Prepared> = None;
         let outcome: Result<(), ChangeError> =
-            catalog.edit(plan.edit, &|done| work.advance(done as u64), || {
+            catalog.edit(edit, &|done| work.advance(done as u64), || {
                 fault::point("stored")?;
                 work.enter(Stage::Building, 0);
                 let prepared = plane.prepare(&plan.image, plan.way)?;
@@ -146,6 +165,9 @@ impl Sensor {
                 return Err(error.into());
             }
         };
+        if let Some(envelope) = plan.envelope {
+            self.note_accepted(actor, envelope, &receipt);
+        }
         self.parts.live.tell_changed(&before, &plan.image);
         set.total = plan.total;
         set.quarantined = plan.quarantined;

@@ -15,8 +15,9 @@ use crate::{
     crypto::hex,
     dataplane::Way,
     db,
+    envelope::Envelope,
     journal::Action,
-    markers::{self, Concern, pattern_id},
+    markers::{self, Concern, Intake, pattern_id},
     model::{
         Actor, Held, Image, Marker, PatternId, PatternKind, Standing,
         request::{
@@ -36,10 +37,20 @@ impl Sensor {
         let mut set = self.set();
         let _underway = self.work.begin();
         let (markers, duplicates) = read(format, body)?;
+        self.replace(actor, &mut set, markers, duplicates, None)
+    }
+
+    /// Makes these markers the whole set.
+    pub(super) fn replace(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        markers: Vec<Marker>,
+        duplicates: u64,
+        envelope: Option<&Envelope>,
+    ) -> Result<Changed, Error> {
         self.work.enter(Stage::Checking, 0);
-        let comparison = compare(&mut set, &markers, &|marker, held| {
-            self.standing(marker, held)
-        })?;
+        let comparison = compare(set, &markers, &|marker, held| self.standing(marker, held))?;
         let standings = &comparison.standings;
         let now = Timestamp::now();
         let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
@@ -67,6 +78,7 @@ impl Sensor {
                 clear: comparison.nothing_stays,
                 remove: &comparison.remove,
                 put: &put,
+                ..db::Edit::default()
             },
             added: put.len() as u64,
             removed: comparison.removed,
@@ -74,8 +86,9 @@ impl Sensor {
             quarantined,
             way: Way::Together,
             action: Action::MarkersLoaded,
+            envelope,
         };
-        let changed = self.carry_out(actor, &mut set, plan)?;
+        let changed = self.carry_out(actor, set, plan)?;
         Ok(Changed {
             duplicates,
             held_back,
@@ -91,7 +104,19 @@ impl Sensor {
     ) -> Result<Changed, Error> {
         let mut set = self.set();
         let _underway = self.work.begin();
-        let (mut markers, duplicates) = read(format, body)?;
+        let (markers, duplicates) = read(format, body)?;
+        self.add(actor, &mut set, markers, duplicates, None)
+    }
+
+    /// Adds these markers to the set; a marker of an id that is held takes its place.
+    pub(super) fn add(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        mut markers: Vec<Marker>,
+        duplicates: u64,
+        envelope: Option<&Envelope>,
+    ) -> Result<Changed, Error> {
         self.work.enter(Stage::Checking, 0);
         markers.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         let mut before: Vec<Held> = Vec::new();
@@ -143,8 +168,9 @@ impl Sensor {
                 - quarantined(&mut before.iter().map(|held| &held.standing)),
             way: Way::OneByOne,
             action: Action::MarkersAdded,
+            envelope,
         };
-        let changed = self.carry_out(actor, &mut set, plan)?;
+        let changed = self.carry_out(actor, set, plan)?;
         Ok(Changed {
             duplicates,
             held_back: held_back(&standings, &markers),
@@ -172,6 +198,7 @@ impl Sensor {
             quarantined: set.quarantined - gone.count() as u64,
             way: Way::OneByOne,
             action: Action::MarkersRemoved,
+            envelope: None,
         };
         self.carry_out(actor, &mut set, plan)
     }
@@ -201,6 +228,7 @@ impl Sensor {
             quarantined: set.quarantined - put.len() as u64,
             way: Way::OneByOne,
             action: Action::MarkersReleased,
+            envelope: None,
         };
         self.carry_out(actor, &mut set, plan)
     }
@@ -259,7 +287,11 @@ fn keys(held: &[Held]) -> Vec<(PatternId, &str)> {
 }
 
 fn read(format: Format, body: Bytes) -> Result<(Vec<Marker>, u64), Error> {
-    let intake = markers::read(format, &body);
+    all_or_nothing(markers::read(format, &body))
+}
+
+/// The markers of a file in which nothing is refused.
+pub(super) fn all_or_nothing(intake: Intake) -> Result<(Vec<Marker>, u64), Error> {
     if intake.refused_total > 0 {
         return Err(Error::Refused {
             refusals: intake.refused,

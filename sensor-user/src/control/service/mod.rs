@@ -2,6 +2,7 @@
 
 mod breakers;
 mod change;
+mod envelopes;
 mod events;
 mod interfaces;
 mod inventory;
@@ -22,6 +23,7 @@ use super::{Error, Service};
 use crate::{
     dataplane::{Counts, DataPlane, InterfaceSlot},
     db::{Breaker, Catalog, Events},
+    envelope::Issuers,
     hits::Live,
     journal::{self, Action, Journal, Receipt},
     markers::Breadth,
@@ -48,6 +50,7 @@ pub struct Sensor {
     work: Arc<Work>,
     breadth: Breadth,
     policy: BreakerPolicy,
+    issuers: Issuers,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Events>,
 }
@@ -129,6 +132,7 @@ impl Sensor {
         reader: Events,
         breadth: Breadth,
         policy: BreakerPolicy,
+        issuers: Issuers,
     ) -> Self {
         let markers = markers::status_of(&set);
         let sensor = Self {
@@ -143,6 +147,7 @@ impl Sensor {
             work: Arc::default(),
             breadth,
             policy,
+            issuers,
             reader: Mutex::new(reader),
         };
         let set = sensor.set();
@@ -194,6 +199,9 @@ impl Service for Sensor {
             }
             Request::MarkersRelease { body } => {
                 self.markers_release(actor, &body).map(Reply::Changed)
+            }
+            Request::EnvelopeSubmit { body } => {
+                self.envelope_submit(actor, &body).map(Reply::Changed)
             }
             Request::MarkersList { page, quarantined } => self
                 .markers_list(actor, &page, quarantined)
