@@ -10,6 +10,7 @@ pub mod capture;
 pub mod command;
 pub mod daemon;
 pub mod identity;
+pub mod issuer;
 pub mod need;
 pub mod netns;
 pub mod offline;
