@@ -4,6 +4,7 @@
 //! Every error names the file, the line and the key. The shapes are in `deploy/sensor.toml`.
 
 mod check;
+mod legal;
 mod limits;
 mod locate;
 mod units;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use crate::model::Role;
 use check::Problem;
 
+pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
 
 /// Where the configuration is read from unless told otherwise.
@@ -91,6 +93,8 @@ pub struct Config {
     pub flows: Flows,
     /// What a pattern may cost and cover.
     pub limits: Limits,
+    /// Under which text the sensor is used.
+    pub legal: Legal,
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
@@ -254,6 +258,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             flows: Flows::default(),
             limits: Limits::default(),
+            legal: Legal::default(),
             issuers: Vec::new(),
             interfaces: Vec::new(),
         }

@@ -4,6 +4,7 @@
 //! touched), journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
+mod declaration;
 mod metrics_page;
 mod pipeline;
 mod restore;
@@ -27,7 +28,7 @@ use crate::{
     config::{Breaker, Config},
     control::{
         self, Door, Limits, Roles, Socket, bind,
-        service::{BreakerPolicy, Facts, Inventory, Parts, Sensor, Set, agent},
+        service::{BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
     dataplane::{self, DataPlane, Limit, Setup, Sizes, probe},
@@ -35,9 +36,11 @@ use crate::{
     envelope::{IssuerError, Issuers},
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::{self, Action},
+    legal::{self, Gate, Law},
     markers::Breadth,
     metrics::Metrics,
 };
+pub use declaration::{declaration, record_declaration};
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
 use watched::interfaces_of;
@@ -133,7 +136,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let reader = Events::open(&config.state_dir)?;
 
     let now = Timestamp::now();
-    let inventory = Inventory::read(&mut catalog, now)?;
+    let law = Law::of(config);
+    let gate = Gate::new(legal::facts(config), catalog.declaration()?);
+    let shut = gate.check().err();
+    if let Some(reason) = shut {
+        tracing::warn!(code = reason.code(), "{reason}");
+    }
+    let inventory = Inventory::read(&mut catalog, now, law, shut.is_none())?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
     let setup = Setup {
@@ -194,14 +203,18 @@ pub fn run(config: &Config) -> Result<(), Error> {
         interfaces,
         expire_retry: None,
     };
-    let policy = BreakerPolicy {
+    let breakers = BreakerPolicy {
         automatic: config.limits.breaker == Breaker::Automatic,
         rest: config.limits.breaker_rest,
     };
-    let breadth = Breadth::of(config);
-    let sensor = Arc::new(Sensor::new(
-        facts, parts, set, reader, breadth, policy, issuers,
-    ));
+    let rules = Rules {
+        breadth: Breadth::of(config),
+        breakers,
+        issuers,
+        law,
+        gate,
+    };
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),

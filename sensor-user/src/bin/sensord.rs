@@ -10,14 +10,15 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use ipnet::IpNet;
+use jiff::civil::Date;
 use sensor_user::{
     agent,
     config::{self, Config},
     dataplane,
     envelope::Issuers,
     hits::Timeouts,
-    markers,
-    model::request::Format,
+    legal, markers,
+    model::{order_terms::is_reference, request::Format},
     replay::{self, Replay, capture},
 };
 
@@ -44,6 +45,8 @@ struct Command {
 const EXAMPLES: &str = "Examples:
   sensord run --config /etc/marker-sensor/sensor.toml
   sensord run --interface eth0 --interface eth1 --subscribers 198.51.100.0/24
+  sensord declaration --config /etc/marker-sensor/sensor.toml > declaration.md
+  sensord declaration --record DEC-2027-3 --date 2027-01-31
   sensord check --config sensor.toml
   sensord replay --markers markers.txt capture.pcapng > events.ndjson";
 
@@ -59,6 +62,23 @@ enum Action {
         /// The file.
         #[arg(long, default_value = config::PATH)]
         config: PathBuf,
+    },
+    /// Print the declaration of the device for the authority (R. 9-12-1 CPCE), or record that it was
+    /// made.
+    ///
+    /// For before the first start. A running agent takes the record by `sensorctl declaration record`.
+    Declaration {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Print the facts as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Reference of the declaration that was made; records it instead of printing.
+        #[arg(long, value_name = "REFERENCE", requires = "date")]
+        record: Option<String>,
+        /// When it was made.
+        #[arg(long, requires = "record")]
+        date: Option<Date>,
     },
     /// Go on from a store or journal that was restored from a backup.
     ///
@@ -117,6 +137,12 @@ fn main() -> ExitCode {
     let outcome = match &command.action {
         Action::Run(args) => run(args),
         Action::Check { config } => check(config),
+        Action::Declaration {
+            run,
+            json,
+            record,
+            date,
+        } => declaration(run, *json, record.as_deref().zip(*date)),
         Action::AcceptRestore(args) => accept_restore(args),
         Action::Replay(args) => replay(args),
     };
@@ -144,6 +170,39 @@ fn run(args: &RunArgs) -> Result<(), (u8, String)> {
         .init();
     let config = configuration(args)?;
     agent::run(&config).map_err(|error| (run_code(&error), error.to_string()))
+}
+
+fn declaration(
+    args: &RunArgs,
+    json: bool,
+    record: Option<(&str, Date)>,
+) -> Result<(), (u8, String)> {
+    let config = configuration(args)?;
+    let failed = |error: agent::Error| (run_code(&error), error.to_string());
+    let Some((reference, date)) = record else {
+        let report = agent::declaration(&config).map_err(failed)?;
+        let text = if json {
+            serde_json::to_string(&report).map_err(|error| (exit::SOFTWARE, error.to_string()))?
+        } else {
+            legal::markdown(&report.facts, &report.digest)
+        };
+        println!("{}", text.trim_end());
+        return Ok(());
+    };
+    if !is_reference(reference) {
+        let sentence = "the reference must be 1 to 128 printable ASCII characters";
+        return Err((exit::DATA, sentence.into()));
+    }
+    let recorded = agent::record_declaration(&config, reference, date).map_err(failed)?;
+    println!(
+        "{}",
+        if recorded {
+            "recorded: the agent may attach and load markers"
+        } else {
+            "the device is declared as it is already; nothing was changed"
+        }
+    );
+    Ok(())
 }
 
 fn accept_restore(args: &RunArgs) -> Result<(), (u8, String)> {

@@ -3,7 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, str::FromStr};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::failure::USAGE;
 use crate::model::{Pap, State, Tlp};
@@ -26,6 +26,11 @@ One pattern a line, `#` starts a comment:
   cidr 198.51.100.0/24
   endpoint 203.0.113.5 tcp 443
 If one line is refused, nothing is changed and every refused line is listed.";
+
+const RECORD_EXAMPLES: &str = "\
+Example:
+  sensorctl declaration export > declaration.md      # send it
+  sensorctl declaration record --reference DEC-2027-3 --date 2027-01-31";
 
 const KEYGEN_EXAMPLES: &str = "\
 Example:
@@ -71,6 +76,9 @@ pub enum Command {
     /// Load, change and list markers
     #[command(subcommand)]
     Markers(Markers),
+    /// What the authority is told of the device (R. 9-12-1 CPCE)
+    #[command(subcommand)]
+    Declaration(Declaration),
     /// Make, judge and submit signed envelopes
     #[command(subcommand)]
     Bundle(Bundle),
@@ -118,7 +126,8 @@ pub enum Markers {
     /// Let markers that were held back come into force
     ///
     /// A marker that would match far too much (a /8, an address of your own or of a public resolver)
-    /// is kept but not in force until somebody has looked at it.
+    /// is kept but not in force until two persons have looked at it: the first release registers an
+    /// approval, the one of another user lets it in. Root is nobody in particular.
     Release {
         /// File of ids, one a line, `-` for standard input
         file: PathBuf,
@@ -140,6 +149,31 @@ pub enum Markers {
         /// Its id; read from standard input when left out
         id: Option<String>,
     },
+}
+
+/// The declaration.
+#[derive(Debug, Subcommand)]
+pub enum Declaration {
+    /// Print the document for the authority, Markdown, or with --json the facts
+    ///
+    /// The four items of R. 9-12-1 from the running configuration, with a digest of the facts.
+    /// Before any sensor runs: `sensord declaration`.
+    Export,
+    /// Record that the declaration was made; what waits for it is attached and comes into force
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record {
+        /// Its reference: the journal keeps it, so name no person
+        #[arg(long)]
+        reference: String,
+        /// When it was made
+        #[arg(long)]
+        date: Date,
+        /// Digest of what was declared; refused when the configuration is another by now
+        #[arg(long)]
+        digest: Option<String>,
+    },
+    /// Say whether the device is declared as it is
+    Show,
 }
 
 /// Signed envelopes.

@@ -15,6 +15,7 @@ use super::{
     args::{Breaker, Command, Events, Journal, Markers},
     bundle,
     client::{Client, read},
+    declaration,
     failure::Error,
     journal,
     print::{self, Out},
@@ -48,6 +49,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
     match command {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
+        Command::Declaration(declaration) => declaration::run(session, declaration).await,
         Command::Bundle(bundle) => bundle::run(session, bundle).await,
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
         Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
@@ -64,7 +66,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
 
 impl Session {
     /// Gets a document and shows it: as it came, or as `table` prints it.
-    async fn show<T: DeserializeOwned>(
+    pub(super) async fn show<T: DeserializeOwned>(
         &self,
         target: &str,
         table: impl FnOnce(&T, &Out) -> String,

@@ -102,8 +102,13 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Refused { failure, .. } => match failure.code.as_str() {
-                "denied" => DENIED,
-                "conflict" | "unavailable" | "timed_out" => UNAVAILABLE,
+                "denied" | "no_person" => DENIED,
+                "declaration_missing"
+                | "declaration_outdated"
+                | "second_person"
+                | "conflict"
+                | "unavailable"
+                | "timed_out" => UNAVAILABLE,
                 "internal" | "method_not_allowed" => SOFTWARE,
                 _ => DATA,
             },

@@ -7,6 +7,7 @@ pub mod args;
 mod bundle;
 pub mod client;
 pub mod commands;
+pub mod declaration;
 pub mod failure;
 pub mod journal;
 pub mod print;

@@ -141,6 +141,13 @@ pub fn changed(changed: &Changed) -> String {
         short(&changed.digest),
         changed.receipt,
     );
+    if changed.awaiting > 0 {
+        let _ = write!(
+            text,
+            "\nrelease: 1 of 2 for {} markers; another person must release them, too",
+            changed.awaiting
+        );
+    }
     if !changed.held_back.is_empty() {
         text.push_str(&held_back(changed));
     } else if changed.quarantined > 0 {
@@ -206,7 +213,10 @@ fn in_force(row: &MarkerRow) -> String {
     match (row.in_force, row.standing.as_deref()) {
         (true, _) => "yes".into(),
         (false, None | Some("released")) => "no".into(),
-        (false, Some(code)) => format!("no: {}", clean(code)),
+        (false, Some(code)) if row.approved_by.is_some() => {
+            format!("no: {}, release: 1 of 2", clean(code))
+        }
+        (false, Some(code)) => format!("no: {}, release: 0 of 2", clean(code)),
     }
 }
 

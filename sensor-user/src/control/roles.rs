@@ -17,8 +17,8 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
             kind,
             K::Status | K::EventsList | K::EventsShow | K::EventsTail
         ),
-        Role::Desk => matches!(kind, K::Status | K::EnvelopeSubmit),
-        Role::Oversight => matches!(kind, K::Status | K::JournalShow),
+        Role::Desk => matches!(kind, K::Status | K::DeclarationShow | K::EnvelopeSubmit),
+        Role::Oversight => matches!(kind, K::Status | K::DeclarationShow | K::JournalShow),
     }
 }
 
@@ -113,6 +113,8 @@ mod tests {
             (K::MarkersAdd, [false, true, false, false, true]),
             (K::MarkersRemove, [false, true, false, false, true]),
             (K::MarkersRelease, [false, true, false, false, true]),
+            (K::DeclarationShow, [false, true, true, true, true]),
+            (K::DeclarationRecord, [false, true, false, false, true]),
             (K::EnvelopeSubmit, [false, true, true, false, true]),
             (K::MarkersList, [false, true, false, false, true]),
             (K::MarkersShow, [false, true, false, false, true]),

@@ -66,7 +66,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 19] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -80,6 +80,14 @@ pub const ROUTES: [Route; 17] = [
         "POST",
         "/v1/markers/release",
         Kind::MarkersRelease,
+        &[],
+        true,
+    ),
+    get("/v1/declaration", Kind::DeclarationShow, &[]),
+    send(
+        "POST",
+        "/v1/declaration",
+        Kind::DeclarationRecord,
         &[],
         true,
     ),
@@ -183,6 +191,8 @@ pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Resul
         },
         Kind::MarkersRemove => Request::MarkersRemove { body },
         Kind::MarkersRelease => Request::MarkersRelease { body },
+        Kind::DeclarationShow => Request::DeclarationShow,
+        Kind::DeclarationRecord => Request::DeclarationRecord { body },
         // Its body waits in a file: see `http`.
         Kind::EnvelopeSubmit => Request::EnvelopeSubmit {
             body: Spool::default(),
@@ -263,6 +273,7 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
     match reply {
         Reply::Status(status) => serde_json::to_vec(status),
         Reply::Changed(changed) => serde_json::to_vec(changed),
+        Reply::Declaration(report) => serde_json::to_vec(report),
         Reply::Markers(rows) => serde_json::to_vec(rows),
         Reply::Marker(row) => serde_json::to_vec(row),
         Reply::Events(rows) => serde_json::to_vec(rows),

@@ -25,6 +25,7 @@ impl Catalog {
                 include_str!("catalog.sql"),
                 include_str!("catalog_2.sql"),
                 include_str!("catalog_envelope.sql"),
+                include_str!("catalog_legal.sql"),
             ],
         )?;
         Ok(Self { database })

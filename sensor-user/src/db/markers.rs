@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{
     Catalog, Error, Mark, Serial,
+    approvals::forget_stale,
     catalog::write_generation,
     serials::{write_mark, write_serial},
 };
@@ -159,6 +160,7 @@ fn write(
             progress(edit.remove.len() + count);
         }
     }
+    forget_stale(transaction)?;
     if let Some(serial) = edit.serial {
         write_serial(transaction, serial)?;
     }

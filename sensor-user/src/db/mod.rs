@@ -1,8 +1,10 @@
 //! The embedded store: the only part that imports rusqlite. Two files, so that loading a million
 //! markers never makes an event wait: `catalog.db` and `events.db`.
 
+mod approvals;
 mod breakers;
 mod catalog;
+mod declarations;
 mod events;
 mod markers;
 mod serials;

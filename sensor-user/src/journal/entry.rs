@@ -1,6 +1,6 @@
 //! What the journal says.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Role;
@@ -52,6 +52,20 @@ pub enum Action {
     MarkersRemoved(MarkersChange),
     /// Quarantined markers are let into force by an operator.
     MarkersReleased(MarkersChange),
+    /// A declaration to the authority is recorded (R. 9-12-1 CPCE).
+    DeclarationRecorded {
+        /// Its reference.
+        reference: String,
+        /// When it was made.
+        date: Date,
+        /// Digest of the declared facts, hexadecimal.
+        digest: String,
+    },
+    /// The release of quarantined markers is approved; it waits for a second person.
+    ReleaseApproved {
+        /// How many.
+        markers: u64,
+    },
     /// A signed envelope was refused; nothing was changed.
     EnvelopeRefused {
         /// Stable code of the reason.

@@ -1,6 +1,7 @@
 //! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
 
 pub mod actor;
+pub mod declaration;
 pub mod event;
 pub mod image;
 pub mod marker;

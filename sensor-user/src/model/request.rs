@@ -4,7 +4,7 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Marker, Pap, Spool, State, Tlp};
+use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
 pub use status::{
     BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
     OutcomeCount, Progress, Stage, Status,
@@ -37,6 +37,13 @@ pub enum Request {
     /// Let quarantined markers come into force. Operators.
     MarkersRelease {
         /// Ids, one a line.
+        body: bytes::Bytes,
+    },
+    /// The declared facts and the last record. Operators, the desk and oversight.
+    DeclarationShow,
+    /// Record a declaration. Operators.
+    DeclarationRecord {
+        /// A [`DeclarationRecord`](super::declaration::DeclarationRecord), JSON.
         body: bytes::Bytes,
     },
     /// Take a signed envelope. Operators and the desk.
@@ -145,6 +152,9 @@ pub struct Changed {
     pub quarantined: u64,
     /// Those of this request, the first [`Failure::MOST_REFUSALS`].
     pub held_back: Vec<HeldBack>,
+    /// Markers of this request whose release waits for a second person.
+    #[serde(default)]
+    pub awaiting: u64,
     /// Index of the journal entry.
     pub receipt: u64,
 }
@@ -163,7 +173,7 @@ pub struct HeldBack {
 /// A refused line of a marker file (nothing was changed).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Line, from 1.
+    /// Line, from 1; 0 for a marker that was read well and may not be used.
     pub line: u64,
     /// Field at fault: `pattern`, `id`, `until`, `tlp`, `pap` or the unknown key.
     pub field: String,
@@ -195,6 +205,9 @@ pub struct MarkerRow {
     /// Why it is held back, as a code, or `released`.
     #[serde(default)]
     pub standing: Option<String>,
+    /// Who approved its release (user id), when it waits for a second person.
+    #[serde(default)]
+    pub approved_by: Option<u32>,
 }
 
 /// A journal entry as listed.
@@ -254,6 +267,8 @@ pub enum Reply {
     Status(Box<Status>),
     /// To a change of the marker set.
     Changed(Changed),
+    /// To [`Request::DeclarationShow`] and [`Request::DeclarationRecord`].
+    Declaration(Box<DeclarationReport>),
     /// To [`Request::MarkersList`].
     Markers(Rows<MarkerRow>),
     /// To [`Request::MarkersShow`].

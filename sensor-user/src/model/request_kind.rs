@@ -15,6 +15,10 @@ pub enum RequestKind {
     MarkersRemove,
     /// [`Request::MarkersRelease`].
     MarkersRelease,
+    /// [`Request::DeclarationShow`].
+    DeclarationShow,
+    /// [`Request::DeclarationRecord`].
+    DeclarationRecord,
     /// [`Request::EnvelopeSubmit`].
     EnvelopeSubmit,
     /// [`Request::MarkersList`].
@@ -41,12 +45,14 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
         Self::MarkersRemove,
         Self::MarkersRelease,
+        Self::DeclarationShow,
+        Self::DeclarationRecord,
         Self::EnvelopeSubmit,
         Self::MarkersList,
         Self::MarkersShow,
@@ -69,6 +75,8 @@ impl RequestKind {
             Self::MarkersAdd => "markers_add",
             Self::MarkersRemove => "markers_remove",
             Self::MarkersRelease => "markers_release",
+            Self::DeclarationShow => "declaration_show",
+            Self::DeclarationRecord => "declaration_record",
             Self::EnvelopeSubmit => "envelope_submit",
             Self::MarkersList => "markers_list",
             Self::MarkersShow => "markers_show",
@@ -94,6 +102,8 @@ impl Request {
             Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
             Self::MarkersRemove { .. } => RequestKind::MarkersRemove,
             Self::MarkersRelease { .. } => RequestKind::MarkersRelease,
+            Self::DeclarationShow => RequestKind::DeclarationShow,
+            Self::DeclarationRecord { .. } => RequestKind::DeclarationRecord,
             Self::EnvelopeSubmit { .. } => RequestKind::EnvelopeSubmit,
             Self::MarkersList { .. } => RequestKind::MarkersList,
             Self::MarkersShow { .. } => RequestKind::MarkersShow,

@@ -8,10 +8,13 @@ use std::{
 
 use jiff::Timestamp;
 use sensor_user::{
+    config::Config,
     control::{Error, Service},
+    legal::{self, Gate},
     model::{
         Actor, Event, Marker, MatchedIn, Pap, Pattern, PatternKind, RequestKind, State,
         SubscriberSide, Tlp, Vantage,
+        declaration::{Declaration, DeclarationReport, Declared},
         request::{
             BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
             JournalRow, JournalStatus, KindCount, MarkerRow, MarkerStatus, OutcomeCount, Page,
@@ -84,6 +87,7 @@ impl Memory {
                 code: "too_broad".into(),
                 reason: "it is too broad".into(),
             }],
+            awaiting: 1,
             receipt: 7,
         }))
     }
@@ -117,6 +121,9 @@ impl Service for Memory {
             Request::MarkersAdd { body, .. } => self.load(&body, false)?,
             Request::MarkersRemove { .. } | Request::MarkersRelease { .. } => {
                 self.load(b"", false)?
+            }
+            Request::DeclarationShow | Request::DeclarationRecord { .. } => {
+                Reply::Declaration(Box::new(declaration()))
             }
             Request::EnvelopeSubmit { body } => {
                 let mut bytes = Vec::new();
@@ -169,6 +176,7 @@ fn row(id: &str, pattern: Pattern) -> MarkerRow {
         pattern_id: "00000000000000ff".into(),
         in_force: true,
         standing: None,
+        approved_by: Some(1000),
     }
 }
 
@@ -202,6 +210,23 @@ pub fn event(id: &str) -> Event {
         tlp: Tlp::Amber,
         pap: Pap::Amber,
     }
+}
+
+fn declaration() -> DeclarationReport {
+    let text = "sensor = \"pop1\"\n[legal]\nvalidation = \"V-1\"\n[[interface]]\n\
+                name = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n\
+                [[interface.vlan]]\ntags = [100]\n";
+    let config = Config::parse("sensor.toml".as_ref(), text).expect("a configuration");
+    let mut gate = Gate::new(legal::facts(&config), None);
+    gate.record(Declaration {
+        reference: "DEC-1".into(),
+        date: jiff::civil::date(2027, 1, 31),
+        digest: gate.digest().into(),
+        recorded: Timestamp::now(),
+        uid: 1000,
+        receipt: 3,
+    });
+    gate.report()
 }
 
 fn journal() -> JournalPage {
@@ -258,6 +283,7 @@ fn status() -> Status {
             generation: 1,
             digest: "ab".repeat(32),
         },
+        declared: Declared::Missing,
         change: Some(Progress {
             stage: Stage::Storing,
             done: 8_192,

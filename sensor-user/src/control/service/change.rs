@@ -23,7 +23,7 @@ use crate::{
     journal::{Action, MarkersChange},
     markers,
     model::{
-        Actor, Image, Marker, Standing,
+        Actor, Image, Standing,
         request::{Changed, Progress, Stage},
     },
 };
@@ -182,9 +182,14 @@ impl Sensor {
             added: plan.added,
             removed: plan.removed,
             duplicates: 0,
-            expired: plan.total - plan.quarantined - set.image.markers(),
+            expired: match self.admission().open {
+                true => plan.total - plan.quarantined - set.image.markers(),
+                // Nothing is in force, whatever its dates.
+                false => 0,
+            },
             quarantined: plan.quarantined,
             held_back: Vec::new(),
+            awaiting: 0,
             receipt: receipt.index(),
         })
     }
@@ -241,7 +246,7 @@ impl Sensor {
 }
 
 /// Keeps the number of the generation, so that it is given out once.
-fn keep_generation(set: &mut Set) {
+pub(super) fn keep_generation(set: &mut Set) {
     let generation = set.plane.generation();
     if let Err(error) = set.catalog.set_generation(generation) {
         tracing::warn!(%error, "the generation number was not kept");
@@ -298,8 +303,3 @@ impl Drop for Underway {
 
 /// A marker whose standing nothing speaks against.
 pub(super) const ACCEPTED: &Standing = &Standing::Accepted;
-
-/// Whether a marker belongs in the image at `now`.
-pub(super) fn belongs(marker: &Marker, standing: &Standing, now: Timestamp) -> bool {
-    !standing.is_quarantined() && marker.in_force(now)
-}

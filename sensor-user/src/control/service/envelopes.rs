@@ -33,9 +33,15 @@ impl Sensor {
             return Err(self.refuse(actor, refused)?);
         }
         let (mut markers, duplicates) = read(&envelope, body)?;
-        if let Some(terms) = &envelope.manifest.order {
-            apply(terms, &mut markers)?;
+        match &envelope.manifest.order {
+            Some(terms) if envelope.authority => apply(terms, &mut markers)?,
+            Some(_) => return Err(not_authority()),
+            None => self.check_own()?,
         }
+        if !markers.is_empty() {
+            self.check_gate()?;
+        }
+        self.check_marking(&markers)?;
         let origin = Some(&envelope);
         match envelope.manifest.change {
             Change::Replace => self.replace(actor, &mut set, markers, duplicates, origin),
@@ -117,8 +123,26 @@ fn read(envelope: &Envelope, body: &Spool) -> Result<(Vec<Marker>, u64), Error> 
     super::markers::all_or_nothing(intake)
 }
 
+fn not_authority() -> Error {
+    Error::Coded {
+        status: StatusCode::FORBIDDEN,
+        code: "not_authority",
+        reason:
+            "only the authority sends orders (L. 33-14 ¶2): the issuer is not configured as one"
+                .into(),
+    }
+}
+
 /// Gives markers what their order says of all of them: an end, and the least restrictive marking.
 fn apply(terms: &OrderTerms, markers: &mut [Marker]) -> Result<(), Error> {
+    if !terms.markers.is_empty() || terms.start > Timestamp::now() {
+        return Err(Error::Coded {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            code: "unsupported_order",
+            reason: "orders that begin later, or name markers already held, are not exploited yet"
+                .into(),
+        });
+    }
     let end = terms.end();
     for marker in markers {
         marker.until = [marker.until, end].into_iter().flatten().min();

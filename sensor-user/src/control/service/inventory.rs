@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Error, Set, internal};
 use crate::{
     db,
+    legal::Law,
     markers::pattern_id,
     model::{
         Held, Image, ImageRow, Marker, Standing,
@@ -129,7 +130,7 @@ pub(super) fn named(set: &mut Set, body: &[u8]) -> Result<(Vec<Held>, Vec<String
 pub struct Inventory {
     /// Markers in force.
     pub image: Image,
-    /// Markers that are over: hits of their time may still be on their way.
+    /// Markers that are over, or may not be used: hits of their time may still be on their way.
     pub over: Image,
     /// Markers in the set.
     pub total: u64,
@@ -138,11 +139,16 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Reads the catalogue.
+    /// Reads the catalogue. Nothing is in force while the declaration gate is not `open`.
     ///
     /// # Errors
     /// The store's.
-    pub fn read(catalog: &mut db::Catalog, now: Timestamp) -> Result<Self, db::Error> {
+    pub fn read(
+        catalog: &mut db::Catalog,
+        now: Timestamp,
+        law: Law,
+        open: bool,
+    ) -> Result<Self, db::Error> {
         let (mut total, mut quarantined) = (0, 0);
         let (mut rows, mut over) = (Vec::new(), Vec::new());
         catalog.each_marker(|held| {
@@ -151,7 +157,8 @@ impl Inventory {
                 quarantined += 1;
                 return;
             }
-            let into = if held.marker.in_force(now) {
+            let may = open && law.check(&held.marker).is_ok();
+            let into = if may && held.marker.in_force(now) {
                 &mut rows
             } else {
                 &mut over

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::{
     Error, Sensor, Set,
-    change::{ACCEPTED, Plan, belongs},
+    change::{ACCEPTED, Plan},
+    declaration::Admission,
     internal,
     inventory::{compare, holds, named},
 };
@@ -37,7 +38,18 @@ impl Sensor {
         let mut set = self.set();
         let _underway = self.work.begin();
         let (markers, duplicates) = read(format, body)?;
+        self.check_load(&markers)?;
         self.replace(actor, &mut set, markers, duplicates, None)
+    }
+
+    /// Refuses what the operator may not bring now. A file without markers brings nothing.
+    fn check_load(&self, markers: &[Marker]) -> Result<(), Error> {
+        if markers.is_empty() {
+            return Ok(());
+        }
+        self.check_gate()?;
+        self.check_own()?;
+        self.check_marking(markers)
     }
 
     /// Makes these markers the whole set.
@@ -52,7 +64,7 @@ impl Sensor {
         self.work.enter(Stage::Checking, 0);
         let comparison = compare(set, &markers, &|marker, held| self.standing(marker, held))?;
         let standings = &comparison.standings;
-        let now = Timestamp::now();
+        let (admission, now) = (self.admission(), Timestamp::now());
         let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
         let total = markers.len() as u64;
         let quarantined = standings
@@ -69,7 +81,7 @@ impl Sensor {
         let rows = markers
             .iter()
             .enumerate()
-            .filter(|(at, marker)| belongs(marker, standing(*at), now))
+            .filter(|(at, marker)| admission.belongs(marker, standing(*at), now))
             .map(|(_, marker)| marker.clone());
         let image = Image::new(markers::rows(rows)).map_err(collision)?;
         let plan = Plan {
@@ -105,6 +117,7 @@ impl Sensor {
         let mut set = self.set();
         let _underway = self.work.begin();
         let (markers, duplicates) = read(format, body)?;
+        self.check_load(&markers)?;
         self.add(actor, &mut set, markers, duplicates, None)
     }
 
@@ -137,7 +150,7 @@ impl Sensor {
             others.push(marker);
         }
         let markers = others;
-        let now = Timestamp::now();
+        let (admission, now) = (self.admission(), Timestamp::now());
         let standing = |at: usize| standings.get(&at).unwrap_or(ACCEPTED);
         let put: Vec<(&Marker, &Standing)> = markers
             .iter()
@@ -146,7 +159,7 @@ impl Sensor {
             .collect();
         let rows = put
             .iter()
-            .filter(|(marker, standing)| belongs(marker, standing, now))
+            .filter(|(marker, standing)| admission.belongs(marker, standing, now))
             .map(|(marker, _)| (*marker).clone());
         let image = set
             .image
@@ -203,36 +216,6 @@ impl Sensor {
         self.carry_out(actor, &mut set, plan)
     }
 
-    /// Lets quarantined markers come into force: an operator has looked at them.
-    pub(super) fn markers_release(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
-        let mut set = self.set();
-        let _underway = self.work.begin();
-        let (mut before, _) = named(&mut set, body)?;
-        before.retain(|held| held.standing.is_quarantined());
-        let now = Timestamp::now();
-        let put: Vec<(&Marker, &Standing)> = before
-            .iter()
-            .map(|held| (&held.marker, &Standing::Released))
-            .collect();
-        let rows = put.iter().filter(|(marker, _)| marker.in_force(now));
-        let rows = markers::rows(rows.map(|(marker, _)| (*marker).clone()));
-        let plan = Plan {
-            image: set.image.with(&[], rows).map_err(collision)?,
-            edit: db::Edit {
-                put: &put,
-                ..db::Edit::default()
-            },
-            added: 0,
-            removed: 0,
-            total: set.total,
-            quarantined: set.quarantined - put.len() as u64,
-            way: Way::OneByOne,
-            action: Action::MarkersReleased,
-            envelope: None,
-        };
-        self.carry_out(actor, &mut set, plan)
-    }
-
     /// Whether something speaks against a marker, given what is held under its id: what was
     /// released for a pattern stays released.
     fn standing(&self, marker: &Marker, held: Option<&Held>) -> Standing {
@@ -252,11 +235,15 @@ impl Sensor {
         page: &Page,
         quarantined: bool,
     ) -> Result<Rows<MarkerRow>, Error> {
-        let markers = {
+        let (markers, approvals) = {
             let mut set = self.set();
-            set.catalog
-                .page(page.after.as_deref(), page.limit, quarantined)
-                .map_err(internal)?
+            let page = set
+                .catalog
+                .page(page.after.as_deref(), page.limit, quarantined);
+            (
+                page.map_err(internal)?,
+                set.catalog.approvals().map_err(internal)?,
+            )
         };
         let _receipt = self.journal(
             actor,
@@ -267,15 +254,25 @@ impl Sensor {
         let next = (markers.len() == page.limit as usize)
             .then(|| markers.last().map(|held| held.marker.id.to_string()))
             .flatten();
+        let admission = self.admission();
+        let row = |held: Held| {
+            let approved_by = approvals.get(&held.marker.id).copied();
+            row(held, admission, approved_by)
+        };
         let rows = markers.into_iter().map(row).collect();
         Ok(Rows { rows, next })
     }
 
     pub(super) fn markers_show(&self, actor: &Actor, id: &str) -> Result<MarkerRow, Error> {
-        let found = self.set().catalog.marker(id).map_err(internal)?;
+        let (found, approvals) = {
+            let mut set = self.set();
+            let found = set.catalog.marker(id).map_err(internal)?;
+            (found, set.catalog.approvals().map_err(internal)?)
+        };
         let held = found.ok_or_else(|| Error::NotFound("no marker has this id".into()))?;
         let _receipt = self.journal(actor, Action::MarkersRead { rows: 1 })?;
-        Ok(row(held))
+        let approved_by = approvals.get(&held.marker.id).copied();
+        Ok(row(held, self.admission(), approved_by))
     }
 }
 
@@ -319,17 +316,18 @@ fn held_back(standings: &BTreeMap<usize, Standing>, markers: &[Marker]) -> Vec<H
         .collect()
 }
 
-fn collision(error: crate::model::Collision) -> Error {
+pub(super) fn collision(error: crate::model::Collision) -> Error {
     Error::Conflict(error.to_string())
 }
 
-fn row(held: Held) -> MarkerRow {
-    let in_force = belongs(&held.marker, &held.standing, Timestamp::now());
+fn row(held: Held, admission: Admission, approved_by: Option<u32>) -> MarkerRow {
+    let in_force = admission.belongs(&held.marker, &held.standing, Timestamp::now());
     MarkerRow {
         pattern_id: pattern_id(&held.marker.pattern).to_string(),
         in_force,
         standing: held.standing.code().map(str::to_owned),
         marker: held.marker,
+        approved_by,
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod breakers;
 mod change;
+mod declaration;
 mod envelopes;
 mod events;
 mod interfaces;
 mod inventory;
 mod markers;
+mod release;
 mod status;
 
 use std::{
@@ -26,6 +28,7 @@ use crate::{
     envelope::Issuers,
     hits::Live,
     journal::{self, Action, Journal, Receipt},
+    legal::{Gate, Law},
     markers::Breadth,
     model::{
         Actor, Event, Image, Role,
@@ -51,8 +54,24 @@ pub struct Sensor {
     breadth: Breadth,
     policy: BreakerPolicy,
     issuers: Issuers,
+    law: Law,
+    gate: RwLock<Gate>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Events>,
+}
+
+/// What decides whether something may come into force.
+pub struct Rules {
+    /// What is held back.
+    pub breadth: Breadth,
+    /// When circuit breakers open and close by themselves.
+    pub breakers: BreakerPolicy,
+    /// Whose envelopes are taken.
+    pub issuers: Issuers,
+    /// Which markers may be used.
+    pub law: Law,
+    /// The declaration.
+    pub gate: Gate,
 }
 
 /// What never changes while the agent runs.
@@ -125,15 +144,7 @@ struct Told {
 impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
-    pub fn new(
-        facts: Facts,
-        parts: Parts,
-        set: Set,
-        reader: Events,
-        breadth: Breadth,
-        policy: BreakerPolicy,
-        issuers: Issuers,
-    ) -> Self {
+    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Events, rules: Rules) -> Self {
         let markers = markers::status_of(&set);
         let sensor = Self {
             facts,
@@ -145,9 +156,11 @@ impl Sensor {
                 interfaces: Vec::new(),
             }),
             work: Arc::default(),
-            breadth,
-            policy,
-            issuers,
+            breadth: rules.breadth,
+            policy: rules.breakers,
+            issuers: rules.issuers,
+            law: rules.law,
+            gate: RwLock::new(rules.gate),
             reader: Mutex::new(reader),
         };
         let set = sensor.set();
@@ -200,6 +213,10 @@ impl Service for Sensor {
             Request::MarkersRelease { body } => {
                 self.markers_release(actor, &body).map(Reply::Changed)
             }
+            Request::DeclarationShow => Ok(Reply::Declaration(Box::new(self.declaration_show()))),
+            Request::DeclarationRecord { body } => self
+                .declaration_record(actor, &body)
+                .map(|report| Reply::Declaration(Box::new(report))),
             Request::EnvelopeSubmit { body } => {
                 self.envelope_submit(actor, &body).map(Reply::Changed)
             }

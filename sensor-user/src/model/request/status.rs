@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::PatternKind;
+use crate::model::{PatternKind, declaration::Declared};
 
 /// What the sensor does now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// Markers and patterns.
     pub markers: MarkerStatus,
+    /// Whether the device is declared as it is: if not, nothing comes into force.
+    pub declared: Declared,
     /// The change under way.
     #[serde(default)]
     pub change: Option<Progress>,
