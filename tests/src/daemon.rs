@@ -280,7 +280,14 @@ impl Drop for Sensord<'_> {
 /// Records the declaration of this configuration, where it is not yet. What is wrong with the
 /// configuration, or a daemon that runs already, the start tells better.
 fn declare(program: &str, config: &str) {
-    let words = [program, "declaration", "--config", config, "--record", "TEST-1"];
+    let words = [
+        program,
+        "declaration",
+        "--config",
+        config,
+        "--record",
+        "TEST-1",
+    ];
     let _ = command::output(&[&words[..], &["--date", "2026-01-01"]].concat());
 }
 

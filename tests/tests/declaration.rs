@@ -66,7 +66,9 @@ fn nothing_is_attached_or_in_force_before_the_declaration() {
     let client = daemon.client();
     let status = client.status();
     assert_eq!(status["declared"], "missing");
-    let note = status["interfaces"][0]["notes"][0].as_str().expect("a note");
+    let note = status["interfaces"][0]["notes"][0]
+        .as_str()
+        .expect("a note");
     assert!(note.contains("sensorctl declaration record"), "{note}");
     assert_eq!(wire.to.xdp_program(Wire::IN), None, "nothing is attached");
     let attach = format!("/v1/interfaces/{}/attach", Wire::IN);
@@ -76,10 +78,20 @@ fn nothing_is_attached_or_in_force_before_the_declaration() {
         ("POST", "/v1/markers", MARKERS),
         ("POST", attach.as_str(), ""),
     ] {
-        assert_eq!(code(&client, method, path, body), missing, "{method} {path}");
+        assert_eq!(
+            code(&client, method, path, body),
+            missing,
+            "{method} {path}"
+        );
     }
     // Removing, and emptying the set, is always allowed.
-    assert_eq!(client.put("/v1/markers", "# none\n").expect("an answer").status, 200);
+    assert_eq!(
+        client
+            .put("/v1/markers", "# none\n")
+            .expect("an answer")
+            .status,
+        200
+    );
     let detach = format!("/v1/interfaces/{}/detach", Wire::IN);
     assert_eq!(code(&client, "POST", &detach, "").0, 200);
     let (_, text, _) = daemon.control(&["status"]);
@@ -88,21 +100,37 @@ fn nothing_is_attached_or_in_force_before_the_declaration() {
     // The document is of what runs, and its digest names it.
     let (code_of, document, error) = daemon.control(&["declaration", "export"]);
     assert_eq!(code_of, 0, "{error}");
-    for told in ["## 1° La nature", "## 4° Les cat", "interface in0", "10.0.0.0/8"] {
+    for told in [
+        "## 1° La nature",
+        "## 4° Les cat",
+        "interface in0",
+        "10.0.0.0/8",
+    ] {
         assert!(document.contains(told), "no {told}: {document}");
     }
     let (_, report, _) = daemon.control(&["declaration", "export", "--json"]);
     let report: Value = serde_json::from_str(&report).expect("JSON");
     let digest = report["digest"].as_str().expect("a digest");
     assert!(document.contains(digest));
-    let words = ["declaration", "record", "--reference", "DEC-1", "--date", "2026-01-31"];
-    let wrong = [&words[..], &["--digest", &"0".repeat(64)]].concat();
+    let words = [
+        "declaration",
+        "record",
+        "--reference",
+        "DEC-1",
+        "--date",
+        "2026-01-31",
+    ];
+    let other = "0".repeat(64);
+    let wrong = [&words[..], &["--digest", &other]].concat();
     let (code_of, _, error) = daemon.control(&wrong);
     assert_eq!(code_of, 69, "{error}");
     let right = [&words[..], &["--digest", digest]].concat();
     let (code_of, text, error) = daemon.control(&right);
     assert_eq!(code_of, 0, "{error}");
-    assert!(text.contains("declared as it is") && text.contains("DEC-1"), "{text}");
+    assert!(
+        text.contains("declared as it is") && text.contains("DEC-1"),
+        "{text}"
+    );
 
     // It was detached by hand: that stands. Attached, it works.
     assert!(!attached(&client));
@@ -110,12 +138,21 @@ fn nothing_is_attached_or_in_force_before_the_declaration() {
     client.load(MARKERS);
     assert_eq!(hits(&wire, &client), 1);
     let journal = client.journal();
-    let entry = journal.iter().find(|entry| entry["action"] == "declaration_recorded");
+    let entry = journal
+        .iter()
+        .find(|entry| entry["action"] == "declaration_recorded");
     let entry = entry.expect("a journal entry");
-    assert_eq!((&entry["reference"], &entry["digest"]), (&json!("DEC-1"), &json!(digest)));
+    assert_eq!(
+        (&entry["reference"], &entry["digest"]),
+        (&json!("DEC-1"), &json!(digest))
+    );
     assert!(daemon.stop().success());
     let daemon = Sensord::start(&home, &wire.to, &undeclared(""));
-    assert_eq!(hits(&wire, &daemon.client()), 1, "a restart needs no other record");
+    assert_eq!(
+        hits(&wire, &daemon.client()),
+        1,
+        "a restart needs no other record"
+    );
     assert!(daemon.stop().success());
 }
 
@@ -142,11 +179,17 @@ fn facts_that_change_empty_the_kernel_and_traffic_flows() {
     let seen = |client: &Client| -> u64 {
         let outcomes = client.status()["interfaces"][0]["outcomes"].clone();
         let packets = outcomes.as_array().expect("outcomes").iter();
-        packets.map(|row| row["packets"].as_u64().expect("a count")).sum()
+        packets
+            .map(|row| row["packets"].as_u64().expect("a count"))
+            .sum()
     };
     let before = seen(&client);
     assert_eq!(hits(&wire, &client), 0, "nothing is in force");
-    assert_eq!(seen(&client), before + 1, "but the packet passes the program");
+    assert_eq!(
+        seen(&client),
+        before + 1,
+        "but the packet passes the program"
+    );
     let row = client.get("/v1/markers/m").expect("an answer").body;
     assert_eq!(row["in_force"], false);
     let outdated = (409, "declaration_outdated".to_owned());
@@ -204,12 +247,18 @@ fn the_declaration_before_the_first_start() {
     let (code_of, document, error) = declaration(&[]);
     assert_eq!(code_of, 0, "{error}");
     assert!(document.starts_with("# Documentation (article R. 9-12-1"));
-    assert!(!home.state().join("journal").exists(), "printing writes nothing");
+    assert!(
+        !home.state().join("journal").exists(),
+        "printing writes nothing"
+    );
     let record = ["--record", "DEC-7", "--date", "2026-01-31"];
     let (code_of, text, error) = declaration(&record);
     assert!(code_of == 0 && text.starts_with("recorded"), "{error}");
     let (code_of, text, _) = declaration(&record);
-    assert!(code_of == 0 && text.contains("nothing was changed"), "{text}");
+    assert!(
+        code_of == 0 && text.contains("nothing was changed"),
+        "{text}"
+    );
     let daemon = Sensord::start(&home, &wire.to, &settings);
     let (_, online, _) = daemon.control(&["declaration", "export"]);
     assert_eq!(online, document, "both are of the same facts");
@@ -252,8 +301,11 @@ fn regime_and_marking_decide_what_may_load() {
     assert_eq!(row["in_force"], false);
     assert!(daemon.stop().success());
 
-    let home = Home::new();
-    let (authority, partner) = (Issuer::new("authority.example"), Issuer::new("partner.example"));
+    let (wire, home) = (Wire::new(), Home::new());
+    let (authority, partner) = (
+        Issuer::new("authority.example"),
+        Issuer::new("partner.example"),
+    );
     let mut later = settings("regime = \"2023\"\nvalidation = \"V-12\"");
     let partner_pin = format!("{}authority = false\n", partner.pin());
     later.more = format!("{}{}{partner_pin}", later.more, authority.pin());
@@ -269,7 +321,11 @@ fn regime_and_marking_decide_what_may_load() {
         let code = answer.body["code"].as_str().unwrap_or_default().to_owned();
         (answer.status, code)
     };
-    assert_eq!(submit(&authority, 1, &[]), own, "without an order it is nobody's request");
+    assert_eq!(
+        submit(&authority, 1, &[]),
+        own,
+        "without an order it is nobody's request"
+    );
     let not_authority = (403, "not_authority".to_owned());
     assert_eq!(submit(&partner, 1, &order), not_authority);
     assert_eq!(hits(&wire, &client), 0);

@@ -229,7 +229,9 @@ fn an_order_gives_its_markers_an_end_and_the_stricter_marking() {
     }
     let (wire, home) = (Wire::new(), Home::new());
     let authority = Issuer::new("authority.example");
-    let daemon = Sensord::start(&home, &wire.to, &settings(&[authority.pin()]));
+    let dedicated = "[legal]\ndedicated-passive = true\n".to_owned();
+    let settings = settings(&[authority.pin(), dedicated]);
+    let daemon = Sensord::start(&home, &wire.to, &settings);
     let client = daemon.client();
     let content = b"ip 203.0.113.5 id=a until=2200-01-01T00:00:00Z tlp=CLEAR pap=RED\n\
                     ip 203.0.113.6 id=b until=2020-01-01T00:00:00Z tlp=RED pap=CLEAR\n";

@@ -211,7 +211,10 @@ fn a_release_needs_two_persons_and_root_is_none() {
     };
     let root = client.post("/v1/markers/release", "resolver\n");
     let root = root.expect("an answer");
-    assert_eq!((root.status, &root.body["code"]), (403, &json!("no_person")));
+    assert_eq!(
+        (root.status, &root.body["code"]),
+        (403, &json!("no_person"))
+    );
     assert_eq!(row(&daemon, "resolver")["approved_by"], Value::Null);
 
     let (status, first) = release(&daemon, one, "resolver\n");
@@ -243,7 +246,10 @@ fn a_release_needs_two_persons_and_root_is_none() {
     // Each of the two sees the other's half.
     let (status, mixed) = release(&daemon, one, "resolver\neight\n");
     assert_eq!((status, &mixed["awaiting"]), (200, &json!(1)), "{mixed}");
-    assert_eq!((&mixed["quarantined"], &mixed["patterns"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&mixed["quarantined"], &mixed["patterns"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(hits(&wire, &client, &[RESOLVER, "44.1.1.1"]), 1);
     let (status, last) = release(&daemon, two, "eight\n");
     assert_eq!((status, &last["quarantined"]), (200, &json!(0)), "{last}");
@@ -251,7 +257,9 @@ fn a_release_needs_two_persons_and_root_is_none() {
     let journal = client.journal();
     let of = |action: &str| {
         let entries = journal.iter().filter(|entry| entry["action"] == action);
-        entries.map(|entry| entry["uid"].clone()).collect::<Vec<_>>()
+        entries
+            .map(|entry| entry["uid"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(of("release_approved"), [one, two, one].map(Value::from));
     assert_eq!(of("markers_released"), [one, two].map(Value::from));

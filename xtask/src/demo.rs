@@ -68,7 +68,10 @@ fn play(keep: bool) -> Result<()> {
     sensor.show("declaration show")?;
     println!("$ sensorctl declaration export | head -n 12");
     let document = sensor.ctl("declaration export").tell()?;
-    println!("{}", document.lines().take(12).collect::<Vec<_>>().join("\n"));
+    println!(
+        "{}",
+        document.lines().take(12).collect::<Vec<_>>().join("\n")
+    );
     sensor.show("declaration record --reference DEMO-1 --date 2026-01-01")?;
 
     headline("Markers are loaded while it runs, from standard input");
