@@ -55,9 +55,7 @@ pub(in crate::markers) fn meaning(
         }
         Fate::Ja3 if relation == "ja3s-fingerprint-md5" => Err(refused(Refused::Kind)),
         Fate::Ja3 => Pattern::ja3(value).map(either).map_err(bad),
-        Fate::Text if relation == "ja4-fingerprint" => {
-            Pattern::ja4(value).map(either).map_err(bad)
-        },
+        Fate::Text if relation == "ja4-fingerprint" => Pattern::ja4(value).map(either).map_err(bad),
         Fate::Text => Err(refused(Refused::NoIndicator)),
         Fate::Refused(why) => Err(refused(why)),
     }
