@@ -4,6 +4,7 @@
 //! Every error names the file, the line and the key. The shapes are in `deploy/sensor.toml`.
 
 mod check;
+mod legal;
 mod limits;
 mod locate;
 mod units;
@@ -16,11 +17,13 @@ use std::{
 };
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::model::Role;
 use check::Problem;
 
+pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
 
 /// Where the configuration is read from unless told otherwise.
@@ -90,6 +93,11 @@ pub struct Config {
     pub flows: Flows,
     /// What a pattern may cost and cover.
     pub limits: Limits,
+    /// Under which text the sensor is used.
+    pub legal: Legal,
+    /// Keys of whoever may send signed envelopes.
+    #[serde(rename = "issuer")]
+    pub issuers: Vec<Issuer>,
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
@@ -101,7 +109,8 @@ pub struct Config {
 pub struct Control {
     /// Its path, at most 107 bytes.
     pub socket: PathBuf,
-    /// Largest request body, bytes.
+    /// Largest request body, bytes. A file of markers, an order or an envelope waits on disk while it
+    /// comes in, not in memory.
     #[serde(deserialize_with = "units::size")]
     pub max_body: u64,
     /// Group of the socket file; the agent's own by default.
@@ -109,6 +118,28 @@ pub struct Control {
     /// Who may do what; uid 0 and the agent's own uid are operators without being listed.
     #[serde(rename = "role")]
     pub roles: Vec<Grant>,
+}
+
+/// A pinned key of an issuer. Several with one name are several keys of one issuer, as while it
+/// changes them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Issuer {
+    /// `NAME+ID+BASE64`, as `sensorctl bundle keygen` prints it.
+    pub key: String,
+    /// First instant at which it counts.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// First instant at which it no longer counts.
+    #[serde(default)]
+    pub not_after: Option<Timestamp>,
+    /// Whether it is the authority's (L. 33-14 ¶2), not that of somebody whom the operator trusts.
+    #[serde(default = "yes")]
+    pub authority: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// One role and who has it. A peer gets the first grant of the file that names its user; where
@@ -225,6 +256,8 @@ impl Default for Config {
             metrics: Metrics::default(),
             flows: Flows::default(),
             limits: Limits::default(),
+            legal: Legal::default(),
+            issuers: Vec::new(),
             interfaces: Vec::new(),
         }
     }
@@ -234,7 +267,7 @@ impl Default for Control {
     fn default() -> Self {
         Self {
             socket: SOCKET.into(),
-            max_body: 256 << 20,
+            max_body: 2 << 30,
             group: None,
             roles: Vec::new(),
         }

@@ -1,8 +1,14 @@
-//! The one door to hashes and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104), the kernel's
-//! generator (`getrandom(2)`) and hexadecimal.
+//! The one door to hashes, signatures and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104),
+//! Ed25519 (RFC 8032), the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
 
+mod signature;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+
+pub use signature::{PublicKey, SecretKey};
+pub use zeroize::Zeroizing;
 
 /// What can go wrong here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +19,12 @@ pub enum Error {
     /// Odd length, or a character that is no hexadecimal digit.
     #[error("not hexadecimal: write two digits (0-9, a-f) for each byte")]
     Hex,
+    /// Not base64 in its standard alphabet, with padding.
+    #[error("not base64: use the standard alphabet, with padding")]
+    Base64,
+    /// No key, or one that everybody can sign for.
+    #[error("not an Ed25519 key: it has 32 bytes and is no point of small order")]
+    Key,
 }
 
 /// SHA-256 of the parts, one after the other. The borders between parts are not hashed: a caller
@@ -24,6 +36,23 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         hasher.update(part);
     }
     hasher.finalize().into()
+}
+
+/// SHA-256 of what comes piece by piece.
+#[derive(Clone, Default)]
+pub struct Hashing(Sha256);
+
+impl Hashing {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
 }
 
 /// HMAC-SHA-256 of the parts, one after the other, under a key of any length.
@@ -73,6 +102,20 @@ pub fn unhex(text: &str) -> Result<Vec<u8>, Error> {
         .collect()
 }
 
+/// Base64 with padding (RFC 4648 §4).
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The bytes that base64 stands for; there is one way to write them.
+///
+/// # Errors
+/// [`Error::Base64`].
+pub fn unbase64(text: &str) -> Result<Vec<u8>, Error> {
+    STANDARD.decode(text).map_err(|_| Error::Base64)
+}
+
 #[cfg(test)]
 pub(crate) use sha2::Sha256 as SecondOpinionHash;
 
@@ -89,6 +132,23 @@ mod tests {
         assert_eq!(hex(&sha256(&[b"a", b"", b"bc"])), abc);
         let text: &[u8] = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
         assert_eq!(hex(&sha256(&[text])), long);
+    }
+
+    #[test]
+    fn pieces_make_the_digest_of_the_whole() {
+        let mut hashing = Hashing::default();
+        hashing.update(b"a");
+        hashing.update(b"bc");
+        assert_eq!(hashing.finish(), sha256(&[b"abc"]));
+    }
+
+    #[test]
+    fn base64_has_one_way_to_write_bytes() {
+        assert_eq!(base64(b"Man\xff"), "TWFu/w==");
+        assert_eq!(unbase64("TWFu/w=="), Ok(b"Man\xff".to_vec()));
+        for bad in ["TWFu/w", "TWFu/x==", "TWFu_w==", " TWFu", "TWFu\n"] {
+            assert_eq!(unbase64(bad), Err(Error::Base64), "{bad}");
+        }
     }
 
     /// RFC 4231 §4.2, §4.3 and §4.7 (a key longer than a block).

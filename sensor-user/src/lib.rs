@@ -1,8 +1,8 @@
 //! The agent of marker-sensor: library of `sensord` and `sensorctl`.
 //!
 //! A layer imports only lower ones, siblings never each other (`cargo xtask tidy`): `bins > agent, cli,
-//! replay > control > {dataplane, markers, hits} > journal > {config, clock, crypto, db, metrics} >
-//! model`.
+//! replay > control > {dataplane, envelope, hits, legal, markers} > journal > {config, clock, crypto,
+//! db, metrics} > model`.
 //!
 //! # Invariants
 //!
@@ -42,9 +42,11 @@ pub mod control;
 pub mod crypto;
 pub mod dataplane;
 pub mod db;
+pub mod envelope;
 mod fault;
 pub mod hits;
 pub mod journal;
+pub mod legal;
 pub mod markers;
 pub mod metrics;
 pub mod model;

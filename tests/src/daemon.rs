@@ -2,11 +2,13 @@
 
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
     time::Duration,
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
@@ -18,7 +20,7 @@ mod client;
 mod settings;
 
 pub use client::{Answer, Client};
-pub use settings::{Interface, Settings};
+pub use settings::{GROUP, Interface, PERSONS, Settings};
 
 /// How long the daemon may take to answer, or to end.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -143,6 +145,9 @@ impl<'a> Sensord<'a> {
         let program = program.to_str().expect("a path in UTF-8");
         let config = home.config();
         let config = config.to_str().expect("a path in UTF-8");
+        if settings.declared {
+            declare(program, config);
+        }
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -193,6 +198,44 @@ impl<'a> Sensord<'a> {
         let socket = socket.to_str().expect("a path in UTF-8");
         let words = [&[program, "--socket", socket], words].concat();
         command::said(command::output(&words))
+    }
+
+    /// Asks it as another user, who is an operator by number (see [`PERSONS`]).
+    ///
+    /// # Panics
+    /// When `setpriv` or `curl` fails, or the answer is no JSON.
+    #[must_use]
+    pub fn ask_as(&self, uid: u32, method: &str, path: &str, body: &str) -> Answer {
+        let socket = self.home.socket();
+        let directory = socket.parent().expect("the socket is in a directory");
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(directory, open).expect("the directory is ours");
+        let (uid, group) = (format!("--reuid={uid}"), format!("--regid={GROUP}"));
+        let socket = socket.to_str().expect("a path in UTF-8");
+        let url = format!("http://sensor{path}");
+        let person = ["setpriv", &uid, &group, "--clear-groups"];
+        let curl = ["curl", "-sS", "--unix-socket", socket, "-X", method];
+        let rest = ["--data-binary", "@-", "-w", "%{http_code}", &url];
+        let said = command::feed(&[&person[..], &curl, &rest].concat(), body.as_bytes());
+        let (code, text, error) = command::said(said);
+        assert_eq!(code, 0, "{error}");
+        let (body, status) = text.split_at(text.len() - 3);
+        Answer {
+            status: status.parse().expect("a status"),
+            body: serde_json::from_str(body).expect("JSON"),
+        }
+    }
+
+    /// Releases markers that are held back, as two persons one after the other; the second answer.
+    ///
+    /// # Panics
+    /// When one of them is refused.
+    pub fn release(&self, ids: &str) -> Value {
+        let [first, second] =
+            PERSONS.map(|uid| self.ask_as(uid, "POST", "/v1/markers/release", ids));
+        assert_eq!(first.status, 200, "{:?}", first.body);
+        assert_eq!(second.status, 200, "{:?}", second.body);
+        second.body
     }
 
     /// Its process id.
@@ -246,6 +289,20 @@ impl Drop for Sensord<'_> {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Records the declaration of this configuration, where it is not yet. What is wrong with the
+/// configuration, or a daemon that runs already, the start tells better.
+fn declare(program: &str, config: &str) {
+    let words = [
+        program,
+        "declaration",
+        "--config",
+        config,
+        "--record",
+        "TEST-1",
+    ];
+    let _ = command::output(&[&words[..], &["--date", "2026-01-01"]].concat());
 }
 
 /// A program of this workspace: `SENSORD_BIN` (`SENSORCTL_BIN`, …) says where, else it is that of

@@ -11,6 +11,7 @@ pub mod command;
 pub mod daemon;
 pub mod fuzz;
 pub mod identity;
+pub mod issuer;
 pub mod need;
 pub mod netns;
 pub mod offline;

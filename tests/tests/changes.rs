@@ -139,6 +139,7 @@ fn every_change_has_its_journal_entry() {
         .collect();
     assert_eq!(ids, ["b", "c"]);
     let expected = [
+        "declaration_recorded",
         "started",
         "attached",
         "attached",

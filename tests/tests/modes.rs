@@ -68,9 +68,7 @@ fn live(mode: &str, markers: &str, capture: &Path) -> BTreeMap<String, usize> {
         .iter()
         .filter_map(|row| row["id"].as_str())
         .collect();
-    let released = client.request("POST", "/v1/markers/release", ids.join("\n").as_bytes());
-    let released = released.expect("an answer");
-    assert_eq!(released.status, 200, "{:?}", released.body);
+    daemon.release(&ids.join("\n"));
     replay(&from, OUT, capture, 4_000);
     let judged = || {
         let status = client.get("/v1/status").expect("an answer").body;

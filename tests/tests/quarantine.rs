@@ -1,9 +1,7 @@
 //! Markers that would match what everybody does: held back, told, and in force once released.
 
-use std::fs;
-
 use sensor_tests::{
-    daemon::{Client, Home, Interface, Sensord, Settings},
+    daemon::{Client, Home, Interface, PERSONS, Sensord, Settings},
     identity::Identities,
     need,
     netns::Wire,
@@ -110,7 +108,7 @@ const CAUGHT: [&str; 5] = [
 
 #[test]
 fn what_is_too_broad_is_held_back_until_somebody_releases_it() {
-    if !need::root_and(&["tcpreplay", "curl"]) {
+    if !need::root_and(&["tcpreplay", "setpriv", "curl"]) {
         return;
     }
     let (wire, home) = (Wire::new(), Home::new());
@@ -146,12 +144,8 @@ fn what_is_too_broad_is_held_back_until_somebody_releases_it() {
     assert_eq!(counts(&client), [7, 6, 1]);
     assert_eq!(hits(&wire, &client, &CAUGHT), 0);
 
-    let ids = home.state().join("ids");
-    fs::write(&ids, "# looked at\nresolver\n").expect("a writable directory");
-    let path = ids.to_str().expect("UTF-8");
-    let (code, text, error) = daemon.control(&["markers", "release", path]);
-    assert_eq!(code, 0, "{error}");
-    assert!(text.contains("5 markers are held back"), "{text}");
+    let released = daemon.release("# looked at\nresolver\n");
+    assert_eq!(released["quarantined"], 5, "{released}");
     let journal = client.journal();
     let last = journal.iter().rfind(|entry| {
         entry["action"]
@@ -193,6 +187,82 @@ fn what_is_too_broad_is_held_back_until_somebody_releases_it() {
     assert_eq!(removed.expect("an answer").status, 200);
     assert_eq!(counts(&client), [4, 4, 0]);
     assert_eq!(hits(&wire, &client, &[GOOD]), 0);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn a_release_needs_two_persons_and_root_is_none() {
+    if !need::root_and(&["tcpreplay", "setpriv", "curl"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let settings = settings("");
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    client.load("ip 8.8.8.8 id=resolver\ncidr 44.0.0.0/8 id=eight\n");
+    let [one, two] = PERSONS;
+    let release = |daemon: &Sensord<'_>, uid, ids: &str| {
+        let answer = daemon.ask_as(uid, "POST", "/v1/markers/release", ids);
+        (answer.status, answer.body)
+    };
+    let row = |daemon: &Sensord<'_>, id: &str| {
+        let answer = daemon.client().get(&format!("/v1/markers/{id}"));
+        answer.expect("an answer").body
+    };
+    let root = client.post("/v1/markers/release", "resolver\n");
+    let root = root.expect("an answer");
+    assert_eq!(
+        (root.status, &root.body["code"]),
+        (403, &json!("no_person"))
+    );
+    assert_eq!(row(&daemon, "resolver")["approved_by"], Value::Null);
+
+    let (status, first) = release(&daemon, one, "resolver\n");
+    assert_eq!((status, &first["awaiting"]), (200, &json!(1)), "{first}");
+    assert_eq!(first["quarantined"], 2);
+    assert_eq!(row(&daemon, "resolver")["approved_by"], one);
+    let (_, text, _) = daemon.control(&["markers", "list"]);
+    let line = |id: &str| {
+        let line = text.lines().find(|line| line.starts_with(id));
+        line.expect("a row").to_owned()
+    };
+    assert!(line("resolver").contains("release: 1 of 2"), "{text}");
+    assert!(line("eight").contains("release: 0 of 2"), "{text}");
+    let (status, again) = release(&daemon, one, "resolver\n");
+    assert_eq!((status, &again["code"]), (409, &json!("second_person")));
+    assert_eq!(hits(&wire, &client, &[RESOLVER]), 0, "one is not enough");
+
+    // The approval outlives the agent, and is of the marker as it was.
+    assert!(daemon.stop().success());
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    assert_eq!(row(&daemon, "resolver")["approved_by"], one);
+    client.load("ip 1.1.1.1 id=resolver\ncidr 44.0.0.0/8 id=eight\n");
+    assert_eq!(row(&daemon, "resolver")["approved_by"], Value::Null);
+    client.load("ip 8.8.8.8 id=resolver\ncidr 44.0.0.0/8 id=eight\n");
+    let (_, first) = release(&daemon, two, "resolver\n");
+    assert_eq!(first["awaiting"], 1);
+
+    // Each of the two sees the other's half.
+    let (status, mixed) = release(&daemon, one, "resolver\neight\n");
+    assert_eq!((status, &mixed["awaiting"]), (200, &json!(1)), "{mixed}");
+    assert_eq!(
+        (&mixed["quarantined"], &mixed["patterns"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(hits(&wire, &client, &[RESOLVER, "44.1.1.1"]), 1);
+    let (status, last) = release(&daemon, two, "eight\n");
+    assert_eq!((status, &last["quarantined"]), (200, &json!(0)), "{last}");
+    assert_eq!(hits(&wire, &client, &[RESOLVER, "44.1.1.1"]), 2);
+    let journal = client.journal();
+    let of = |action: &str| {
+        let entries = journal.iter().filter(|entry| entry["action"] == action);
+        entries
+            .map(|entry| entry["uid"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("release_approved"), [one, two, one].map(Value::from));
+    assert_eq!(of("markers_released"), [one, two].map(Value::from));
     assert!(daemon.stop().success());
 }
 

@@ -64,6 +64,16 @@ fn play(keep: bool) -> Result<()> {
     let sensor = Sensor::start(&stage)?;
     println!("sensord runs in the router, process {}", sensor.pid());
 
+    headline("Nothing is watched before the device is declared (L. 33-14 paragraph 1)");
+    sensor.show("declaration show")?;
+    println!("$ sensorctl declaration export | head -n 12");
+    let document = sensor.ctl("declaration export").tell()?;
+    println!(
+        "{}",
+        document.lines().take(12).collect::<Vec<_>>().join("\n")
+    );
+    sensor.show("declaration record --reference DEMO-1 --date 2026-01-01")?;
+
     headline("Markers are loaded while it runs, from standard input");
     let before = traffic::exchange(&stage, &EXCHANGES[0])?;
     println!("before, {}: {before}", EXCHANGES[0].peer);

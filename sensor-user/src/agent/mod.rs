@@ -4,8 +4,10 @@
 //! touched), warninglists, journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
+mod declaration;
 mod metrics_page;
 mod pipeline;
+mod restore;
 mod warninglists;
 mod watched;
 
@@ -27,17 +29,21 @@ use crate::{
     config::{Breaker, Config},
     control::{
         self, Door, Limits, Roles, Socket, bind,
-        service::{BreakerPolicy, Facts, Inventory, Parts, Sensor, Set, Validity, agent},
+        service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
     dataplane::{self, DataPlane, Limit, Setup, Sizes, probe},
     db::{self, Catalog, Events},
+    envelope::{IssuerError, Issuers},
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
-    journal::{self, Action, Journal},
+    journal::{self, Action},
+    legal::{self, Gate, Law},
     markers::{Breadth, Hygiene, WarninglistError},
     metrics::Metrics,
 };
+pub use declaration::{declaration, record_declaration};
 use pipeline::Pipeline;
+pub use restore::{Restored, accept as accept_restore};
 use watched::interfaces_of;
 
 /// Version of the agent.
@@ -72,6 +78,12 @@ pub enum Error {
     /// A warninglist.
     #[error(transparent)]
     Warninglist(#[from] WarninglistError),
+    /// A pinned key.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// Store and journal are not of one time.
+    #[error(transparent)]
+    Restored(#[from] Restored),
     /// Randomness.
     #[error(transparent)]
     Crypto(#[from] crypto::Error),
@@ -115,6 +127,7 @@ pub enum Error {
 /// # Errors
 /// [`Error`].
 pub fn run(config: &Config) -> Result<(), Error> {
+    let issuers = Issuers::of(&config.issuers)?;
     let features = probe()?;
     let socket = Socket::bind(&config.control.socket, config.control.group.as_ref())?;
     let page = config
@@ -124,15 +137,22 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .transpose()?;
     let hygiene = Hygiene::new(Breadth::of(config), warninglists::read(&config.limits)?);
     make_directory(&config.state_dir)?;
-    let journal = Arc::new(Journal::open(&config.state_dir.join("journal"))?);
     let mut catalog = Catalog::open(&config.state_dir)?;
+    let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
     let store = Events::open(&config.state_dir)?;
     let reader = Events::open(&config.state_dir)?;
 
+    let law = Law::of(config);
+    let gate = Gate::new(legal::facts(config), catalog.declaration()?);
+    let shut = gate.check().err();
+    if let Some(reason) = shut {
+        tracing::warn!(code = reason.code(), "{reason}");
+    }
     let mut watch = clock::Watch::new(catalog.clock_mark()?, clock::read());
     let now = watch.observe(clock::read());
     let longest_marker = config.limits.longest_marker;
-    let inventory = Inventory::read(&mut catalog, now, longest_marker)?;
+    let admission = Admission::new(shut.is_none(), law);
+    let inventory = Inventory::read(&mut catalog, now, longest_marker, admission)?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
     let setup = Setup {
@@ -201,16 +221,20 @@ pub fn run(config: &Config) -> Result<(), Error> {
         retry: None,
         mark_kept: None,
     };
-    let policy = BreakerPolicy {
+    let breakers = BreakerPolicy {
         automatic: config.limits.breaker == Breaker::Automatic,
         rest: config.limits.breaker_rest,
     };
-    let validity = Validity {
+    let rules = Rules {
+        hygiene,
+        breakers,
+        issuers,
+        law,
+        gate,
         longest_marker,
         watch,
     };
-    let sensor = Sensor::new(facts, parts, set, reader, hygiene, policy, validity);
-    let sensor = Arc::new(sensor);
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),
@@ -300,6 +324,7 @@ async fn answer(
     let (stop, stopped) = watch::channel(false);
     let limits = Limits {
         max_body: config.control.max_body,
+        spool: config.state_dir.clone(),
         ..Limits::default()
     };
     let door = Door::new(

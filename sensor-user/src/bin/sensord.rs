@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -10,13 +10,15 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use ipnet::IpNet;
+use jiff::civil::Date;
 use sensor_user::{
     agent,
     config::{self, Config},
     dataplane,
+    envelope::Issuers,
     hits::Timeouts,
-    markers,
-    model::request::Format,
+    legal, markers,
+    model::{order_terms::is_reference, request::Format},
     replay::{self, Replay, capture},
 };
 
@@ -43,6 +45,8 @@ struct Command {
 const EXAMPLES: &str = "Examples:
   sensord run --config /etc/marker-sensor/sensor.toml
   sensord run --interface eth0 --interface eth1 --subscribers 198.51.100.0/24
+  sensord declaration --config /etc/marker-sensor/sensor.toml > declaration.md
+  sensord declaration --record DEC-2027-3 --date 2027-01-31
   sensord check --config sensor.toml
   sensord replay --markers markers.txt capture.pcapng > events.ndjson";
 
@@ -59,6 +63,29 @@ enum Action {
         #[arg(long, default_value = config::PATH)]
         config: PathBuf,
     },
+    /// Print the declaration of the device for the authority (R. 9-12-1 CPCE), or record that it was
+    /// made.
+    ///
+    /// For before the first start. A running agent takes the record by `sensorctl declaration record`.
+    Declaration {
+        #[command(flatten)]
+        run: RunArgs,
+        /// Print the facts as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Reference of the declaration that was made; records it instead of printing.
+        #[arg(long, value_name = "REFERENCE", requires = "date")]
+        record: Option<String>,
+        /// When it was made.
+        #[arg(long, requires = "record")]
+        date: Option<Date>,
+    },
+    /// Go on from a store or journal that was restored from a backup.
+    ///
+    /// `run` refuses to start when catalogue and journal are not of one time. Put the other one back as
+    /// well, or take responsibility with this command: it is journalled, and no envelope that was
+    /// accepted before is accepted again. The agent must not run.
+    AcceptRestore(RunArgs),
     /// Push captures through the same program; print one event a line as JSON.
     Replay(ReplayArgs),
 }
@@ -109,9 +136,14 @@ fn main() -> ExitCode {
     let command = Command::parse();
     let outcome = match &command.action {
         Action::Run(args) => run(args),
-        Action::Check { config } => Config::load(config)
-            .map(|config| println!("{} interfaces, nothing wrong", config.interfaces.len()))
-            .map_err(|error| (exit::CONFIG, error.to_string())),
+        Action::Check { config } => check(config),
+        Action::Declaration {
+            run,
+            json,
+            record,
+            date,
+        } => declaration(run, *json, record.as_deref().zip(*date)),
+        Action::AcceptRestore(args) => accept_restore(args),
         Action::Replay(args) => replay(args),
     };
     match outcome {
@@ -123,12 +155,72 @@ fn main() -> ExitCode {
     }
 }
 
+fn check(path: &Path) -> Result<(), (u8, String)> {
+    let config = Config::load(path).map_err(|error| (exit::CONFIG, error.to_string()))?;
+    Issuers::of(&config.issuers).map_err(|error| (exit::CONFIG, error.to_string()))?;
+    println!("{} interfaces, nothing wrong", config.interfaces.len());
+    Ok(())
+}
+
 fn run(args: &RunArgs) -> Result<(), (u8, String)> {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
+    let config = configuration(args)?;
+    agent::run(&config).map_err(|error| (run_code(&error), error.to_string()))
+}
+
+fn declaration(
+    args: &RunArgs,
+    json: bool,
+    record: Option<(&str, Date)>,
+) -> Result<(), (u8, String)> {
+    let config = configuration(args)?;
+    let failed = |error: agent::Error| (run_code(&error), error.to_string());
+    let Some((reference, date)) = record else {
+        let report = agent::declaration(&config).map_err(failed)?;
+        let text = if json {
+            serde_json::to_string(&report).map_err(|error| (exit::SOFTWARE, error.to_string()))?
+        } else {
+            legal::markdown(&report.facts, &report.digest)
+        };
+        println!("{}", text.trim_end());
+        return Ok(());
+    };
+    if !is_reference(reference) {
+        let sentence = "the reference must be 1 to 128 printable ASCII characters";
+        return Err((exit::DATA, sentence.into()));
+    }
+    let recorded = agent::record_declaration(&config, reference, date).map_err(failed)?;
+    println!(
+        "{}",
+        if recorded {
+            "recorded: the agent may attach and load markers"
+        } else {
+            "the device is declared as it is already; nothing was changed"
+        }
+    );
+    Ok(())
+}
+
+fn accept_restore(args: &RunArgs) -> Result<(), (u8, String)> {
+    let config = configuration(args)?;
+    let accepted =
+        agent::accept_restore(&config).map_err(|error| (run_code(&error), error.to_string()))?;
+    println!(
+        "{}",
+        if accepted {
+            "accepted and journalled; start the agent, then load what is missing"
+        } else {
+            "catalogue and journal are of one time; nothing was changed"
+        }
+    );
+    Ok(())
+}
+
+fn configuration(args: &RunArgs) -> Result<Config, (u8, String)> {
     let read = match &args.config {
         Some(path) => Config::load(path),
         None if args.interface.is_empty() => Config::load(config::PATH.as_ref()),
@@ -147,7 +239,7 @@ fn run(args: &RunArgs) -> Result<(), (u8, String)> {
     if let Some(path) = &args.socket {
         config.control.socket.clone_from(path);
     }
-    agent::run(&config).map_err(|error| (run_code(&error), error.to_string()))
+    Ok(config)
 }
 
 fn run_code(error: &agent::Error) -> u8 {
@@ -160,8 +252,10 @@ fn run_code(error: &agent::Error) -> u8 {
             | dataplane::Error::PinsIncomplete { .. },
         )
         | agent::Error::Interface(control::Error::NotFound(_))
+        | agent::Error::Issuer(_)
         | agent::Error::Slots { .. }
         | agent::Error::Warninglist(_) => exit::CONFIG,
+        agent::Error::Restored(_) => exit::DATA,
         agent::Error::Interface(control::Error::Conflict(_)) | agent::Error::Socket(_) => {
             exit::UNAVAILABLE
         }

@@ -1,14 +1,20 @@
 //! What may be typed. Marker values are never arguments: everybody on the host can read those.
 
+mod bundle;
+mod orders;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
     Parser, Subcommand, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use jiff::civil::Date;
 
 use super::failure::USAGE;
 use crate::model::{State, request::Format};
+pub use bundle::{Bundle, Create, When};
+pub use orders::{Orders, Submit};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +34,11 @@ One pattern a line, `#` starts a comment:
   cidr 198.51.100.0/24
   endpoint 203.0.113.5 tcp 443
 If one line is refused, nothing is changed and every refused line is listed.";
+
+const RECORD_EXAMPLES: &str = "\
+Example:
+  sensorctl declaration export > declaration.md      # send it
+  sensorctl declaration record --reference DEC-2027-3 --date 2027-01-31";
 
 /// Controls a running sensord through its socket.
 #[derive(Debug, Parser)]
@@ -62,6 +73,12 @@ pub enum Command {
     /// Submit, list and withdraw orders of the authority
     #[command(subcommand)]
     Orders(Orders),
+    /// What the authority is told of the device (R. 9-12-1 CPCE)
+    #[command(subcommand)]
+    Declaration(Declaration),
+    /// Make, judge and submit signed envelopes
+    #[command(subcommand)]
+    Bundle(Bundle),
     /// Open and close the circuit breaker of a marker that floods
     #[command(subcommand)]
     Breaker(Breaker),
@@ -112,7 +129,8 @@ pub enum Markers {
     /// Let markers that were held back come into force
     ///
     /// A marker that would match far too much (a /8, an address of your own or of a public resolver)
-    /// is kept but not in force until somebody has looked at it.
+    /// is kept but not in force until two persons have looked at it: the first release registers an
+    /// approval, the one of another user lets it in. Root is nobody in particular.
     Release {
         /// File of ids, one a line, `-` for standard input
         file: PathBuf,
@@ -141,67 +159,29 @@ fn format() -> impl TypedValueParser<Value = Format> {
         .map(|name| Format::parse(&name).unwrap_or_default())
 }
 
-/// Orders.
+/// The declaration.
 #[derive(Debug, Subcommand)]
-pub enum Orders {
-    /// Accept an order: its markers are exploited from its start to its end
-    #[command(after_help = ORDER_EXAMPLES)]
-    Submit(Submit),
-    /// List orders, oldest first
-    List {
-        /// Most orders
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-        limit: u32,
-    },
-    /// Show one order
-    Show {
-        /// Its reference
+pub enum Declaration {
+    /// Print the document for the authority, Markdown, or with --json the facts
+    ///
+    /// The four items of R. 9-12-1 from the running configuration, with a digest of the facts.
+    /// Before any sensor runs: `sensord declaration`.
+    Export,
+    /// Record that the declaration was made; what waits for it is attached and comes into force
+    #[command(after_help = RECORD_EXAMPLES)]
+    Record {
+        /// Its reference: the journal keeps it, so name no person
+        #[arg(long)]
         reference: String,
+        /// When it was made
+        #[arg(long)]
+        date: Date,
+        /// Digest of what was declared; refused when the configuration is another by now
+        #[arg(long)]
+        digest: Option<String>,
     },
-    /// End an order before its time; its markers are kept as withdrawn
-    Withdraw {
-        /// Its reference
-        reference: String,
-    },
-}
-
-const ORDER_EXAMPLES: &str = "Examples:
-  sensorctl orders submit --reference 2026/17 --issuer ANSSI --duration P30D --format stix bundle.json
-  sensorctl orders submit --reference 2026/18 --issuer ANSSI --duration 72h --named ids.txt";
-
-/// An order.
-#[derive(Debug, clap::Args)]
-pub struct Submit {
-    /// The authority's reference; one order a reference
-    #[arg(long)]
-    pub reference: String,
-    /// Who issues it
-    #[arg(long)]
-    pub issuer: String,
-    /// How long: ISO 8601 or words, such as P30D or 72h
-    #[arg(long)]
-    pub duration: String,
-    /// First instant of exploitation, RFC 3339 [default: now]
-    #[arg(long)]
-    pub start: Option<jiff::Timestamp>,
-    /// Reference of the elements about the threat
-    #[arg(long = "threat")]
-    pub threat_reference: Option<String>,
-    /// Least TLP of its markers [default: AMBER+STRICT]
-    #[arg(long)]
-    pub tlp: Option<String>,
-    /// Least PAP of its markers [default: AMBER]
-    #[arg(long)]
-    pub pap: Option<String>,
-    /// File of ids of markers already held that are to be exploited, one a line
-    #[arg(long, value_name = "FILE")]
-    pub named: Option<PathBuf>,
-    /// Format of the marker file
-    #[arg(long, default_value = "text", value_parser = format())]
-    pub format: Format,
-    /// Marker file that the order brings, `-` for standard input
-    #[arg(required_unless_present = "named")]
-    pub file: Option<PathBuf>,
+    /// Say whether the device is declared as it is
+    Show,
 }
 
 /// Circuit breakers.

@@ -1,8 +1,8 @@
 //! HTTP over the control socket.
 
 use std::{
-    convert::Infallible,
-    io,
+    fs::File,
+    io::{self, Read as _},
     path::PathBuf,
     pin::Pin,
     task::{Context, Poll},
@@ -28,7 +28,7 @@ use crate::model::request::Failure;
 const CHUNK: usize = 256 << 10;
 
 /// An upload smaller than this has no progress bar.
-const WORTH_A_BAR: usize = 1 << 20;
+const WORTH_A_BAR: u64 = 1 << 20;
 
 /// A client of one socket. Every request is a connection of its own.
 #[derive(Clone, Debug)]
@@ -47,8 +47,13 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Refused`] for every status but 2xx; what keeps from reaching the sensor.
-    pub async fn call(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes, Error> {
-        let response = self.open(method, target, body).await?;
+    pub async fn call(
+        &self,
+        method: Method,
+        target: &str,
+        body: impl Into<Payload>,
+    ) -> Result<Bytes, Error> {
+        let response = self.open(method, target, body.into()).await?;
         Ok(response.into_body().collect().await?.to_bytes())
     }
 
@@ -70,7 +75,7 @@ impl Client {
         target: &str,
         mut each: impl FnMut(&[u8]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let response = self.open(Method::GET, target, Bytes::new()).await?;
+        let response = self.open(Method::GET, target, Bytes::new().into()).await?;
         let mut body = response.into_body();
         let mut buffer = BytesMut::new();
         while let Some(frame) = body.frame().await {
@@ -90,7 +95,7 @@ impl Client {
         &self,
         method: Method,
         target: &str,
-        body: Bytes,
+        body: Payload,
     ) -> Result<Response<Incoming>, Error> {
         let stream = UnixStream::connect(&self.socket)
             .await
@@ -102,8 +107,8 @@ impl Client {
             .method(method)
             .uri(target)
             .header(HOST, "sensor");
-        if !body.is_empty() {
-            request = request.header(CONTENT_LENGTH, body.len());
+        if body.length > 0 {
+            request = request.header(CONTENT_LENGTH, body.length);
         }
         let request = request
             .body(Upload::new(body))
@@ -138,22 +143,62 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         .map_err(|error| Error::Answer(format!("line {}, column {}", error.line(), error.column())))
 }
 
+/// What is sent: bytes, then a file.
+pub struct Payload {
+    head: Bytes,
+    file: Option<File>,
+    length: u64,
+}
+
+impl From<Bytes> for Payload {
+    fn from(head: Bytes) -> Self {
+        Self {
+            length: head.len() as u64,
+            file: None,
+            head,
+        }
+    }
+}
+
+impl Payload {
+    /// A file of this many bytes from where it stands, read as it is sent.
+    #[must_use]
+    pub const fn file(file: File, length: u64) -> Self {
+        Self {
+            head: Bytes::new(),
+            file: Some(file),
+            length,
+        }
+    }
+
+    /// The same behind a line.
+    #[must_use]
+    pub fn behind(self, line: &[u8]) -> Self {
+        let head = [line, b"\n", &self.head].concat();
+        Self {
+            length: self.length + line.len() as u64 + 1,
+            head: head.into(),
+            file: self.file,
+        }
+    }
+}
+
 /// A request body that shows its progress on a terminal.
 struct Upload {
-    rest: Bytes,
+    rest: Payload,
     bar: ProgressBar,
 }
 
 impl Upload {
-    fn new(body: Bytes) -> Self {
-        let bar = if body.len() < WORTH_A_BAR {
+    fn new(body: Payload) -> Self {
+        let bar = if body.length < WORTH_A_BAR {
             ProgressBar::hidden()
         } else {
             // Draws on standard error, and only on a terminal.
             let style = ProgressStyle::with_template(
                 "sending {bar:40} {bytes}/{total_bytes} {bytes_per_sec}",
             );
-            ProgressBar::new(body.len() as u64)
+            ProgressBar::new(body.length)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         };
         Self { rest: body, bar }
@@ -168,26 +213,38 @@ impl Drop for Upload {
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.rest.is_empty() {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if self.rest.length == 0 {
             return Poll::Ready(None);
         }
-        let most = self.rest.len().min(CHUNK);
-        let chunk = self.rest.split_to(most);
+        let most = usize::try_from(self.rest.length).map_or(CHUNK, |rest| rest.min(CHUNK));
+        let rest = &mut self.rest;
+        let chunk = match &mut rest.file {
+            Some(file) if rest.head.is_empty() => {
+                let mut chunk = BytesMut::zeroed(most);
+                // A regular file, and nothing else runs on this thread.
+                if let Err(error) = file.read_exact(&mut chunk) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                chunk.freeze()
+            }
+            _ => rest.head.split_to(most.min(rest.head.len())),
+        };
+        self.rest.length -= chunk.len() as u64;
         self.bar.inc(chunk.len() as u64);
         Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.length == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.rest.len() as u64)
+        SizeHint::with_exact(self.rest.length)
     }
 }

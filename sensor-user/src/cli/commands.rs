@@ -1,9 +1,8 @@
 //! One function a command.
 
 use std::{
-    fs,
     io::{self, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -13,8 +12,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     args::{Breaker, Command, Events, Journal, Markers},
+    bundle,
     client::{Client, read},
+    declaration,
     failure::Error,
+    input::payload,
     journal,
     print::{self, Out},
     progress, status,
@@ -33,6 +35,8 @@ use crate::{
 pub struct Session {
     /// The sensor.
     pub client: Client,
+    /// The configuration file that was named.
+    pub config: Option<PathBuf>,
     /// Where answers go.
     pub out: Out,
 }
@@ -46,6 +50,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
         Command::Orders(orders) => session.orders(orders).await,
+        Command::Declaration(declaration) => declaration::run(session, declaration).await,
+        Command::Bundle(bundle) => bundle::run(session, bundle).await,
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
         Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
         Command::Events(events) => session.events(events).await,
@@ -131,7 +137,7 @@ impl Session {
     }
 
     async fn change(&self, method: Method, target: &str, file: &Path) -> Result<(), Error> {
-        let body = input(file)?;
+        let body = payload(file)?;
         let bytes = progress::watched(&self.client, method, target, body).await?;
         let changed: Changed = read(&bytes)?;
         self.out.answer(&bytes, || print::changed(&changed))
@@ -235,24 +241,6 @@ impl Session {
 enum Line {
     Lagged { lagged: u64 },
     Event(Box<Event>),
-}
-
-/// A file, or standard input for `-`.
-pub(super) fn input(file: &Path) -> Result<Bytes, Error> {
-    if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        let read = io::stdin().lock().read_to_end(&mut bytes);
-        return read.map(|_| bytes.into()).map_err(|source| Error::Input {
-            path: "standard input".into(),
-            source,
-        });
-    }
-    fs::read(file)
-        .map(Bytes::from)
-        .map_err(|source| Error::Input {
-            path: file.display().to_string(),
-            source,
-        })
 }
 
 /// The one id on standard input.

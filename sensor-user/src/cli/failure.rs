@@ -63,6 +63,22 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A key file is of no use.
+    #[error("{path}: {reason}")]
+    Key {
+        /// The file, or the option.
+        path: String,
+        /// What to do about it.
+        reason: String,
+    },
     /// Standard output cannot be written.
     #[error("cannot write the answer: {0}")]
     Output(#[source] io::Error),
@@ -86,15 +102,21 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Refused { failure, .. } => match failure.code.as_str() {
-                "denied" => DENIED,
-                "conflict" | "unavailable" | "timed_out" => UNAVAILABLE,
+                "denied" | "no_person" => DENIED,
+                "declaration_missing"
+                | "declaration_outdated"
+                | "second_person"
+                | "conflict"
+                | "unavailable"
+                | "timed_out" => UNAVAILABLE,
                 "internal" | "method_not_allowed" => SOFTWARE,
                 _ => DATA,
             },
             Self::Unreachable { .. } | Self::Ended => UNAVAILABLE,
             Self::Forbidden { .. } => DENIED,
             Self::Answer(_) | Self::Runtime(_) => SOFTWARE,
-            Self::Broken(_) | Self::Input { .. } | Self::Output(_) => IO,
+            Self::Key { .. } => DATA,
+            Self::File { .. } | Self::Broken(_) | Self::Input { .. } | Self::Output(_) => IO,
             Self::Usage(_) => USAGE,
             Self::Journal(_) => DATA,
             Self::Config(config::Error::Read { .. }) => IO,

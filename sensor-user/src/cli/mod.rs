@@ -4,9 +4,12 @@
 //! [`print`] and [`status`] show answers, [`failure`] ends in an exit code.
 
 pub mod args;
+mod bundle;
 pub mod client;
 pub mod commands;
+pub mod declaration;
 pub mod failure;
+mod input;
 pub mod journal;
 mod orders;
 pub mod print;
@@ -16,7 +19,7 @@ pub mod status;
 use std::{
     ffi::OsString,
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -47,7 +50,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn execute(args: Args) -> Result<(), Error> {
     let session = Session {
-        client: Client::new(socket(args.socket, args.config)?),
+        client: Client::new(socket(args.socket, args.config.as_deref())?),
+        config: args.config,
         out: Out::stdout(args.json),
     };
     tokio::runtime::Builder::new_current_thread()
@@ -58,10 +62,10 @@ fn execute(args: Args) -> Result<(), Error> {
 }
 
 /// Where the socket is: as told, as the named configuration file says, or the default.
-fn socket(socket: Option<PathBuf>, config: Option<PathBuf>) -> Result<PathBuf, Error> {
+fn socket(socket: Option<PathBuf>, config: Option<&Path>) -> Result<PathBuf, Error> {
     match (socket, config) {
         (Some(socket), _) => Ok(socket),
-        (None, Some(config)) => Ok(Config::load(&config)?.control.socket),
+        (None, Some(config)) => Ok(Config::load(config)?.control.socket),
         (None, None) => Ok(config::SOCKET.into()),
     }
 }

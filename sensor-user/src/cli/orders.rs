@@ -1,13 +1,14 @@
 //! The commands about orders.
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::Bytes;
 use hyper::Method;
 
 use super::{
     args::{Orders, Submit},
-    client::read,
-    commands::{Session, input},
+    client::{Payload, read},
+    commands::Session,
     failure::Error,
+    input,
     print::{self, Out},
     progress,
 };
@@ -22,7 +23,7 @@ impl Session {
     pub(super) async fn orders(&self, command: Orders) -> Result<(), Error> {
         match command {
             Orders::Submit(submit) => {
-                let body = body(submit)?.freeze();
+                let body = body(submit)?;
                 let bytes = progress::watched(&self.client, Method::POST, PATH, body).await?;
                 let changed: OrderChanged = read(&bytes)?;
                 self.out.answer(&bytes, || print::order_changed(&changed))
@@ -41,9 +42,7 @@ impl Session {
             }
             Orders::Withdraw { reference } => {
                 let target = format!("{PATH}/{}", encode(&reference));
-                let call = self
-                    .client
-                    .call(Method::DELETE, &target, bytes::Bytes::new());
+                let call = self.client.call(Method::DELETE, &target, Bytes::new());
                 let bytes = call.await?;
                 let changed: OrderChanged = read(&bytes)?;
                 self.out.answer(&bytes, || print::order_changed(&changed))
@@ -53,19 +52,17 @@ impl Session {
 }
 
 /// The manifest on one line, then the marker file.
-fn body(submit: Submit) -> Result<BytesMut, Error> {
+fn body(submit: Submit) -> Result<Payload, Error> {
     let markers = match &submit.named {
         None => Vec::new(),
         Some(file) => {
-            let bytes = input(file)?;
-            let text = std::str::from_utf8(&bytes)
-                .map_err(|_| Error::Usage("the file of ids is not UTF-8".into()))?;
+            let text = input::text(file)?;
             let lines = text.lines().map(str::trim);
             let ids = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
             ids.map(str::to_owned).collect()
         }
     };
-    let file = submit.file.as_deref().map(input).transpose()?;
+    let file = submit.file.as_deref().map(input::payload).transpose()?;
     let manifest = OrderManifest {
         reference: submit.reference,
         issuer: submit.issuer,
@@ -79,10 +76,6 @@ fn body(submit: Submit) -> Result<BytesMut, Error> {
     };
     let line = serde_json::to_vec(&manifest)
         .map_err(|_| Error::Usage("the order cannot be written as JSON".into()))?;
-    let mut body = BytesMut::from(line.as_slice());
-    body.put_u8(b'\n');
-    if let Some(file) = file {
-        body.extend_from_slice(&file);
-    }
-    Ok(body)
+    let file = file.unwrap_or_else(|| Bytes::new().into());
+    Ok(file.behind(&line))
 }

@@ -156,6 +156,13 @@ pub fn changed(changed: &Changed) -> String {
         short(&changed.digest),
         changed.receipt,
     );
+    if changed.awaiting > 0 {
+        let _ = write!(
+            text,
+            "\nrelease: 1 of 2 for {} markers; another person must release them, too",
+            changed.awaiting
+        );
+    }
     if !changed.held_back.is_empty() {
         text.push_str(&held_back(changed));
     } else if changed.quarantined > 0 {
@@ -237,14 +244,15 @@ fn in_force(row: &MarkerRow) -> String {
     match row.not_in_force {
         None if row.in_force => "yes".into(),
         None => "no".into(),
-        Some(NotInForce::Kind) => "no: kind".into(),
-        Some(NotInForce::NotYet) => "no: not yet".into(),
-        Some(NotInForce::Over) => "no: over".into(),
-        Some(NotInForce::Withdrawn) => "no: withdrawn".into(),
         Some(NotInForce::Quarantined) => {
             let code = row.standing.as_deref().unwrap_or("no reason is kept");
-            format!("no: quarantined: {}", clean(code))
+            let approvals = u8::from(row.approved_by.is_some());
+            format!(
+                "no: quarantined: {}, release: {approvals} of 2",
+                clean(code)
+            )
         }
+        Some(why) => format!("no: {}", why.name().replace('_', " ")),
     }
 }
 
@@ -286,7 +294,9 @@ pub fn marker(row: &MarkerRow, _: &Out) -> String {
     ])
 }
 
-fn fields(fields: &[(&str, String)]) -> String {
+/// Names and values, one a line.
+#[must_use]
+pub fn fields(fields: &[(&str, String)]) -> String {
     let lines: Vec<_> = fields
         .iter()
         .map(|(name, value)| format!("{name:<16}{value}"))

@@ -6,8 +6,11 @@ use bytes::Bytes;
 use hyper::Method;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{client::Client, failure::Error};
-use crate::model::request::{Progress, Status};
+use super::{
+    client::{Client, Payload},
+    failure::Error,
+};
+use crate::model::request::{Progress, Stage, Status};
 
 /// How often the sensor is asked how far it is.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -20,7 +23,7 @@ pub async fn watched(
     client: &Client,
     method: Method,
     target: &str,
-    body: Bytes,
+    body: impl Into<Payload>,
 ) -> Result<Bytes, Error> {
     let answer = client.call(method, target, body);
     if !std::io::stderr().is_terminal() {
@@ -53,10 +56,10 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     if bar.is_hidden() {
         bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
     }
-    let template = if progress.total > 0 {
-        "{msg} {bar:40} {human_pos}/{human_len} markers"
-    } else {
-        "{msg} {elapsed}"
+    let template = match progress.stage {
+        _ if progress.total == 0 => "{msg} {elapsed}",
+        Stage::Reading => "{msg} {bar:40} {bytes}/{total_bytes}",
+        _ => "{msg} {bar:40} {human_pos}/{human_len} markers",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

@@ -6,7 +6,10 @@ use comfy_table::Cell;
 use jiff::Timestamp;
 
 use super::print::{Out, clean, lines, short, table, verdict};
-use crate::model::request::{BreakerStatus, Count, InterfaceStatus, Status};
+use crate::model::{
+    declaration::Declared,
+    request::{BreakerStatus, Count, InterfaceStatus, Status},
+};
 
 /// An earlier status, to measure rates against.
 pub struct Since<'s> {
@@ -26,6 +29,11 @@ pub fn text(status: &Status, since: Option<&Since<'_>>, out: &Out) -> String {
     text.push_str(&outcomes(status, out));
     text.push_str("\n\n");
     text.push_str(&identities(status, out));
+    match status.declared {
+        Declared::Current => {}
+        Declared::Outdated => text.push_str("\n\nthe configuration is no longer what was declared: nothing is attached anew, no marker is in force; see `sensorctl declaration show`"),
+        Declared::Missing => text.push_str("\n\nno declaration is recorded: nothing is attached anew, no marker is in force; see `sensorctl declaration show`"),
+    }
     for breaker in &status.breakers {
         text.push_str("\n\n");
         text.push_str(&breaker_sentence(breaker));
@@ -71,6 +79,7 @@ fn head(status: &Status) -> String {
     };
     let not_in_force: String = [
         (status.markers.unmatched, "not in force: kind"),
+        (status.markers.barred, "not allowed"),
         (status.markers.not_yet, "not yet"),
         (status.markers.over, "over"),
     ]

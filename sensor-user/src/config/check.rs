@@ -56,6 +56,8 @@ impl Config {
         )?;
         flows(&self.flows)?;
         self.limits.check()?;
+        self.legal.check()?;
+        self.issuers()?;
         self.interfaces()
     }
 
@@ -96,6 +98,30 @@ impl Config {
                 grant.groups.iter().all(|group| groups.insert(group)),
                 format!("{key}.groups"),
                 "names a group that has a role already; one group has one role",
+            )?;
+        }
+        Ok(())
+    }
+
+    fn issuers(&self) -> Check {
+        for (index, issuer) in self.issuers.iter().enumerate() {
+            let key = format!("issuer[{index}]");
+            let mut parts = issuer.key.splitn(3, '+');
+            let named = parts.next().is_some_and(is_name)
+                && parts.next().is_some_and(|id| id.len() == 8)
+                && parts.next().is_some();
+            need(
+                named,
+                format!("{key}.key"),
+                "must be NAME+ID+BASE64, as `sensorctl bundle keygen` prints it",
+            )?;
+            need(
+                match (issuer.not_before, issuer.not_after) {
+                    (Some(first), Some(last)) => first < last,
+                    _ => true,
+                },
+                format!("{key}.not-after"),
+                "must be later than not-before",
             )?;
         }
         Ok(())

@@ -31,6 +31,31 @@ fn the_shipped_file_loads() {
     );
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.metrics, Metrics::default());
+    assert_eq!(config.legal, Legal::default());
+}
+
+#[test]
+fn legal_policy_and_issuers_are_checked() {
+    let key = "authority+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    for (text, at) in [
+        ("[legal]\nregime = \"2019\"", "legal.regime"),
+        ("[legal]\nregime = \"2023\"", "legal.validation"),
+        ("[legal]\nvalidation = \"\"", "legal.validation"),
+        ("[[issuer]]\nkey = \"authority\"", "issuer[0].key"),
+        (
+            &format!(
+                "[[issuer]]\nkey = \"{key}\"\nnot-before = \"2027-01-01T00:00:00Z\"\n\
+                 not-after = \"2027-01-01T00:00:00Z\""
+            ),
+            "issuer[0].not-after",
+        ),
+    ] {
+        let sentence = refused(&format!("sensor = \"a\"\n{text}"));
+        assert!(sentence.contains(&format!(", {at}: ")), "{sentence}");
+    }
+    let text = format!("sensor = \"a\"\n[[issuer]]\nkey = \"{key}\"");
+    let config = parse(&text).expect("loads");
+    assert!(config.issuers[0].authority && config.legal.regime == Regime::Of2018);
 }
 
 #[test]

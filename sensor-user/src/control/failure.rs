@@ -28,6 +28,16 @@ pub enum Error {
         /// Refused lines in all.
         total: u64,
     },
+    /// Refused for a reason with a code of its own; nothing was changed.
+    #[error("{reason}")]
+    Coded {
+        /// Status of the answer.
+        status: StatusCode,
+        /// Stable code of the reason.
+        code: &'static str,
+        /// One sentence.
+        reason: String,
+    },
     /// The request cannot be understood.
     #[error("{0}")]
     Invalid(String),
@@ -60,6 +70,7 @@ impl Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Coded { status, .. } => *status,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -77,6 +88,7 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::Method { .. } => "method_not_allowed",
             Self::Refused { .. } => "refused",
+            Self::Coded { code, .. } => code,
             Self::Invalid(_) => "invalid",
             Self::Conflict(_) => "conflict",
             Self::TooLarge { .. } => "too_large",

@@ -21,13 +21,16 @@ use tokio::{
 
 use super::{
     Counts, Error, Limits, Roles, Service, roles,
-    routes::{self, Target},
-    tail, uri,
+    routes::{self, Carries, Content, Target},
+    spool, tail, uri,
 };
 use crate::model::{
     Actor, RequestKind,
     request::{Failure, Reply, Request},
 };
+
+/// Largest body that is held in memory, whatever is accepted otherwise, bytes.
+const MOST_IN_MEMORY: u64 = 64 << 20;
 
 /// Body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -112,13 +115,18 @@ impl<S: Service> Door<S> {
         let parameter = uri::decode(parameter)?;
         let query = uri::Query::parse(head.uri.query().unwrap_or_default(), route.query)?;
         // Built without its body first: what is wrong with the address is told before the upload.
-        let mut request = routes::request(kind, &parameter, &query, Bytes::new())?;
-        let _upload = if route.body {
-            let upload = self.receive(body).await?;
-            request = routes::request(kind, &parameter, &query, upload.bytes)?;
-            Some(upload.permit)
-        } else {
-            None
+        let mut request = routes::request(kind, &parameter, &query, Content::default())?;
+        let upload = match route.body {
+            Carries::Nothing => None,
+            Carries::Document => Some(self.receive(body).await?),
+            Carries::File => Some(self.spool(body).await?),
+        };
+        let _permit = match upload {
+            None => None,
+            Some((content, permit)) => {
+                request = routes::request(kind, &parameter, &query, content)?;
+                Some(permit)
+            }
         };
         match self.ask(actor, request).await? {
             Reply::Tail => Ok(self.stream(actor, stop)),
@@ -149,9 +157,49 @@ impl<S: Service> Door<S> {
         )
     }
 
-    /// Reads a body within its bounds.
-    async fn receive(&self, body: &mut Option<Incoming>) -> Result<Upload<'_>, Error> {
-        let limit = self.limits.max_body;
+    /// Reads a body into memory.
+    async fn receive(
+        &self,
+        body: &mut Option<Incoming>,
+    ) -> Result<(Content, SemaphorePermit<'_>), Error> {
+        let mut sink = Sink::Memory(BytesMut::new());
+        let limit = self.limits.max_body.min(MOST_IN_MEMORY);
+        let permit = self.take(body, limit, &mut sink).await?;
+        let Sink::Memory(bytes) = sink else {
+            return Err(Error::Internal("a body went astray".into()));
+        };
+        let content = Content {
+            document: bytes.freeze(),
+            ..Content::default()
+        };
+        Ok((content, permit))
+    }
+
+    /// Reads a body into a file without a name.
+    async fn spool(
+        &self,
+        body: &mut Option<Incoming>,
+    ) -> Result<(Content, SemaphorePermit<'_>), Error> {
+        let file = spool::File::create(self.limits.spool.clone()).await?;
+        let mut sink = Sink::File(file);
+        let permit = self.take(body, self.limits.max_body, &mut sink).await?;
+        let Sink::File(file) = sink else {
+            return Err(Error::Internal("a body went astray".into()));
+        };
+        let content = Content {
+            file: file.finish()?,
+            ..Content::default()
+        };
+        Ok((content, permit))
+    }
+
+    /// Reads a body within bounds of size and time.
+    async fn take(
+        &self,
+        body: &mut Option<Incoming>,
+        limit: u64,
+        sink: &mut Sink,
+    ) -> Result<SemaphorePermit<'_>, Error> {
         let too_large = Error::TooLarge { limit };
         let Some(incoming) = body.as_mut() else {
             return Err(Error::Internal("the body was read before".into()));
@@ -166,7 +214,7 @@ impl<S: Service> Door<S> {
             .ok_or_else(|| {
                 Error::Unavailable("other uploads are in progress; try again after them".into())
             })?;
-        let mut bytes = BytesMut::new();
+        let mut taken = 0_u64;
         loop {
             let frame = timeout(self.limits.body, incoming.frame())
                 .await
@@ -179,17 +227,18 @@ impl<S: Service> Door<S> {
             let frame = frame
                 .map_err(|_| Error::Invalid("the body was broken off; send it again".into()))?;
             if let Ok(data) = frame.into_data() {
-                if (bytes.len() + data.len()) as u64 > limit {
+                taken += data.len() as u64;
+                if taken > limit {
                     return Err(too_large);
                 }
-                bytes.extend_from_slice(&data);
+                match sink {
+                    Sink::Memory(bytes) => bytes.extend_from_slice(&data),
+                    Sink::File(file) => file.append(data).await?,
+                }
             }
         }
         *body = None;
-        Ok(Upload {
-            bytes: bytes.freeze(),
-            permit,
-        })
+        Ok(permit)
     }
 
     /// Reads on, without keeping anything, what a refused client is still sending: closing at once
@@ -219,9 +268,10 @@ impl<S: Service> Door<S> {
     }
 }
 
-struct Upload<'d> {
-    bytes: Bytes,
-    permit: SemaphorePermit<'d>,
+/// Where a body goes.
+enum Sink {
+    Memory(BytesMut),
+    File(spool::File),
 }
 
 impl Peer {

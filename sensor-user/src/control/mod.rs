@@ -12,10 +12,12 @@ pub mod roles;
 pub mod routes;
 pub mod service;
 pub mod socket;
+mod spool;
 mod tail;
 pub mod uri;
 
 use std::{
+    path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
@@ -54,10 +56,12 @@ pub struct Limits {
     /// Of these, the most that peers other than operators may take, so that readers cannot
     /// lock the operator out.
     pub guests: usize,
-    /// Uploads held in memory at once; a further one waits for [`Limits::body`].
+    /// Uploads held at once, in memory or on disk; a further one waits for [`Limits::body`].
     pub uploads: usize,
     /// Largest request body, bytes.
     pub max_body: u64,
+    /// Where a file waits while it comes in.
+    pub spool: PathBuf,
     /// Time to send a request's head, and the longest a connection may idle.
     pub header: Duration,
     /// Longest pause within a request's body.
@@ -72,7 +76,8 @@ impl Default for Limits {
             clients: 64,
             guests: 48,
             uploads: 2,
-            max_body: 256 << 20,
+            max_body: 2 << 30,
+            spool: std::env::temp_dir(),
             header: Duration::from_secs(5),
             body: Duration::from_secs(15),
             grace: Duration::from_secs(10),

@@ -20,9 +20,15 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
         // Orders are the authority's requests, and those are the desk's own.
         Role::Desk => matches!(
             kind,
-            K::Status | K::OrdersSubmit | K::OrdersList | K::OrdersShow | K::OrdersWithdraw
+            K::Status
+                | K::DeclarationShow
+                | K::EnvelopeSubmit
+                | K::OrdersSubmit
+                | K::OrdersList
+                | K::OrdersShow
+                | K::OrdersWithdraw
         ),
-        Role::Oversight => matches!(kind, K::Status | K::JournalShow),
+        Role::Oversight => matches!(kind, K::Status | K::DeclarationShow | K::JournalShow),
     }
 }
 
@@ -117,6 +123,9 @@ mod tests {
             (K::MarkersAdd, [false, true, false, false, true]),
             (K::MarkersRemove, [false, true, false, false, true]),
             (K::MarkersRelease, [false, true, false, false, true]),
+            (K::DeclarationShow, [false, true, true, true, true]),
+            (K::DeclarationRecord, [false, true, false, false, true]),
+            (K::EnvelopeSubmit, [false, true, true, false, true]),
             (K::MarkersList, [false, true, false, false, true]),
             (K::MarkersShow, [false, true, false, false, true]),
             (K::OrdersSubmit, [false, true, true, false, true]),

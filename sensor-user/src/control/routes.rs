@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{Error, uri::Query};
 use crate::model::{
-    RequestKind as Kind, State,
+    RequestKind as Kind, Spool, State,
     request::{Format, Page, Reply, Request},
 };
 
@@ -26,8 +26,28 @@ pub struct Route {
     pub target: Target,
     /// Query keys that it takes.
     pub query: &'static [&'static str],
-    /// Whether it has a body.
-    pub body: bool,
+    /// What its body is.
+    pub body: Carries,
+}
+
+/// What the body of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carries {
+    /// It has none.
+    Nothing,
+    /// A list or a document, held in memory.
+    Document,
+    /// A file of any size that waits on disk.
+    File,
+}
+
+/// The body of a request, by what it is; the other one is blank.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// Of [`Carries::Document`].
+    pub document: Bytes,
+    /// Of [`Carries::File`].
+    pub file: Spool,
 }
 
 /// What a route asks for.
@@ -45,7 +65,7 @@ const fn get(path: &'static str, kind: Kind, query: &'static [&'static str]) -> 
         path,
         target: Target::Ask(kind),
         query,
-        body: false,
+        body: Carries::Nothing,
     }
 }
 
@@ -54,7 +74,7 @@ const fn send(
     path: &'static str,
     kind: Kind,
     query: &'static [&'static str],
-    body: bool,
+    body: Carries,
 ) -> Route {
     Route {
         method,
@@ -66,39 +86,72 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 20] = [
+pub const ROUTES: [Route; 23] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
         Kind::MarkersList,
         &["limit", "after", "quarantined"],
     ),
-    send("PUT", "/v1/markers", Kind::MarkersLoad, &["format"], true),
-    send("POST", "/v1/markers", Kind::MarkersAdd, &["format"], true),
-    send("POST", "/v1/markers/remove", Kind::MarkersRemove, &[], true),
+    send(
+        "PUT",
+        "/v1/markers",
+        Kind::MarkersLoad,
+        &["format"],
+        Carries::File,
+    ),
+    send(
+        "POST",
+        "/v1/markers",
+        Kind::MarkersAdd,
+        &["format"],
+        Carries::File,
+    ),
+    send(
+        "POST",
+        "/v1/markers/remove",
+        Kind::MarkersRemove,
+        &[],
+        Carries::Document,
+    ),
     send(
         "POST",
         "/v1/markers/release",
         Kind::MarkersRelease,
         &[],
-        true,
+        Carries::Document,
+    ),
+    get("/v1/declaration", Kind::DeclarationShow, &[]),
+    send(
+        "POST",
+        "/v1/declaration",
+        Kind::DeclarationRecord,
+        &[],
+        Carries::Document,
+    ),
+    send(
+        "POST",
+        "/v1/envelopes",
+        Kind::EnvelopeSubmit,
+        &[],
+        Carries::File,
     ),
     send(
         "POST",
         "/v1/markers/{id}/breaker",
         Kind::BreakerOpen,
         &[],
-        false,
+        Carries::Nothing,
     ),
     send(
         "DELETE",
         "/v1/markers/{id}/breaker",
         Kind::BreakerClose,
         &[],
-        false,
+        Carries::Nothing,
     ),
     get("/v1/markers/{id}", Kind::MarkersShow, &[]),
-    send("POST", "/v1/orders", Kind::OrdersSubmit, &[], true),
+    send("POST", "/v1/orders", Kind::OrdersSubmit, &[], Carries::File),
     get("/v1/orders", Kind::OrdersList, &["limit", "after"]),
     get("/v1/orders/{reference}", Kind::OrdersShow, &[]),
     send(
@@ -106,7 +159,7 @@ pub const ROUTES: [Route; 20] = [
         "/v1/orders/{reference}",
         Kind::OrdersWithdraw,
         &[],
-        false,
+        Carries::Nothing,
     ),
     get("/v1/events", Kind::EventsList, &["limit", "after", "state"]),
     get("/v1/events/tail", Kind::EventsTail, &[]),
@@ -117,21 +170,21 @@ pub const ROUTES: [Route; 20] = [
         "/v1/interfaces/{name}/attach",
         Kind::Attach,
         &[],
-        false,
+        Carries::Nothing,
     ),
     send(
         "POST",
         "/v1/interfaces/{name}/detach",
         Kind::Detach,
         &[],
-        false,
+        Carries::Nothing,
     ),
     Route {
         method: "GET",
         path: "/v1/openapi.json",
         target: Target::Description,
         query: &[],
-        body: false,
+        body: Carries::Nothing,
     },
 ];
 
@@ -174,30 +227,39 @@ fn fits<'p>(template: &str, path: &'p str) -> Option<&'p str> {
     segments.next().is_none().then_some(parameter)
 }
 
-/// The request of a route: `parameter` is decoded, `body` is blank where the route has none.
+/// The request of a route: `parameter` is decoded, `content` is blank where the route has no body.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a value of the query that cannot be used.
-pub fn request(kind: Kind, parameter: &str, query: &Query, body: Bytes) -> Result<Request, Error> {
+pub fn request(
+    kind: Kind,
+    parameter: &str,
+    query: &Query,
+    content: Content,
+) -> Result<Request, Error> {
     let parameter = parameter.to_owned();
+    let Content { document, file } = content;
     Ok(match kind {
         Kind::Status => Request::Status,
         Kind::MarkersLoad => Request::MarkersLoad {
             format: format(query)?,
-            body,
+            body: file,
         },
         Kind::MarkersAdd => Request::MarkersAdd {
             format: format(query)?,
-            body,
+            body: file,
         },
-        Kind::MarkersRemove => Request::MarkersRemove { body },
-        Kind::MarkersRelease => Request::MarkersRelease { body },
+        Kind::MarkersRemove => Request::MarkersRemove { body: document },
+        Kind::MarkersRelease => Request::MarkersRelease { body: document },
+        Kind::DeclarationShow => Request::DeclarationShow,
+        Kind::DeclarationRecord => Request::DeclarationRecord { body: document },
+        Kind::EnvelopeSubmit => Request::EnvelopeSubmit { body: file },
         Kind::MarkersList => Request::MarkersList {
             page: page(query)?,
             quarantined: flag(query, "quarantined")?,
         },
         Kind::MarkersShow => Request::MarkersShow { id: parameter },
-        Kind::OrdersSubmit => Request::OrdersSubmit { body },
+        Kind::OrdersSubmit => Request::OrdersSubmit { body: file },
         Kind::OrdersList => Request::OrdersList { page: page(query)? },
         Kind::OrdersShow => Request::OrdersShow {
             reference: parameter,
@@ -282,6 +344,7 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::OrderChanged(changed) => serde_json::to_vec(changed),
         Reply::Orders(rows) => serde_json::to_vec(rows),
         Reply::Order(row) => serde_json::to_vec(row),
+        Reply::Declaration(report) => serde_json::to_vec(report),
         Reply::Markers(rows) => serde_json::to_vec(rows),
         Reply::Marker(row) => serde_json::to_vec(row),
         Reply::Events(rows) => serde_json::to_vec(rows),
@@ -354,7 +417,7 @@ mod tests {
     fn every_kind_has_its_route() {
         for kind in Kind::ALL {
             let query = Query::parse("", &[]).expect("empty");
-            let built = request(kind, "x", &query, Bytes::new()).expect("defaults");
+            let built = request(kind, "x", &query, Content::default()).expect("defaults");
             assert_eq!(built.kind(), kind);
             let routes = ROUTES
                 .iter()
@@ -367,7 +430,7 @@ mod tests {
     fn pages_have_bounds() {
         let with = |text: &str| {
             let query = Query::parse(text, &["limit", "after", "state"]).expect("reads");
-            request(Kind::EventsList, "", &query, Bytes::new())
+            request(Kind::EventsList, "", &query, Content::default())
         };
         let page = |limit, after: Option<&str>| Page {
             limit,

@@ -107,6 +107,15 @@ pub(super) fn attach(
     })
 }
 
+/// Whether a link of ours, of this layout version or of another, holds the hook of an interface.
+pub(super) fn holds(interface: &str, pins: &Pins) -> Result<bool, Error> {
+    let Some((program, _)) = link_state::query(interface)?.xdp else {
+        return Ok(false);
+    };
+    let ours = migrate::link_behind(&pins.link(interface)).map(|link| link.program_id());
+    Ok(ours == Some(program) || migrate::Former::holding(pins, program)?.is_some())
+}
+
 fn name_of(variant: Variant) -> &'static str {
     match variant {
         Variant::Frags => "with frags",

@@ -172,6 +172,14 @@ impl DataPlane {
             .inspect_err(|_| self.open = before)
     }
 
+    /// Whether a link that a former agent left holds the hook of an interface.
+    ///
+    /// # Errors
+    /// When there is no such interface, or the pins cannot be read.
+    pub fn holds(&self, interface: &str) -> Result<bool, Error> {
+        attach::holds(interface, &self.pins)
+    }
+
     /// Attaches the generation in force to an interface.
     ///
     /// # Errors

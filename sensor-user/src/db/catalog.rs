@@ -29,6 +29,8 @@ impl Catalog {
                 include_str!("catalog.sql"),
                 include_str!("catalog_2.sql"),
                 include_str!("catalog_3.sql"),
+                include_str!("catalog_4.sql"),
+                include_str!("catalog_5.sql"),
             ],
         )?;
         Ok(Self { database })

@@ -4,7 +4,13 @@ use std::path::Path;
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::{Catalog, Error, Named, catalog::write_generation, orders};
+use super::{
+    Catalog, Error, Mark, Named, Serial,
+    approvals::forget_stale,
+    catalog::write_generation,
+    orders,
+    serials::{write_mark, write_serial},
+};
 use crate::model::{
     Direction, Held, Marker, MarkerId, Moment, Order, OrderNumber, Pap, Standing, Tlp,
 };
@@ -30,6 +36,10 @@ pub struct Edit<'a> {
     pub named: &'a [Named],
     /// An order that is withdrawn, and when.
     pub withdraw: Option<(OrderNumber, Moment)>,
+    /// The envelope that it comes with.
+    pub serial: Option<Serial<'a>>,
+    /// How far the journal is.
+    pub mark: Option<Mark>,
 }
 
 /// A marker that comes.
@@ -251,6 +261,13 @@ fn write(
         if count % STEP == 0 {
             progress(edit.remove.len() + count);
         }
+    }
+    forget_stale(transaction)?;
+    if let Some(serial) = edit.serial {
+        write_serial(transaction, serial)?;
+    }
+    if let Some(mark) = edit.mark {
+        write_mark(transaction, mark)?;
     }
     orders::write(transaction, edit)
 }

@@ -1,11 +1,14 @@
 //! The embedded store: the only part that imports rusqlite. Two files, so that loading a million
 //! markers never makes an event wait: `catalog.db` and `events.db`.
 
+mod approvals;
 mod breakers;
 mod catalog;
+mod declarations;
 mod events;
 mod markers;
 mod orders;
+mod serials;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +19,7 @@ pub use catalog::Catalog;
 pub use events::{Batch, EventRow, Events, Restored};
 pub use markers::{Edit, Put};
 pub use orders::Named;
+pub use serials::{Mark, Serial};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]

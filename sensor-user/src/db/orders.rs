@@ -18,7 +18,7 @@ impl Catalog {
             connection
                 .prepare(
                     "SELECT number, reference, issuer, threat_reference, since, until, tlp, pap, \
-                     acknowledged, receipt, withdrawn, over FROM marker_order ORDER BY number",
+                     acknowledged, receipt, withdrawn, over, serial FROM marker_order ORDER BY number",
                 )?
                 .query_map([], decode)?
                 .collect()
@@ -67,7 +67,8 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
     if let Some(order) = edit.order {
         transaction.execute(
             "INSERT INTO marker_order (number, reference, issuer, threat_reference, since, until, \
-             tlp, pap, acknowledged, receipt) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             tlp, pap, acknowledged, receipt, serial) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 order.number.0,
                 order.reference,
@@ -79,6 +80,7 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
                 order.pap.name(),
                 order.acknowledged.as_microsecond(),
                 order.receipt.cast_signed(),
+                order.serial.map(u64::cast_signed),
             ],
         )?;
     }
@@ -105,6 +107,7 @@ fn decode(row: &Row<'_>) -> Result<Option<Order>, rusqlite::Error> {
     let (number, over) = (OrderNumber(row.get(0)?), row.get(11)?);
     let (reference, issuer, threat_reference) = (row.get(1)?, row.get(2)?, row.get(3)?);
     let receipt = row.get::<_, i64>(9)?.cast_unsigned();
+    let serial = row.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned);
     let read = || {
         Some(Order {
             number,
@@ -117,6 +120,7 @@ fn decode(row: &Row<'_>) -> Result<Option<Order>, rusqlite::Error> {
             pap: pap?,
             acknowledged: Moment::from_microsecond(acknowledged)?,
             receipt,
+            serial,
             withdrawn: match withdrawn {
                 None => None,
                 Some(at) => Some(Moment::from_microsecond(at)?),

@@ -1,6 +1,6 @@
 //! What the journal says.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Role;
@@ -52,6 +52,50 @@ pub enum Action {
     MarkersRemoved(MarkersChange),
     /// Quarantined markers are let into force by an operator.
     MarkersReleased(MarkersChange),
+    /// A declaration to the authority is recorded (R. 9-12-1 CPCE).
+    DeclarationRecorded {
+        /// Its reference.
+        reference: String,
+        /// When it was made.
+        date: Date,
+        /// Digest of the declared facts, hexadecimal.
+        digest: String,
+    },
+    /// The release of quarantined markers is approved; it waits for a second person.
+    ReleaseApproved {
+        /// How many.
+        markers: u64,
+    },
+    /// A signed envelope was refused; nothing was changed.
+    EnvelopeRefused {
+        /// Stable code of the reason.
+        code: String,
+        /// Its issuer, where the signature of a pinned key stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issuer: Option<String>,
+        /// Its serial, likewise.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        serial: Option<u64>,
+    },
+    /// What an earlier entry announced for a signed envelope is done and kept: no envelope of this
+    /// issuer up to this serial is accepted any more.
+    EnvelopeAccepted {
+        /// Who made it.
+        issuer: String,
+        /// Its serial.
+        serial: u64,
+        /// Digest of its signed text, hexadecimal.
+        digest: String,
+        /// Index of the entry that announced it.
+        of: u64,
+    },
+    /// Somebody took responsibility for a store or journal that was restored from a backup.
+    RestoreAccepted {
+        /// Whether this journal is another than the one that the catalogue knew.
+        journal: bool,
+        /// Issuers whose serial was older in the catalogue than in the journal.
+        issuers: Vec<String>,
+    },
     /// Markers ended by their own dates.
     MarkersExpired {
         /// Patterns in force afterwards.
@@ -150,6 +194,21 @@ pub struct MarkersChange {
     pub patterns: u64,
     /// Digest of the image, hexadecimal.
     pub digest: String,
+    /// The signed envelope that they come with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeMark>,
+}
+
+/// Which signed envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvelopeMark {
+    /// Who made it.
+    pub issuer: String,
+    /// Its serial.
+    pub serial: u64,
+    /// Reference of its order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
 }
 
 /// An order and what it changes of the marker set.

@@ -1,6 +1,7 @@
 //! The journal itself: it alone makes receipts.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
 };
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::{
-    Action, Entry, Error, Fault, Hash, Head, LONGEST_LINE, VerifyError,
+    Action, Entry, Error, Fault, Hash, Head, LONGEST_LINE, Verifier, VerifyError,
     merkle::{self, Frontier},
     reader::{self, Lines},
     segments::{Segments, Sizes},
@@ -40,6 +41,15 @@ impl Receipt {
     pub const fn index(&self) -> u64 {
         self.index
     }
+}
+
+/// What an opened journal says of the time before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Whether it continues the state that was remembered elsewhere; true where none was.
+    pub continues: bool,
+    /// The highest accepted serial of each issuer of envelopes.
+    pub accepted: BTreeMap<String, u64>,
 }
 
 /// The journal. Calls from several threads wait for each other, and for the disk: asynchronous
@@ -79,8 +89,30 @@ impl Journal {
         Self::open_sized(dir, Sizes::AGENT)
     }
 
+    /// The same, and says how the journal stands to `mark`, a state of it that is remembered
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_since(dir: &Path, mark: Option<Head>) -> Result<(Self, Past), Error> {
+        Self::open_past(dir, Sizes::AGENT, mark)
+    }
+
     pub(super) fn open_sized(dir: &Path, sizes: Sizes) -> Result<Self, Error> {
-        let (segments, scan) = Segments::open(dir, sizes)?;
+        Self::open_past(dir, sizes, None).map(|(journal, _)| journal)
+    }
+
+    pub(super) fn open_past(
+        dir: &Path,
+        sizes: Sizes,
+        mark: Option<Head>,
+    ) -> Result<(Self, Past), Error> {
+        let verifier = Verifier::new(None).watching(mark.map(|mark| mark.size));
+        let (segments, mut scan) = Segments::open(dir, sizes, verifier)?;
+        let past = Past {
+            continues: mark.is_none_or(|mark| scan.verifier.watched() == Some(mark.root)),
+            accepted: scan.verifier.accepted(),
+        };
         let journal = Self::with(scan.verifier.into_tree(), Store::Disk(segments));
         if scan.torn > 0 {
             let agent = Actor {
@@ -91,7 +123,7 @@ impl Journal {
             let recovered = Action::Recovered { dropped_bytes };
             let _: Receipt = journal.append_reserved(&agent, recovered)?;
         }
-        Ok(journal)
+        Ok((journal, past))
     }
 
     /// A journal that ends with the process, for replay.

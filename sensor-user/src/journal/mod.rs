@@ -15,9 +15,9 @@ mod segments;
 mod tests;
 pub mod verify;
 
-pub use entry::{Action, Entry, MarkersChange, OrderChange};
+pub use entry::{Action, Entry, EnvelopeMark, MarkersChange, OrderChange};
 pub use error::Error;
-pub use log::{Journal, Receipt};
+pub use log::{Journal, Past, Receipt};
 pub use merkle::Hash;
 pub use verify::{Fault, Verifier, VerifyError, verify_dir};
 

@@ -58,10 +58,14 @@ pub(super) struct Segments {
 impl Segments {
     /// Locks and proves the journal in `dir` (made if missing), cuts off an incomplete last line
     /// and sets space aside. Also gives what the walk found.
-    pub(super) fn open(dir: &Path, sizes: Sizes) -> Result<(Self, verify::Scan), Error> {
+    pub(super) fn open(
+        dir: &Path,
+        sizes: Sizes,
+        verifier: verify::Verifier,
+    ) -> Result<(Self, verify::Scan), Error> {
         make_dir(dir)?;
         let lock = lock(dir)?;
-        let mut scan = verify::scan(dir, None)?;
+        let mut scan = verify::scan(dir, verifier)?;
         let (file, len) = if let Some(first) = scan.firsts.last() {
             let path = reader::path(dir, *first);
             let file = reopen(&path, &scan).map_err(Error::io(&path))?;
@@ -304,7 +308,8 @@ mod tests {
     #[test]
     fn after_a_failed_write_nothing_is_taken_until_reopened() {
         let scratch = Scratch::new();
-        let (mut segments, _) = Segments::open(&scratch.0, Sizes::AGENT).expect("open");
+        let (mut segments, _) =
+            Segments::open(&scratch.0, Sizes::AGENT, verify::Verifier::new(None)).expect("open");
         let unwritable = File::open(segments.path()).expect("read only");
         let good = std::mem::replace(&mut segments.file, unwritable);
         let failed = segments.append(0, b"line\n", true);
@@ -316,7 +321,8 @@ mod tests {
         }
         assert_eq!(fs::metadata(segments.path()).expect("metadata").len(), 0);
         drop(segments);
-        let (mut segments, _) = Segments::open(&scratch.0, Sizes::AGENT).expect("reopen");
+        let (mut segments, _) =
+            Segments::open(&scratch.0, Sizes::AGENT, verify::Verifier::new(None)).expect("reopen");
         segments.append(0, b"line\n", false).expect("append");
     }
 
@@ -324,7 +330,8 @@ mod tests {
     fn files_are_closed_to_others_and_own_their_space() {
         let scratch = Scratch::new();
         let dir = scratch.0.join("deep/journal");
-        let (segments, _) = Segments::open(&dir, Sizes::AGENT).expect("open");
+        let (segments, _) =
+            Segments::open(&dir, Sizes::AGENT, verify::Verifier::new(None)).expect("open");
         let mode = |path: &Path| fs::metadata(path).expect("metadata").mode() & 0o777;
         assert_eq!(mode(&dir), 0o700);
         assert_eq!(mode(&segments.path()), 0o600);

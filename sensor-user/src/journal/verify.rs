@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
@@ -126,6 +127,12 @@ struct Link<'a> {
     root_before: Cow<'a, str>,
     #[serde(borrow)]
     action: Cow<'a, str>,
+    /// Of an envelope.
+    #[serde(borrow, default)]
+    issuer: Option<Cow<'a, str>>,
+    /// Of an envelope.
+    #[serde(default)]
+    serial: Option<u64>,
 }
 
 /// Takes the lines of a journal one by one, from the first on, and says whether they are one.
@@ -135,6 +142,10 @@ pub struct Verifier {
     /// Root of `tree`, kept: it is compared once and returned once for each line.
     root: Hash,
     against: Option<(u64, Hash)>,
+    /// A size to note the root at, and that root.
+    watched: Option<(u64, Option<Hash>)>,
+    /// The highest accepted serial of each issuer of envelopes.
+    accepted: BTreeMap<String, u64>,
 }
 
 impl Verifier {
@@ -147,7 +158,25 @@ impl Verifier {
             root: tree.root(),
             tree,
             against,
+            watched: None,
+            accepted: BTreeMap::new(),
         }
+    }
+
+    /// The same, noting the root of an earlier size.
+    pub(super) fn watching(mut self, size: Option<u64>) -> Self {
+        self.watched = size.map(|size| (size, (size == 0).then_some(self.root)));
+        self
+    }
+
+    /// The root at the watched size; `None` when the journal is shorter.
+    pub(super) fn watched(&self) -> Option<Hash> {
+        self.watched.and_then(|(_, root)| root)
+    }
+
+    /// The highest accepted serial of each issuer of envelopes.
+    pub(super) fn accepted(&mut self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.accepted)
     }
 
     /// Takes the next line, without its newline.
@@ -173,6 +202,17 @@ impl Verifier {
         }
         self.tree.push(merkle::leaf_hash(line));
         self.root = self.tree.root();
+        if let Some((size, root)) = &mut self.watched
+            && *size == self.tree.size()
+        {
+            *root = Some(self.root);
+        }
+        if let ("envelope_accepted", Some(issuer), Some(serial)) =
+            (&*link.action, &link.issuer, link.serial)
+        {
+            let highest = self.accepted.entry(issuer.to_string()).or_default();
+            *highest = serial.max(*highest);
+        }
         match self.against {
             Some((size, root)) if size == self.tree.size() && root != self.root => {
                 Err(Fault::Rewritten { size })
@@ -223,9 +263,9 @@ pub(super) struct Scan {
 }
 
 /// Reads every segment.
-pub(super) fn scan(dir: &Path, against: Option<(u64, Hash)>) -> Result<Scan, VerifyError> {
+pub(super) fn scan(dir: &Path, verifier: Verifier) -> Result<Scan, VerifyError> {
     let mut scan = Scan {
-        verifier: Verifier::new(against),
+        verifier,
         firsts: reader::list(dir)?,
         complete: 0,
         torn: 0,
@@ -261,5 +301,6 @@ pub fn verify_dir(dir: &Path, against: Option<(u64, Hash)>) -> Result<Head, Veri
         dir: dir.to_owned(),
         fault,
     };
-    scan(dir, against)?.verifier.finish().map_err(dir_fault)
+    let verifier = Verifier::new(against);
+    scan(dir, verifier)?.verifier.finish().map_err(dir_fault)
 }

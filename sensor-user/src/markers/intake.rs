@@ -159,6 +159,30 @@ impl Intake {
         self.markers = markers;
     }
 
+    /// Refuses markers that were read well and may not be used: `why` tells code and reason. With
+    /// them, if so wanted, goes the `whole` file.
+    pub fn bar(
+        &mut self,
+        field: &str,
+        whole: bool,
+        why: impl Fn(&Marker) -> Option<(&'static str, String)>,
+    ) {
+        let mut markers = std::mem::take(&mut self.markers);
+        markers.retain(|marker| {
+            let Some((code, reason)) = why(marker) else {
+                return true;
+            };
+            let place = Place {
+                object: Some(marker.id.to_string()),
+                ..Place::default()
+            };
+            self.fatal |= whole;
+            self.refuse(place, field, code, reason);
+            false
+        });
+        self.markers = markers;
+    }
+
     /// Refuses the file because its bytes cannot be had.
     pub(super) fn fail_reading(&mut self, place: Place, error: &io::Error) {
         let (code, reason) = match error.kind() {

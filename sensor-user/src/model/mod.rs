@@ -1,14 +1,17 @@
 //! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
 
 pub mod actor;
+pub mod declaration;
 pub mod event;
 pub mod image;
 pub mod marker;
 pub mod moment;
 pub mod order;
+pub mod order_terms;
 pub mod pattern;
 pub mod request;
 pub mod request_kind;
+pub mod spool;
 pub mod vantage;
 
 pub use actor::{Actor, Role};
@@ -17,6 +20,8 @@ pub use image::{Collision, Difference, Image, ImagePattern, ImageRow, RowKey};
 pub use marker::{Direction, Held, Marker, MarkerId, Pap, Standing, Tlp};
 pub use moment::{ClockMark, Moment};
 pub use order::{Order, OrderNumber, OrderState};
+pub use order_terms::OrderTerms;
 pub use pattern::{Ja3, Ja4, Pattern, PatternId, PatternKind, Protocol};
 pub use request_kind::RequestKind;
+pub use spool::Spool;
 pub use vantage::Vantage;

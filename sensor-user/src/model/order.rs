@@ -41,6 +41,8 @@ pub struct Order {
     pub acknowledged: Moment,
     /// Index of the journal entry that accepts it.
     pub receipt: u64,
+    /// Serial of the signed envelope that brought it; none when it was submitted by hand.
+    pub serial: Option<u64>,
     /// When it was withdrawn before its end.
     pub withdrawn: Option<Moment>,
     /// Its end was reached: it stays over whatever the clock does.

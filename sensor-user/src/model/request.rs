@@ -6,7 +6,7 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Marker, Pap, State, Tlp};
+use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
 pub use change::{Changed, HeldBack, Refusal};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use status::{
@@ -24,14 +24,14 @@ pub enum Request {
         /// Format of `body`.
         format: Format,
         /// The file.
-        body: bytes::Bytes,
+        body: Spool,
     },
     /// Add the markers of a file. Operators.
     MarkersAdd {
         /// Format of `body`.
         format: Format,
         /// The file.
-        body: bytes::Bytes,
+        body: Spool,
     },
     /// Remove markers by id. Operators.
     MarkersRemove {
@@ -42,6 +42,18 @@ pub enum Request {
     MarkersRelease {
         /// Ids, one a line.
         body: bytes::Bytes,
+    },
+    /// The declared facts and the last record. Operators, the desk and oversight.
+    DeclarationShow,
+    /// Record a declaration. Operators.
+    DeclarationRecord {
+        /// A [`DeclarationRecord`](super::declaration::DeclarationRecord), JSON.
+        body: bytes::Bytes,
+    },
+    /// Take a signed envelope. Operators and the desk.
+    EnvelopeSubmit {
+        /// The envelope.
+        body: Spool,
     },
     /// A page of markers in the order of their ids. Operators.
     MarkersList {
@@ -58,7 +70,7 @@ pub enum Request {
     /// Accept an order. Operators and the desk.
     OrdersSubmit {
         /// An [`OrderManifest`] on the first line, its marker file behind it.
-        body: bytes::Bytes,
+        body: Spool,
     },
     /// A page of orders, oldest first. Operators and the desk.
     OrdersList {
@@ -148,6 +160,13 @@ impl Format {
         }
     }
 
+    /// Whether any refusal refuses the whole file; of the others single indicators are refused and
+    /// the rest is used.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Text | Self::Csv)
+    }
+
     /// The format of a name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -194,6 +213,9 @@ pub struct MarkerRow {
     /// Why it is held back, as a code (`warninglist:` and the name of the list), or `released`.
     #[serde(default)]
     pub standing: Option<String>,
+    /// Who approved its release (user id), when it waits for a second person.
+    #[serde(default)]
+    pub approved_by: Option<u32>,
     /// The order that brought it; none when it is the operator's own.
     #[serde(default)]
     pub source: Option<MarkerSource>,
@@ -228,6 +250,29 @@ pub enum NotInForce {
     Over,
     /// Its order was withdrawn.
     Withdrawn,
+    /// The device is not declared as it is (L. 33-14 ¶1).
+    Undeclared,
+    /// Under regime 2023 only what the authority ordered in a signed envelope is exploited.
+    Regime,
+    /// PAP:RED, and the sensor is not dedicated and passive.
+    PapRed,
+}
+
+impl NotInForce {
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::Quarantined => "quarantined",
+            Self::NotYet => "not_yet",
+            Self::Over => "over",
+            Self::Withdrawn => "withdrawn",
+            Self::Undeclared => "undeclared",
+            Self::Regime => "regime",
+            Self::PapRed => "pap_red",
+        }
+    }
 }
 
 /// A journal entry as listed.
@@ -293,6 +338,8 @@ pub enum Reply {
     Orders(Rows<OrderRow>),
     /// To [`Request::OrdersShow`].
     Order(Box<OrderRow>),
+    /// To [`Request::DeclarationShow`] and [`Request::DeclarationRecord`].
+    Declaration(Box<DeclarationReport>),
     /// To [`Request::MarkersList`].
     Markers(Rows<MarkerRow>),
     /// To [`Request::MarkersShow`].

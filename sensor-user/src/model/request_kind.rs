@@ -15,6 +15,12 @@ pub enum RequestKind {
     MarkersRemove,
     /// [`Request::MarkersRelease`].
     MarkersRelease,
+    /// [`Request::DeclarationShow`].
+    DeclarationShow,
+    /// [`Request::DeclarationRecord`].
+    DeclarationRecord,
+    /// [`Request::EnvelopeSubmit`].
+    EnvelopeSubmit,
     /// [`Request::MarkersList`].
     MarkersList,
     /// [`Request::MarkersShow`].
@@ -47,12 +53,15 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
         Self::MarkersRemove,
         Self::MarkersRelease,
+        Self::DeclarationShow,
+        Self::DeclarationRecord,
+        Self::EnvelopeSubmit,
         Self::MarkersList,
         Self::MarkersShow,
         Self::OrdersSubmit,
@@ -78,6 +87,9 @@ impl RequestKind {
             Self::MarkersAdd => "markers_add",
             Self::MarkersRemove => "markers_remove",
             Self::MarkersRelease => "markers_release",
+            Self::DeclarationShow => "declaration_show",
+            Self::DeclarationRecord => "declaration_record",
+            Self::EnvelopeSubmit => "envelope_submit",
             Self::MarkersList => "markers_list",
             Self::MarkersShow => "markers_show",
             Self::OrdersSubmit => "orders_submit",
@@ -106,6 +118,9 @@ impl Request {
             Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
             Self::MarkersRemove { .. } => RequestKind::MarkersRemove,
             Self::MarkersRelease { .. } => RequestKind::MarkersRelease,
+            Self::DeclarationShow => RequestKind::DeclarationShow,
+            Self::DeclarationRecord { .. } => RequestKind::DeclarationRecord,
+            Self::EnvelopeSubmit { .. } => RequestKind::EnvelopeSubmit,
             Self::MarkersList { .. } => RequestKind::MarkersList,
             Self::MarkersShow { .. } => RequestKind::MarkersShow,
             Self::OrdersSubmit { .. } => RequestKind::OrdersSubmit,

@@ -72,8 +72,9 @@ impl Running {
             body: Duration::from_millis(300),
             ..Limits::default()
         };
-        change(&mut limits);
         let dir = Dir::new();
+        limits.spool.clone_from(&dir.0);
+        change(&mut limits);
         let path = dir.0.join("control.sock");
         let socket = Socket::bind(&path, group).expect("binds");
         let service = Memory::new();

@@ -1,16 +1,20 @@
 //! A service that holds everything in memory.
 
 use std::{
+    io::Read as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use sensor_user::{
+    config::Config,
     control::{Error, Service},
+    legal::{self, Gate},
     model::{
         Actor, Direction, Event, Marker, MatchedIn, OrderState, Pap, Pattern, PatternKind,
-        RequestKind, State, SubscriberSide, Tlp, Vantage,
+        RequestKind, Spool, State, SubscriberSide, Tlp, Vantage,
+        declaration::{Declaration, DeclarationReport, Declared},
         request::{
             BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
             JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus,
@@ -82,6 +86,7 @@ impl Memory {
             expired: 0,
             not_yet: 0,
             unmatched: 0,
+            barred: 0,
             quarantined: 1,
             held_back: vec![HeldBack {
                 id: "wide".into(),
@@ -97,6 +102,7 @@ impl Memory {
                 reason: "not an address".into(),
             }],
             refused_total: 1,
+            awaiting: 1,
             receipt: 7,
         }))
     }
@@ -137,11 +143,15 @@ impl Service for Memory {
             .push(asked);
         Ok(match request {
             Request::Status => Reply::Status(Box::new(status())),
-            Request::MarkersLoad { body, .. } => self.load(&body, true)?,
-            Request::MarkersAdd { body, .. } => self.load(&body, false)?,
+            Request::MarkersLoad { body, .. } => self.load(&whole(&body), true)?,
+            Request::MarkersAdd { body, .. } => self.load(&whole(&body), false)?,
             Request::MarkersRemove { .. } | Request::MarkersRelease { .. } => {
                 self.load(b"", false)?
             }
+            Request::DeclarationShow | Request::DeclarationRecord { .. } => {
+                Reply::Declaration(Box::new(declaration()))
+            }
+            Request::EnvelopeSubmit { body } => self.load(&whole(&body), true)?,
             Request::MarkersList { page, .. } => Reply::Markers(self.page(&page)),
             Request::BreakerOpen { .. } | Request::BreakerClose { .. } => {
                 Reply::Breaker(status().breakers.remove(0))
@@ -156,6 +166,7 @@ impl Service for Memory {
             ))),
             Request::EventsShow { id } => Reply::Event(Box::new(event(&id))),
             Request::OrdersSubmit { body } => {
+                let body = whole(&body);
                 let end = body.iter().position(|byte| *byte == b'\n');
                 let line = &body[..end.unwrap_or(body.len())];
                 let manifest = serde_json::from_slice::<OrderManifest>(line);
@@ -187,6 +198,14 @@ impl Service for Memory {
     }
 }
 
+/// A body that waits in a file.
+fn whole(body: &Spool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    body.reader().read_to_end(&mut bytes).expect("reads");
+    assert_eq!(bytes.len() as u64, body.length());
+    bytes
+}
+
 fn row(id: &str, pattern: Pattern) -> MarkerRow {
     MarkerRow {
         marker: Marker {
@@ -202,6 +221,7 @@ fn row(id: &str, pattern: Pattern) -> MarkerRow {
         in_force: true,
         not_in_force: None,
         standing: None,
+        approved_by: Some(1000),
         source: Some(MarkerSource {
             order: "2026/7".into(),
             issuer: "ANSSI".into(),
@@ -224,6 +244,7 @@ fn order(reference: &str) -> OrderRow {
         state: OrderState::Over,
         acknowledged: time.into(),
         receipt: 7,
+        serial: Some(12),
         withdrawn: Some(time.into()),
         markers: 2,
         named: 1,
@@ -260,6 +281,23 @@ pub fn event(id: &str) -> Event {
         tlp: Tlp::Amber,
         pap: Pap::Amber,
     }
+}
+
+fn declaration() -> DeclarationReport {
+    let text = "sensor = \"pop1\"\n[legal]\nvalidation = \"V-1\"\n[[interface]]\n\
+                name = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n\
+                [[interface.vlan]]\ntags = [100]\n";
+    let config = Config::parse("sensor.toml".as_ref(), text).expect("a configuration");
+    let mut gate = Gate::new(legal::facts(&config), None);
+    gate.record(Declaration {
+        reference: "DEC-1".into(),
+        date: jiff::civil::date(2027, 1, 31),
+        digest: gate.digest().into(),
+        recorded: Timestamp::now(),
+        uid: 1000,
+        receipt: 3,
+    });
+    gate.report()
 }
 
 fn journal() -> JournalPage {
@@ -311,6 +349,7 @@ fn status() -> Status {
             total: 2,
             quarantined: 0,
             unmatched: 0,
+            barred: 0,
             not_yet: 0,
             over: 0,
             in_force: vec![KindCount {
@@ -320,6 +359,7 @@ fn status() -> Status {
             generation: 1,
             digest: "ab".repeat(32),
         },
+        declared: Declared::Missing,
         change: Some(Progress {
             stage: Stage::Storing,
             done: 8_192,

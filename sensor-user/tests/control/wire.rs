@@ -99,6 +99,29 @@ fn a_body_that_grows_too_large_is_refused() {
 }
 
 #[test]
+fn an_envelope_waits_in_a_file_without_a_name() {
+    let door = Running::with(|limits| limits.max_body = 1 << 20, Vec::new(), None);
+    let large = b"ip 203.0.113.5\n".repeat(10_000);
+    let taken = door.ask("POST /v1/envelopes", &large);
+    assert_eq!(taken.status, 200, "{taken:?}");
+    let names: Vec<_> = std::fs::read_dir(&door.dir.0)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    let others: Vec<_> = names
+        .iter()
+        .filter(|name| !name.to_string_lossy().starts_with("control.sock"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    let refused = door.ask("POST /v1/envelopes", &vec![b'\n'; 2 << 20]);
+    assert_eq!(
+        (refused.status, refused.code().as_str()),
+        (413, "too_large")
+    );
+    assert!(refused.body.contains("control.max-body"), "{refused:?}");
+}
+
+#[test]
 fn what_is_not_http_is_counted_and_harms_nobody() {
     let door = Running::start();
     let garbage: [&[u8]; 4] = [

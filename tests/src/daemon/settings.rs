@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use super::Home;
 use crate::netns::Topology;
 
+/// Users who are operators of every sensor under test; nobody of these numbers need exist.
+pub const PERSONS: [u32; 2] = [60_001, 60_002];
+/// Group of the control socket.
+pub const GROUP: u32 = 60_000;
+
 /// What a test sets; the rest comes from the [`Home`].
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -30,6 +35,8 @@ pub struct Settings {
     pub more: String,
     /// More lines of the table `control`.
     pub control: String,
+    /// Whether the configuration is declared before the daemon starts.
+    pub declared: bool,
 }
 
 /// An interface to watch.
@@ -59,6 +66,7 @@ impl Default for Settings {
             interfaces: Vec::new(),
             more: String::new(),
             control: String::new(),
+            declared: true,
         }
     }
 }
@@ -101,7 +109,7 @@ impl Settings {
     pub fn toml(&self, home: &Home) -> String {
         let mut text = format!(
             "sensor = {:?}\nstate-dir = {:?}\nbpffs = {:?}\n{}\n\
-             [control]\nsocket = {:?}\n{}\n[metrics]\nlisten = \"127.0.0.1:{}\"\n\n\
+             [control]\nsocket = {:?}\ngroup = {GROUP}\n{}\n[metrics]\nlisten = \"127.0.0.1:{}\"\n\n\
              [flows]\ntable-entries = {}\nring-bytes = {}\ndrain-interval = {:?}\n\
              idle-timeout = {:?}\nactive-timeout = {:?}\n",
             self.sensor,
@@ -117,6 +125,9 @@ impl Settings {
             self.idle_timeout,
             self.active_timeout,
         );
+        text.push_str(&format!(
+            "\n[[control.role]]\nrole = \"operator\"\nusers = {PERSONS:?}\n"
+        ));
         for interface in &self.interfaces {
             text.push_str(&format!(
                 "\n[[interface]]\nname = {:?}\nsubscribers = {:?}\nmode = {:?}\n",

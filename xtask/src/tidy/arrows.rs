@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["journal"],
     &[
         "dataplane",
+        "envelope",
         "events",
         "hits",
         "inspect",

@@ -31,8 +31,8 @@ const DOORS: &[Door] = &[
         files: &["cli/args.rs", "cli/mod.rs", "bin/"],
     },
     Door {
-        crates: &["sha2", "hmac", "getrandom"],
-        files: &["crypto.rs"],
+        crates: &["base64", "ed25519_dalek", "getrandom", "hmac", "sha2"],
+        files: &["crypto.rs", "crypto/"],
     },
     Door {
         crates: &["hyper", "hyper_util", "http_body_util"],

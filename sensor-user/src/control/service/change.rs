@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     Error, Sensor, Set,
+    envelopes::{mark_of, serial_of},
     grounds::{Orders, Starts},
     listing::status_of,
     tally::Tally,
@@ -16,7 +17,9 @@ use super::{
 use crate::{
     crypto::hex,
     dataplane::{self, Prepared, Way},
-    db, fault,
+    db,
+    envelope::Envelope,
+    fault,
     hits::Index,
     journal::{Action, MarkersChange},
     markers,
@@ -46,6 +49,8 @@ pub(super) struct Plan<'a> {
     pub way: Way,
     /// What the journal says.
     pub action: Box<dyn FnOnce(MarkersChange) -> Action + 'a>,
+    /// The signed envelope that it comes with.
+    pub envelope: Option<&'a Envelope>,
 }
 
 /// Why an announced change did not happen.
@@ -107,6 +112,7 @@ impl Sensor {
                 quarantined: plan.tally.quarantined,
                 patterns,
                 digest: digest.clone(),
+                envelope: plan.envelope.map(mark_of),
             }),
         )?;
         // An order tells the entry that accepts it.
@@ -118,8 +124,14 @@ impl Sensor {
         if let Some((order, orders)) = order.as_ref().zip(orders.as_mut()) {
             orders.put(order.clone());
         }
+        let head = self.parts.journal.head();
         let edit = db::Edit {
             order: order.as_ref(),
+            serial: plan.envelope.map(serial_of),
+            mark: Some(db::Mark {
+                size: head.size,
+                root: head.root,
+            }),
             ..plan.edit
         };
         // The index goes first: a hit of the new generation must find its markers.
@@ -168,6 +180,9 @@ impl Sensor {
                 return Err(error.into());
             }
         };
+        if let Some(envelope) = plan.envelope {
+            self.note_accepted(actor, envelope, &receipt);
+        }
         self.parts.live.tell_changed(&before, &plan.image);
         set.tally = plan.tally;
         set.starts = plan.starts;
@@ -175,7 +190,7 @@ impl Sensor {
         if let Some(orders) = orders {
             set.orders = orders;
         }
-        let told = status_of(set);
+        let told = status_of(set, self.admission());
         self.note_gone(set, &gone);
         let changed = Changed {
             markers: told.total,
@@ -188,10 +203,12 @@ impl Sensor {
             expired: told.over,
             not_yet: told.not_yet,
             unmatched: told.unmatched,
+            barred: told.barred,
             quarantined: told.quarantined,
             held_back: Vec::new(),
             refused: Vec::new(),
             refused_total: 0,
+            awaiting: 0,
             receipt: receipt.index(),
         };
         self.tell_markers(told);

@@ -6,11 +6,15 @@ use jiff::Timestamp;
 
 use super::{
     Error, Set,
+    admission::Admission,
     grounds::Orders,
     internal,
     tally::{Cap, Tally},
 };
-use crate::model::{Held, Marker, MarkerId, OrderNumber, Standing};
+use crate::{
+    db::Put,
+    model::{Held, Marker, MarkerId, OrderNumber, Standing},
+};
 
 /// What a file of the operator's own markers changes of the catalogue.
 #[derive(Default)]
@@ -47,16 +51,17 @@ impl Comparison {
     }
 
     /// A marker of the catalogue that is not in the file.
-    fn miss(&mut self, held: Held, orders: &Orders) {
+    fn miss(&mut self, held: Held, orders: &Orders, admission: Admission) {
         if held.source != OrderNumber::OWN {
-            self.others.add(&held.marker, &held.standing);
+            self.others.add(Put::held(&held), orders, admission);
             return;
         }
         self.removed += 1;
         match orders.heir(&held.marker.id) {
             Some(order) => {
-                self.others.add(&held.marker, &held.standing);
-                self.inherited.push(inherited(held, order));
+                let held = inherited(held, order);
+                self.others.add(Put::held(&held), orders, admission);
+                self.inherited.push(held);
             }
             None => self.remove.push(held.marker.id.to_string()),
         }
@@ -95,7 +100,7 @@ pub(super) fn holds(
 pub(super) fn compare(
     set: &mut Set,
     markers: &mut [Marker],
-    cap: Cap,
+    (cap, admission): (Cap, Admission),
     judge: &dyn Fn(&Marker, Option<&Held>) -> Standing,
 ) -> Result<Comparison, Error> {
     let count = u32::try_from(markers.len())
@@ -125,7 +130,7 @@ pub(super) fn compare(
                 come(&mut found, markers, new);
             }
             let Some(at) = order.next_if(|at| markers[*at as usize].id == *id) else {
-                found.miss(held, orders);
+                found.miss(held, orders, admission);
                 return;
             };
             let marker = &mut markers[at as usize];

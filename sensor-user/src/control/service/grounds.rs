@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::admission::Admission;
 use crate::{
     db::{Named, Put},
     hits::References,
@@ -99,7 +100,7 @@ impl Orders {
     }
 
     /// Orders that name a marker, whoever brought it.
-    fn naming(&self, id: &MarkerId) -> &[OrderNumber] {
+    pub(super) fn naming(&self, id: &MarkerId) -> &[OrderNumber] {
         self.named.get(id).map_or(&[], Vec::as_slice)
     }
 
@@ -168,30 +169,46 @@ pub(super) fn each_row_of(held: &Held, orders: &Orders, mut visit: impl FnMut(Im
 }
 
 /// Why a marker is not in force at `now`; `None` when it is.
-pub(super) fn not_in_force(held: &Held, orders: &Orders, now: Timestamp) -> Option<NotInForce> {
+pub(super) fn not_in_force(
+    held: &Held,
+    orders: &Orders,
+    now: Timestamp,
+    admission: Admission,
+) -> Option<NotInForce> {
     if !held.marker.pattern.matchable() {
         return Some(NotInForce::Kind);
     }
     if held.standing.is_quarantined() {
         return Some(NotInForce::Quarantined);
     }
-    let (mut in_force, mut to_come) = (false, false);
+    let (mut in_force, mut to_come, mut barred) = (false, false, None);
     each_row_of(held, orders, |row| {
-        in_force |= row.marker.in_force(now);
-        to_come |= !row.marker.is_over(now);
+        if row.marker.is_over(now) {
+            return;
+        }
+        match admission.bars(&row, orders) {
+            None => {
+                to_come = true;
+                in_force |= row.marker.in_force(now);
+            }
+            why => barred = barred.or(why),
+        }
     });
     let brought = orders.get(held.source);
     match (in_force, to_come) {
         (true, _) => None,
         (false, true) => Some(NotInForce::NotYet),
+        _ if barred.is_some() => barred,
         _ if brought.is_some_and(|order| order.withdrawn.is_some()) => Some(NotInForce::Withdrawn),
         _ => Some(NotInForce::Over),
     }
 }
 
 /// Rows by when they are in force.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sorted {
+    /// What may be in force at all.
+    admission: Admission,
     /// Now.
     pub rows: Vec<ImageRow>,
     /// Later.
@@ -199,10 +216,21 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    /// Takes a row; gives it back when its time has passed.
-    pub fn take(&mut self, row: ImageRow, now: Timestamp) -> Option<ImageRow> {
+    pub const fn new(admission: Admission) -> Self {
+        Self {
+            admission,
+            rows: Vec::new(),
+            starts: Starts::new(),
+        }
+    }
+
+    /// Takes a row; gives it back when it has no place among those to come.
+    pub fn take(&mut self, row: ImageRow, orders: &Orders, now: Timestamp) -> Option<Left> {
         if row.marker.is_over(now) {
-            return Some(row);
+            return Some(Left::Over(row));
+        }
+        if self.admission.bars(&row, orders).is_some() {
+            return Some(Left::Barred(row));
         }
         match row.marker.from.filter(|from| Moment::from(now) < *from) {
             Some(from) => {
@@ -212,6 +240,14 @@ impl Sorted {
         }
         None
     }
+}
+
+/// A row that is not and will not be in force.
+pub(super) enum Left {
+    /// Its time has passed.
+    Over(ImageRow),
+    /// It may not be in force.
+    Barred(ImageRow),
 }
 
 /// What tells a row from others, with its own copy of the marker's id.
@@ -238,7 +274,11 @@ pub(super) fn borrowed(keys: &[OwnedKey]) -> Vec<RowKey<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Marker, Pap, Standing, Tlp};
+    use crate::{
+        config::{Config, Regime},
+        legal::Law,
+        model::{Marker, Pap, Standing, Tlp},
+    };
 
     fn at(second: i64) -> Moment {
         Moment::from_microsecond(second * 1_000_000).expect("a time")
@@ -256,6 +296,7 @@ mod tests {
             pap: Pap::Clear,
             acknowledged: at(0),
             receipt: 1,
+            serial: (number == 2).then_some(7),
             withdrawn: None,
             over: false,
         }
@@ -298,7 +339,9 @@ mod tests {
             (2, Some(at(15)), Some(at(40))),
         ];
         assert_eq!(windows(&brought, &orders), expected);
-        let why = |held: &Held, orders: &Orders, now| not_in_force(held, orders, at(now).into());
+        let open = Admission::new(true, Law::default());
+        let why =
+            |held: &Held, orders: &Orders, now| not_in_force(held, orders, at(now).into(), open);
         assert_eq!(why(&brought, &orders, 9), Some(NotInForce::NotYet));
         assert_eq!(why(&brought, &orders, 39), None);
         assert_eq!(why(&brought, &orders, 40), Some(NotInForce::Over));
@@ -323,13 +366,47 @@ mod tests {
         let mut back = held(0, None);
         back.standing = Standing::Quarantined("too_broad".into());
         let now = Timestamp::UNIX_EPOCH;
+        let open = Admission::new(true, Law::default());
         assert_eq!(
-            not_in_force(&back, &orders, now),
+            not_in_force(&back, &orders, now, open),
             Some(NotInForce::Quarantined)
         );
         let mut name = held(0, None);
         name.marker.pattern = "domain evil.example".parse().expect("a pattern");
-        assert_eq!(not_in_force(&name, &orders, now), Some(NotInForce::Kind));
+        assert_eq!(
+            not_in_force(&name, &orders, now, open),
+            Some(NotInForce::Kind)
+        );
         assert!(windows(&back, &orders).is_empty() && windows(&name, &orders).is_empty());
+    }
+
+    #[test]
+    fn gate_regime_and_marking_bar_what_time_would_let_in() {
+        let mut config = Config::default();
+        config.legal.regime = Regime::Of2023;
+        let law = Law::of(&config);
+        let named = vec![("m".into(), OrderNumber(2))];
+        let orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+        let (by_hand, now) = (held(1, None), at(16).into());
+        let why =
+            |held: &Held, orders: &Orders, admission| not_in_force(held, orders, now, admission);
+        let shut = Admission::new(false, Law::default());
+        assert_eq!(why(&by_hand, &orders, shut), Some(NotInForce::Undeclared));
+        let strict = Admission::new(true, law);
+        assert_eq!(
+            why(&by_hand, &orders, strict),
+            None,
+            "a signed order names it"
+        );
+        let alone = Orders::new(vec![order(1, 10, 20)], Vec::new());
+        assert_eq!(why(&by_hand, &alone, strict), Some(NotInForce::Regime));
+        assert!(strict.forbids(&by_hand.marker, by_hand.source, &alone));
+        let mut red = held(0, None);
+        red.marker.pap = Pap::Red;
+        let open = Admission::new(true, Law::default());
+        assert_eq!(why(&red, &alone, open), Some(NotInForce::PapRed));
+        // What is over is over, whoever else forbids it.
+        let over = held(0, Some(5));
+        assert_eq!(why(&over, &alone, shut), Some(NotInForce::Over));
     }
 }

@@ -38,7 +38,11 @@ impl Sensor {
         self.detach_strays(actor, &names)?;
         let mut anew: Vec<String> = Vec::new();
         for name in names {
-            let outcome = self.attach(actor, &name);
+            let outcome = match self.check_gate() {
+                Ok(()) => self.attach(actor, &name).map(drop),
+                // What a former agent attached goes on, with an empty generation.
+                Err(shut) => self.take_over(actor, &name, &shut),
+            };
             if let Err(error) = outcome {
                 for name in anew {
                     if let Err(error) = self.detach(actor, &name) {
@@ -139,6 +143,38 @@ impl Sensor {
     }
 
     pub(super) fn attach(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
+        let attached = {
+            let set = self.set();
+            position(&set, interface)?;
+            set.plane.attachment(interface).is_some()
+        };
+        if !attached {
+            self.check_gate()?;
+        }
+        self.attach_now(actor, interface)
+    }
+
+    /// Takes an interface over that a former agent attached; any other waits for the declaration.
+    fn take_over(&self, actor: &Actor, interface: &str, shut: &Error) -> Result<(), Error> {
+        let held = {
+            let mut set = self.set();
+            let set = &mut *set;
+            let held = set.plane.holds(interface);
+            let held = held.map_err(|error| from_data_plane(&error))?;
+            if !held {
+                let at = position(set, interface)?;
+                set.interfaces[at].trouble = Some(format!("not attached: {shut}"));
+                self.tell_interfaces(set);
+            }
+            held
+        };
+        if held {
+            self.attach_now(actor, interface)?;
+        }
+        Ok(())
+    }
+
+    fn attach_now(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
         let mut set = self.set();
         let set = &mut *set;
         let at = position(set, interface)?;
@@ -211,6 +247,7 @@ impl Sensor {
             tracing::warn!(%error, "what begins or is over could not be let in or taken out; the kernel ignores what is over");
         }
         self.look_after_breakers(actor);
+        let open = self.check_gate().is_ok();
         let back: Vec<String> = {
             let Ok(mut set) = self.set.try_lock() else {
                 return;
@@ -220,7 +257,7 @@ impl Sensor {
             self.note_gone(set, &gone);
             let now = Instant::now();
             let missing = |watched: &&Watched| {
-                watched.wanted
+                open && watched.wanted
                     && watched.retry.is_none_or(|(at, _)| now >= at)
                     && set.plane.attachment(&watched.slot.name).is_none()
             };

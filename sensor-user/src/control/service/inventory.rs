@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use super::{
     Error, Set,
-    grounds::{Orders, Sorted, Starts, each_row_of},
+    admission::Admission,
+    grounds::{Left, Orders, Sorted, Starts, each_row_of},
     internal,
     tally::Tally,
 };
 use crate::{
-    db,
+    db::{self, Put},
     journal::Action,
     model::{
         Held, Image, ImageRow, MarkerId, Moment, OrderNumber,
@@ -57,7 +58,7 @@ pub(super) fn named(set: &mut Set, body: &[u8]) -> Result<(Vec<Held>, Vec<String
 pub struct Inventory {
     /// Markers in force.
     pub image: Image,
-    /// Markers that are over: hits of their time may still be on their way.
+    /// Markers that are over, or may not be in force: hits of their time may still be on their way.
     pub over: Image,
     /// Rows whose time is to come.
     pub starts: Starts,
@@ -70,7 +71,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Reads the catalogue. A marker without an end, kept by a former version, is given one; what
+    /// Reads the catalogue: nothing that `admission` bars is in force. A marker without an end, kept by a former version, is given one; what
     /// is over stays over from now on.
     ///
     /// # Errors
@@ -79,16 +80,20 @@ impl Inventory {
         catalog: &mut db::Catalog,
         now: Timestamp,
         longest: Duration,
+        admission: Admission,
     ) -> Result<Self, db::Error> {
         let cap = now.saturating_add(longest).unwrap_or(Timestamp::MAX);
         catalog.cap(cap.into())?;
         let mut orders = Orders::new(catalog.orders()?, catalog.named()?);
         let mut tally = Tally::default();
-        let (mut sorted, mut over, mut ended) = (Sorted::default(), Vec::new(), Vec::new());
+        let (mut sorted, mut over, mut ended) = (Sorted::new(admission), Vec::new(), Vec::new());
+        let mut barred = Vec::new();
         catalog.each_marker(|held| {
-            tally.add(&held.marker, &held.standing);
-            each_row_of(&held, &orders, |row| {
-                over.extend(sorted.take(row, now));
+            tally.add(Put::held(&held), &orders, admission);
+            each_row_of(&held, &orders, |row| match sorted.take(row, &orders, now) {
+                None => {}
+                Some(Left::Over(row)) => over.push(row),
+                Some(Left::Barred(row)) => barred.push(row),
             });
         })?;
         let over_markers = over_markers(over.iter(), &orders, now);
@@ -99,6 +104,7 @@ impl Inventory {
             ended.push(number);
         }
         catalog.set_over(&over_markers, &ended)?;
+        over.extend(barred);
         // What is stored was compiled before: two patterns of one id were refused then.
         let image = |rows| Image::new(rows).expect("the store holds no collision");
         Ok(Self {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     Error, Sensor, Set,
+    admission::Admission,
     grounds::{Orders, not_in_force},
     internal,
     tally::Tally,
@@ -31,8 +32,14 @@ impl Sensor {
                 .catalog
                 .page(page.after.as_deref(), page.limit, quarantined)
                 .map_err(internal)?;
-            let now = self.now();
-            let rows = held.into_iter().map(|held| row(held, &set.orders, now));
+            let approvals = set.catalog.approvals().map_err(internal)?;
+            let (now, admission) = (self.now(), self.admission());
+            let row = |held: Held| Row {
+                approved_by: approvals.get(&held.marker.id).copied(),
+                held,
+            };
+            let rows = held.into_iter().map(row);
+            let rows = rows.map(|row| row.told(&set.orders, now, admission));
             rows.collect::<Vec<_>>()
         };
         let _receipt = self.journal(
@@ -51,7 +58,12 @@ impl Sensor {
         let found = {
             let mut set = self.set();
             let held = set.catalog.marker(id).map_err(internal)?;
-            held.map(|held| row(held, &set.orders, self.now()))
+            let approvals = set.catalog.approvals().map_err(internal)?;
+            let row = held.map(|held| Row {
+                approved_by: approvals.get(&held.marker.id).copied(),
+                held,
+            });
+            row.map(|row| row.told(&set.orders, self.now(), self.admission()))
         };
         let row = found.ok_or_else(|| Error::NotFound("no marker has this id".into()))?;
         let _receipt = self.journal(actor, Action::MarkersRead { rows: 1 })?;
@@ -59,38 +71,55 @@ impl Sensor {
     }
 }
 
-fn row(held: Held, orders: &Orders, now: jiff::Timestamp) -> MarkerRow {
-    let why = not_in_force(&held, orders, now);
-    let references = orders.of(held.source, &held.marker.id);
-    MarkerRow {
-        pattern_id: pattern_id(&held.marker.pattern).to_string(),
-        in_force: why.is_none(),
-        not_in_force: why,
-        standing: held.standing.code().map(str::to_owned),
-        source: orders.get(held.source).map(|order| MarkerSource {
-            order: order.reference.clone(),
-            issuer: order.issuer.clone(),
-        }),
-        orders: references.map(|order| order.reference.clone()).collect(),
-        capped: held.capped,
-        marker: held.marker,
+/// A marker as it is held, and who approved its release.
+struct Row {
+    held: Held,
+    approved_by: Option<u32>,
+}
+
+impl Row {
+    fn told(self, orders: &Orders, now: jiff::Timestamp, admission: Admission) -> MarkerRow {
+        let Self { held, approved_by } = self;
+        let why = not_in_force(&held, orders, now, admission);
+        let references = orders.of(held.source, &held.marker.id);
+        MarkerRow {
+            pattern_id: pattern_id(&held.marker.pattern).to_string(),
+            in_force: why.is_none(),
+            not_in_force: why,
+            standing: held.standing.code().map(str::to_owned),
+            approved_by,
+            source: orders.get(held.source).map(|order| MarkerSource {
+                order: order.reference.clone(),
+                issuer: order.issuer.clone(),
+            }),
+            orders: references.map(|order| order.reference.clone()).collect(),
+            capped: held.capped,
+            marker: held.marker,
+        }
     }
 }
 
 /// What status tells of the set.
-pub(super) fn status_of(set: &Set) -> MarkerStatus {
+pub(super) fn status_of(set: &Set, admission: Admission) -> MarkerStatus {
     let Tally {
         total,
         quarantined,
         unmatched,
+        barred,
     } = set.tally;
+    let barred = match admission.is_open() {
+        true => barred,
+        // Nothing is in force, whatever its dates.
+        false => total - quarantined - unmatched,
+    };
     let waiting: HashSet<&str> = set.starts.iter().map(|(_, id, _)| &**id).collect();
     let not_yet = waiting.len() as u64;
-    let others = quarantined + unmatched + not_yet + set.image.markers();
+    let others = quarantined + unmatched + barred + not_yet + set.image.markers();
     MarkerStatus {
         total,
         quarantined,
         unmatched,
+        barred,
         not_yet,
         // One that waits for one ground and is in force on another counts twice.
         over: total.saturating_sub(others),

@@ -1,44 +1,70 @@
-//! Requests that change or list the marker set.
+//! Requests that change the marker set.
 
-use std::collections::{BTreeMap, HashSet};
-
-use bytes::Bytes;
+use std::{collections::BTreeMap, io::BufReader};
 
 use super::{
     Error, Sensor, Set,
     change::{ACCEPTED, Plan},
-    compare::{Comparison, compare, holds},
-    grounds::{Orders, Sorted, borrowed, each_row, each_row_of, keys},
+    compare::{compare, holds},
+    grounds::{Orders, each_row},
     internal,
     inventory::named,
-    tally::{Cap, Tally},
+    tally::Cap,
+    touched::{Touched, others},
 };
 use crate::{
     dataplane::Way,
     db::{self, Put},
+    envelope::Envelope,
     journal::Action,
     markers::{self, Intake},
     model::{
-        Actor, Held, Image, ImageRow, Marker, OrderNumber, Standing,
+        Actor, Held, Image, Marker, OrderNumber, Spool, Standing,
         request::{Changed, Failure, Format, HeldBack, Stage},
     },
 };
+
+/// Bytes of a file that are held while it is read.
+const BUFFER: usize = 256 << 10;
 
 impl Sensor {
     pub(super) fn markers_load(
         &self,
         actor: &Actor,
         format: Format,
-        body: Bytes,
+        body: &Spool,
     ) -> Result<Changed, Error> {
         let mut set = self.set();
         let _underway = self.work.begin();
-        let mut intake = self.read(format, &body)?;
-        drop(body);
+        let intake = self.read_own(format, body, 0)?;
+        self.replace(actor, &mut set, intake, None)
+    }
+
+    pub(super) fn markers_add(
+        &self,
+        actor: &Actor,
+        format: Format,
+        body: &Spool,
+    ) -> Result<Changed, Error> {
+        let mut set = self.set();
+        let _underway = self.work.begin();
+        let intake = self.read_own(format, body, 0)?;
+        self.add(actor, &mut set, intake, None)
+    }
+
+    /// Makes these markers the operator's own ones, all of them.
+    pub(super) fn replace(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        mut intake: Intake,
+        envelope: Option<&Envelope>,
+    ) -> Result<Changed, Error> {
         self.work.enter(Stage::Checking, 0);
-        let now = self.now();
+        let (now, admission) = (self.now(), self.admission());
         let cap = Cap::new(now, self.longest_marker);
-        let found = compare(&mut set, &mut intake.markers, cap, &|marker, held| {
+        let rules = (cap, admission);
+        let found = compare(set, &mut intake.markers, rules, &|marker, held| {
             self.standing(marker, held)
         })?;
         if let Some(id) = &found.clash {
@@ -53,11 +79,11 @@ impl Sensor {
             source: OrderNumber::OWN,
             capped: found.capped[at],
         };
-        let (mut sorted, mut tally) = (others(&set, &found), found.others);
+        let (mut sorted, mut tally) = (others(set, &found, admission), found.others);
         for at in 0..markers.len() {
             let put = put_of(at);
-            tally.add(put.marker, put.standing);
-            each_row(put, known, |row| drop(sorted.take(row, now)));
+            tally.add(put, known, admission);
+            each_row(put, known, |row| drop(sorted.take(row, known, now)));
         }
         let mut put: Vec<Put<'_>> = found.put.iter().map(|at| put_of(*at as usize)).collect();
         let added = put.len() as u64;
@@ -78,21 +104,21 @@ impl Sensor {
             orders,
             way: Way::Together,
             action: Box::new(Action::MarkersLoaded),
+            envelope,
         };
-        let changed = self.carry_out(actor, &mut set, plan)?;
+        let changed = self.carry_out(actor, set, plan)?;
         let held_back = held_back(&found.standings, markers);
         Ok(told(changed, held_back, intake))
     }
 
-    pub(super) fn markers_add(
+    /// Adds these markers to the operator's own; a marker of an id that is held takes its place.
+    pub(super) fn add(
         &self,
         actor: &Actor,
-        format: Format,
-        body: Bytes,
+        set: &mut Set,
+        mut intake: Intake,
+        envelope: Option<&Envelope>,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
-        let _underway = self.work.begin();
-        let mut intake = self.read(format, &body)?;
         self.work.enter(Stage::Checking, 0);
         let now = self.now();
         let cap = Cap::new(now, self.longest_marker);
@@ -136,9 +162,13 @@ impl Sensor {
             before: &before,
             after: &after,
             orders,
+            admission: self.admission(),
         };
-        let plan = touched.plan(&set, now, edit, Box::new(Action::MarkersAdded))?;
-        let changed = self.carry_out(actor, &mut set, plan)?;
+        let plan = Plan {
+            envelope,
+            ..touched.plan(set, now, edit, Box::new(Action::MarkersAdded))?
+        };
+        let changed = self.carry_out(actor, set, plan)?;
         Ok(told(changed, held_back_of(&after), intake))
     }
 
@@ -159,40 +189,9 @@ impl Sensor {
             before: &before,
             after: &[],
             orders: Some(orders),
+            admission: self.admission(),
         };
         let plan = touched.plan(&set, self.now(), edit, Box::new(Action::MarkersRemoved))?;
-        self.carry_out(actor, &mut set, plan)
-    }
-
-    /// Lets quarantined markers come into force: an operator has looked at them.
-    pub(super) fn markers_release(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
-        let mut set = self.set();
-        let _underway = self.work.begin();
-        let (mut before, _) = named(&mut set, body)?;
-        before.retain(|held| held.standing.is_quarantined());
-        let after: Vec<Held> = before
-            .iter()
-            .map(|held| Held {
-                standing: Standing::Released,
-                ..held.clone()
-            })
-            .collect();
-        let put: Vec<Put<'_>> = after.iter().map(Put::held).collect();
-        let edit = db::Edit {
-            put: &put,
-            ..db::Edit::default()
-        };
-        let touched = Touched {
-            before: &before,
-            after: &after,
-            orders: None,
-        };
-        let plan = touched.plan(&set, self.now(), edit, Box::new(Action::MarkersReleased))?;
-        let plan = Plan {
-            added: 0,
-            removed: 0,
-            ..plan
-        };
         self.carry_out(actor, &mut set, plan)
     }
 
@@ -209,78 +208,38 @@ impl Sensor {
         }
     }
 
-    /// Reads a marker file, telling how far it has come.
-    pub(super) fn read(&self, format: Format, body: &[u8]) -> Result<Intake, Error> {
-        let limits = markers::Limits::default();
-        self.work.enter(Stage::Reading, body.len() as u64);
-        let progress = |read| self.work.advance(read);
-        let intake = markers::read(format, &mut &body[..], &limits, &progress);
-        if intake.fatal {
-            return Err(Error::Refused {
-                refusals: intake.refused,
-                total: intake.refused_total,
-            });
+    /// Reads a file of markers that no order brings: the operator's own, or an envelope's.
+    pub(super) fn read_own(&self, format: Format, body: &Spool, at: u64) -> Result<Intake, Error> {
+        let mut intake = self.read(format, body, at)?;
+        if !intake.markers.is_empty() {
+            self.check_gate()?;
+            self.check_own()?;
+            self.check_marking(format, &mut intake)?;
         }
         Ok(intake)
     }
-}
 
-/// Markers that a change touches, as they are held before and after it.
-pub(super) struct Touched<'a> {
-    pub before: &'a [Held],
-    pub after: &'a [Held],
-    /// The orders afterwards; none when they are as before.
-    pub orders: Option<Orders>,
-}
-
-impl<'a> Touched<'a> {
-    /// The plan of the change, one by one.
-    pub fn plan(
-        self,
-        set: &Set,
-        now: jiff::Timestamp,
-        edit: db::Edit<'a>,
-        action: Box<dyn FnOnce(crate::journal::MarkersChange) -> Action + 'a>,
-    ) -> Result<Plan<'a>, Error> {
-        let gone = keys(self.before, &set.orders);
-        let mut sorted = Sorted::default();
-        let known = self.orders.as_ref().unwrap_or(&set.orders);
-        for held in self.after {
-            each_row_of(held, known, |row| drop(sorted.take(row, now)));
+    /// Reads a marker file that stands in a body from a byte on, telling how far it has come. One
+    /// of which nothing is left is refused as a whole: it is no way to say that nothing is to stay.
+    pub(super) fn read(&self, format: Format, body: &Spool, at: u64) -> Result<Intake, Error> {
+        let mut input = BufReader::with_capacity(BUFFER, body.reader_at(at));
+        self.work.enter(Stage::Reading, body.length() - at);
+        let limits = markers::Limits::default();
+        let progress = |read| self.work.advance(read);
+        let intake = markers::read(format, &mut input, &limits, &progress);
+        let nothing_left = intake.markers.is_empty() && intake.refused_total > 0;
+        match intake.fatal || nothing_left {
+            true => Err(refused(intake)),
+            false => Ok(intake),
         }
-        let ids: HashSet<&str> = self.before.iter().map(|held| &*held.marker.id).collect();
-        let kept = set.starts.iter().filter(|(_, id, _)| !ids.contains(&**id));
-        sorted.starts.extend(kept.cloned());
-        let image = set.image.with(&borrowed(&gone), sorted.rows);
-        Ok(Plan {
-            image: image.map_err(collision)?,
-            edit,
-            added: self.after.len() as u64,
-            removed: self.before.len() as u64,
-            tally: set
-                .tally
-                .plus(Tally::of(self.after))
-                .less(Tally::of(self.before)),
-            starts: sorted.starts,
-            orders: self.orders,
-            way: Way::OneByOne,
-            action,
-        })
     }
 }
 
-/// What stays beside a file of the operator's own: the rows of orders that the file is not about.
-fn others(set: &Set, found: &Comparison) -> Sorted {
-    let beside = |order: OrderNumber, id: &crate::model::MarkerId| {
-        order != OrderNumber::OWN && !found.ordered.contains(id)
-    };
-    let rows = set.image.all_rows();
-    let rows = rows.filter(|row| beside(row.order, &row.marker.id));
-    let starts = set.starts.iter();
-    let starts = starts.filter(|(_, id, order)| beside(*order, id));
-    Sorted {
-        rows: rows.cloned().collect::<Vec<ImageRow>>(),
-        starts: starts.cloned().collect(),
+/// The refusal of a whole file.
+pub(super) fn refused(intake: Intake) -> Error {
+    Error::Refused {
+        refusals: intake.refused,
+        total: intake.refused_total,
     }
 }
 

@@ -1,8 +1,11 @@
 //! Where every change of the system starts: authorised, journalled, done, answered.
 
+mod admission;
 mod breakers;
 mod change;
 mod compare;
+mod declaration;
+mod envelopes;
 mod events;
 mod grounds;
 mod interfaces;
@@ -10,9 +13,11 @@ mod inventory;
 mod listing;
 mod markers;
 mod orders;
+mod release;
 mod status;
 mod tally;
 mod time;
+mod touched;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -29,8 +34,10 @@ use crate::{
     clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
     db::{Breaker, Catalog, Events},
+    envelope::Issuers,
     hits::Live,
     journal::{self, Action, Journal, Receipt},
+    legal::{Gate, Law},
     markers::Hygiene,
     model::{
         Actor, Event, Image, Role,
@@ -38,6 +45,7 @@ use crate::{
     },
 };
 
+pub use admission::Admission;
 pub use breakers::BreakerPolicy;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
@@ -57,6 +65,9 @@ pub struct Sensor {
     work: Arc<Work>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
+    issuers: Issuers,
+    law: Law,
+    gate: RwLock<Gate>,
     longest_marker: Duration,
     clock: Mutex<clock::Watch>,
     /// A connection of its own: reading events never waits for storing them.
@@ -128,9 +139,18 @@ pub struct Watched {
     pub retry: Option<(Instant, Duration)>,
 }
 
-/// What validity is judged by.
-#[derive(Clone, Copy, Debug)]
-pub struct Validity {
+/// What decides whether and when something is in force.
+pub struct Rules {
+    /// What is held back.
+    pub hygiene: Hygiene,
+    /// When circuit breakers open and close by themselves.
+    pub breakers: BreakerPolicy,
+    /// Whose envelopes are taken.
+    pub issuers: Issuers,
+    /// Which markers may be used.
+    pub law: Law,
+    /// The declaration.
+    pub gate: Gate,
     /// How long a marker is in force when nobody says until when.
     pub longest_marker: Duration,
     /// The time that never goes back.
@@ -146,16 +166,9 @@ struct Told {
 impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
-    pub fn new(
-        facts: Facts,
-        parts: Parts,
-        set: Set,
-        reader: Events,
-        hygiene: Hygiene,
-        policy: BreakerPolicy,
-        validity: Validity,
-    ) -> Self {
-        let markers = listing::status_of(&set);
+    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Events, rules: Rules) -> Self {
+        let admission = Admission::new(rules.gate.check().is_ok(), rules.law);
+        let markers = listing::status_of(&set, admission);
         let sensor = Self {
             facts,
             parts,
@@ -166,10 +179,13 @@ impl Sensor {
                 interfaces: Vec::new(),
             }),
             work: Arc::default(),
-            hygiene,
-            policy,
-            longest_marker: validity.longest_marker,
-            clock: Mutex::new(validity.watch),
+            hygiene: rules.hygiene,
+            policy: rules.breakers,
+            issuers: rules.issuers,
+            law: rules.law,
+            gate: RwLock::new(rules.gate),
+            longest_marker: rules.longest_marker,
+            clock: Mutex::new(rules.watch),
             reader: Mutex::new(reader),
         };
         let set = sensor.set();
@@ -211,16 +227,23 @@ impl Service for Sensor {
         match request {
             Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
             Request::MarkersLoad { format, body } => {
-                self.markers_load(actor, format, body).map(Reply::Changed)
+                self.markers_load(actor, format, &body).map(Reply::Changed)
             }
             Request::MarkersAdd { format, body } => {
-                self.markers_add(actor, format, body).map(Reply::Changed)
+                self.markers_add(actor, format, &body).map(Reply::Changed)
             }
             Request::MarkersRemove { body } => {
                 self.markers_remove(actor, &body).map(Reply::Changed)
             }
             Request::MarkersRelease { body } => {
                 self.markers_release(actor, &body).map(Reply::Changed)
+            }
+            Request::DeclarationShow => Ok(Reply::Declaration(Box::new(self.declaration_show()))),
+            Request::DeclarationRecord { body } => self
+                .declaration_record(actor, &body)
+                .map(|report| Reply::Declaration(Box::new(report))),
+            Request::EnvelopeSubmit { body } => {
+                self.envelope_submit(actor, &body).map(Reply::Changed)
             }
             Request::MarkersList { page, quarantined } => self
                 .markers_list(actor, &page, quarantined)

@@ -7,17 +7,17 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::{
-    Error, Sensor, Set,
-    grounds::Orders,
-    internal,
-    markers::{Touched, held_back_of},
+    Error, Sensor, Set, change::Plan, grounds::Orders, internal, markers::held_back_of,
+    touched::Touched,
 };
 use crate::{
     db::{self, Put},
+    envelope::Envelope,
     journal::{Action, MarkersChange, OrderChange},
+    markers::Intake,
     model::{
-        Actor, Held, Marker, Moment, Order,
-        request::{Changed, OrderChanged, OrderRow, Page, Rows},
+        Actor, Held, Marker, Moment, Order, OrderTerms, Spool,
+        request::{Changed, OrderChanged, OrderRow, Page, Rows, Stage},
     },
 };
 use manifest::{Manifest, refused};
@@ -34,22 +34,57 @@ struct About {
 }
 
 impl Sensor {
-    /// Accepts an order: its markers are exploited from its start to its end.
-    pub(super) fn orders_submit(&self, actor: &Actor, body: &[u8]) -> Result<OrderChanged, Error> {
+    /// Accepts an order that somebody submits by hand: its markers are exploited from its start to
+    /// its end.
+    pub(super) fn orders_submit(&self, actor: &Actor, body: &Spool) -> Result<OrderChanged, Error> {
         let mut set = self.set();
         let _underway = self.work.begin();
+        let (line, file) = manifest::split(body)?;
+        let manifest = Manifest::read(&line, self.now())?;
+        self.check_own()?;
+        let file = file.map(|at| (body, at));
+        self.accept(actor, &mut set, manifest, file, None)
+    }
+
+    /// Accepts the order of a verified envelope of the authority, its markers in the content.
+    pub(super) fn orders_submit_signed(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        (envelope, terms): (&Envelope, &OrderTerms),
+        body: &Spool,
+    ) -> Result<OrderChanged, Error> {
+        let manifest = Manifest::of(terms, &envelope.manifest, self.now())?;
+        let file = (envelope.manifest.content_length > 0).then_some((body, envelope.content_at));
+        self.accept(actor, set, manifest, file, Some(envelope))
+    }
+
+    /// Accepts an order; its marker file stands in a body from a byte on.
+    fn accept(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        manifest: Manifest,
+        file: Option<(&Spool, u64)>,
+        envelope: Option<&Envelope>,
+    ) -> Result<OrderChanged, Error> {
         let now = self.now();
-        let manifest = Manifest::read(body, now)?;
         if set.orders.by_reference(&manifest.reference).is_some() {
             return Err(Error::Conflict(format!(
                 "order {} was submitted before; an order is accepted once",
                 manifest.reference
             )));
         }
-        let mut intake = match manifest.file {
-            [] => crate::markers::Intake::default(),
-            file => self.read(manifest.format, file)?,
+        self.check_gate()?;
+        self.check_order(manifest.pap)?;
+        let mut intake = match file {
+            None => Intake::default(),
+            Some((body, at)) => self.read(manifest.format, body, at)?,
         };
+        if !intake.markers.is_empty() {
+            self.check_marking(manifest.format, &mut intake)?;
+        }
+        self.work.enter(Stage::Checking, 0);
         let order = Order {
             number: set.orders.next_number(),
             acknowledged: now.into(),
@@ -60,7 +95,7 @@ impl Sensor {
             before,
             after,
             named: names,
-        } = self.about(&mut set, &order, brought, &manifest.names)?;
+        } = self.about(set, &order, brought, &manifest.names)?;
         if after.is_empty() {
             return Err(refused(
                 "markers",
@@ -85,12 +120,17 @@ impl Sensor {
             before: &before,
             after: &after,
             orders: Some(orders),
+            admission: self.admission(),
         };
         let change = order_change(&order, names.len());
         let action = Box::new(move |change_of| Action::OrderAccepted(change(change_of)));
-        let mut plan = touched.plan(&set, now, edit, action)?;
-        (plan.added, plan.removed) = (put.len() as u64, 0);
-        let changed = self.carry_out(actor, &mut set, plan)?;
+        let plan = Plan {
+            added: put.len() as u64,
+            removed: 0,
+            envelope,
+            ..touched.plan(set, now, edit, action)?
+        };
+        let changed = self.carry_out(actor, set, plan)?;
         let change = Changed {
             duplicates: intake.duplicates,
             held_back: held_back_of(&after),
@@ -100,7 +140,7 @@ impl Sensor {
         };
         let order = set.orders.get(order.number).cloned().unwrap_or(order);
         Ok(OrderChanged {
-            order: row(&mut set, &order, now)?,
+            order: row(set, &order, now)?,
             change,
         })
     }
@@ -195,6 +235,7 @@ impl Sensor {
             before: &held,
             after: &held,
             orders: Some(orders),
+            admission: self.admission(),
         };
         let change = order_change(&order, names.len());
         let action = Box::new(move |change_of| Action::OrderWithdrawn(change(change_of)));
@@ -269,6 +310,7 @@ fn row(set: &mut Set, order: &Order, now: Timestamp) -> Result<OrderRow, Error> 
         state: order.state(now),
         acknowledged: order.acknowledged,
         receipt: order.receipt,
+        serial: order.serial,
         withdrawn: order.withdrawn,
         markers: set.catalog.count_brought(order.number).map_err(internal)?,
         named: set.orders.named_by(order.number).count() as u64,

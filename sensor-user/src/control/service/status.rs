@@ -36,6 +36,7 @@ impl Sensor {
             started: self.facts.started,
             interfaces,
             markers,
+            declared: self.declaration_show().declared,
             change: self.work.progress(),
             breakers,
             events: EventStatus { stored, open },

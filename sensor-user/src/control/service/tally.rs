@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Held, Marker, Moment, Standing};
+use super::{admission::Admission, grounds::Orders};
+use crate::{
+    db::Put,
+    model::{Held, Marker, Moment},
+};
 
 /// How many markers, and why some of them are not in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,15 +19,19 @@ pub struct Tally {
     pub quarantined: u64,
     /// Of these, of kinds that this version does not match, and not held back.
     pub unmatched: u64,
+    /// Of the others, such that regime or marking keep out of force.
+    pub barred: u64,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, marker: &Marker, standing: &Standing) {
+    pub(super) fn add(&mut self, put: Put<'_>, orders: &Orders, admission: Admission) {
         self.total += 1;
-        if standing.is_quarantined() {
+        if put.standing.is_quarantined() {
             self.quarantined += 1;
-        } else if !marker.pattern.matchable() {
+        } else if !put.marker.pattern.matchable() {
             self.unmatched += 1;
+        } else if admission.forbids(put.marker, put.source, orders) {
+            self.barred += 1;
         }
     }
 
@@ -32,6 +40,7 @@ impl Tally {
             total: self.total + other.total,
             quarantined: self.quarantined + other.quarantined,
             unmatched: self.unmatched + other.unmatched,
+            barred: self.barred + other.barred,
         }
     }
 
@@ -40,13 +49,18 @@ impl Tally {
             total: self.total - other.total,
             quarantined: self.quarantined - other.quarantined,
             unmatched: self.unmatched - other.unmatched,
+            barred: self.barred - other.barred,
         }
     }
 
-    pub(super) fn of<'a>(held: impl IntoIterator<Item = &'a Held>) -> Self {
+    pub(super) fn of<'a>(
+        held: impl IntoIterator<Item = &'a Held>,
+        orders: &Orders,
+        admission: Admission,
+    ) -> Self {
         let mut tally = Self::default();
         for held in held {
-            tally.add(&held.marker, &held.standing);
+            tally.add(Put::held(held), orders, admission);
         }
         tally
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Error, Sensor, Set,
+    admission::Admission,
     change::keep_generation,
     grounds::{Sorted, each_row_of},
     internal,
@@ -95,7 +96,7 @@ impl Sensor {
             };
             over.iter().filter_map(row).collect()
         };
-        let begun = begun(set, now)?;
+        let begun = begun(set, now, self.admission())?;
         if over.is_empty() && ended.is_empty() && begun.is_none() {
             return Ok(());
         }
@@ -119,7 +120,7 @@ impl Sensor {
             receipt = Some(self.note(actor, Action::MarkersAdmitted { patterns, digest })?);
         }
         if let Some(receipt) = receipt.filter(|_| !over.is_empty() || admitted) {
-            self.go_live(actor, set, image, &receipt)?;
+            self.go_live(actor, set, image, (Way::OneByOne, &receipt))?;
         }
         let markers = over_markers(over.iter(), &set.orders, now);
         for number in &ended {
@@ -132,23 +133,23 @@ impl Sensor {
         }
         // What is over stays over, whatever the clock says later.
         set.catalog.set_over(&markers, &ended).map_err(internal)?;
-        self.tell_markers(status_of(set));
+        self.tell_markers(status_of(set, self.admission()));
         Ok(())
     }
 
     /// Makes an image live outside of a change of the catalogue.
-    fn go_live(
+    pub(super) fn go_live(
         &self,
         actor: &Actor,
         set: &mut Set,
         image: Image,
-        receipt: &Receipt,
+        (way, receipt): (Way, &Receipt),
     ) -> Result<(), Error> {
         let index = Index::with_orders(image.clone(), set.orders.references());
         let former = self.parts.live.put(index);
         let outcome = set
             .plane
-            .prepare(&image, Way::OneByOne)
+            .prepare(&image, way)
             .and_then(|prepared| set.plane.activate(prepared, receipt));
         match outcome {
             Ok(gone) => {
@@ -184,7 +185,7 @@ impl Sensor {
         match renewed {
             Ok(gone) => {
                 keep_generation(set);
-                self.tell_markers(status_of(set));
+                self.tell_markers(status_of(set, self.admission()));
                 self.note_gone(set, &gone);
                 Ok(())
             }
@@ -222,7 +223,7 @@ impl Sensor {
 type Begun = (Vec<ImageRow>, Vec<(Moment, MarkerId, OrderNumber)>);
 
 /// The rows whose time has come; `None` when there is no beginning to look at.
-fn begun(set: &mut Set, now: Timestamp) -> Result<Option<Begun>, Error> {
+fn begun(set: &mut Set, now: Timestamp, admission: Admission) -> Result<Option<Begun>, Error> {
     let starts: Vec<_> = set
         .starts
         .iter()
@@ -232,7 +233,7 @@ fn begun(set: &mut Set, now: Timestamp) -> Result<Option<Begun>, Error> {
     if starts.is_empty() {
         return Ok(None);
     }
-    let mut sorted = Sorted::default();
+    let mut sorted = Sorted::new(admission);
     for (_, id, order) in &starts {
         let Some(held) = set.catalog.marker(id).map_err(internal)? else {
             continue;
@@ -240,7 +241,7 @@ fn begun(set: &mut Set, now: Timestamp) -> Result<Option<Begun>, Error> {
         each_row_of(&held, &set.orders, |row| {
             if row.order == *order {
                 // One that was over before it was let in is nowhere.
-                drop(sorted.take(row, now));
+                drop(sorted.take(row, &set.orders, now));
             }
         });
     }

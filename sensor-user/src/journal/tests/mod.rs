@@ -187,3 +187,47 @@ fn an_entry_too_long_is_refused_and_changes_nothing() {
     assert_eq!(journal.head(), head);
     assert_eq!(append(&journal, 1), 0);
 }
+
+#[test]
+fn an_opened_journal_tells_what_it_continues_and_accepted() {
+    let scratch = Scratch::new();
+    let head = written(&scratch.0, 25);
+    let accept = |serial| Action::EnvelopeAccepted {
+        issuer: "authority".into(),
+        serial,
+        digest: String::new(),
+        of: 0,
+    };
+    {
+        let journal = Journal::open_sized(&scratch.0, SMALL).expect("open");
+        for serial in [4, 9, 2] {
+            let _receipt = journal.append(&ACTOR, accept(serial)).expect("append");
+        }
+        // Announced, refused: neither is accepted.
+        let refused = Action::EnvelopeRefused {
+            code: "expired".into(),
+            issuer: Some("authority".into()),
+            serial: Some(50),
+        };
+        let _receipt = journal.append(&ACTOR, refused).expect("append");
+    }
+    let past = |mark| Journal::open_past(&scratch.0, SMALL, mark).expect("open").1;
+    let none = past(None);
+    assert!(none.continues);
+    assert_eq!(none.accepted, [("authority".to_owned(), 9)].into());
+    assert!(past(Some(head)).continues);
+    let empty = Head {
+        size: 0,
+        root: merkle::Frontier::default().root(),
+    };
+    assert!(past(Some(empty)).continues);
+    let longer = Head {
+        size: head.size + 5,
+        ..head
+    };
+    let other = Head {
+        root: [7; 32],
+        ..head
+    };
+    assert!(!past(Some(longer)).continues && !past(Some(other)).continues);
+}

@@ -28,6 +28,10 @@ pub struct Changed {
     pub not_yet: u64,
     /// Markers of the set whose kind this version does not match: kept, not in force.
     pub unmatched: u64,
+    /// Markers of the set that may not be in force: the device is not declared as it is, or the
+    /// regime or their marking forbids.
+    #[serde(default)]
+    pub barred: u64,
     /// Markers of the set that are held back: not in force until they are released.
     pub quarantined: u64,
     /// Those of this request, the first [`Failure::MOST_REFUSALS`].
@@ -37,6 +41,9 @@ pub struct Changed {
     pub refused: Vec<Refusal>,
     /// Refused indicators in all.
     pub refused_total: u64,
+    /// Markers of this request whose release waits for a second person.
+    #[serde(default)]
+    pub awaiting: u64,
     /// Index of the journal entry.
     pub receipt: u64,
 }
@@ -61,7 +68,8 @@ pub struct Refusal {
     /// Index in `objects[]`, or number of the attribute, from 0, in a structured file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<u64>,
-    /// Id of the STIX object, or UUID of the MISP attribute, at fault.
+    /// Id of the STIX object, or UUID of the MISP attribute, at fault; or of the marker, when it was
+    /// read well and may not be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
     /// Field at fault: `pattern`, `id`, `until`, `tlp`, `pap`, the unknown key or the format's own.

@@ -60,6 +60,8 @@ pub struct OrderRow {
     pub acknowledged: Moment,
     /// Index of the journal entry that accepts it.
     pub receipt: u64,
+    /// Serial of the signed envelope that brought it; none when it was submitted by hand.
+    pub serial: Option<u64>,
     /// When it was withdrawn before its end.
     pub withdrawn: Option<Moment>,
     /// Markers that it brought and that are still held.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::PatternKind;
+use crate::model::{PatternKind, declaration::Declared};
 
 /// What the sensor does now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// Markers and patterns.
     pub markers: MarkerStatus,
+    /// Whether the device is declared as it is: if not, nothing comes into force.
+    pub declared: Declared,
     /// The change under way.
     #[serde(default)]
     pub change: Option<Progress>,
@@ -91,6 +93,10 @@ pub struct MarkerStatus {
     /// Of these, of kinds that this version does not match.
     #[serde(default)]
     pub unmatched: u64,
+    /// Of these, such that may not be in force: the device is not declared as it is, or the regime
+    /// or their marking forbids.
+    #[serde(default)]
+    pub barred: u64,
     /// Of these, such whose time is to come.
     #[serde(default)]
     pub not_yet: u64,

@@ -1,37 +1,66 @@
-//! What is submitted as an order: a line of JSON, then the marker file.
+//! What is submitted as an order: a line of JSON, then the marker file; or the terms in a signed
+//! envelope.
+
+use std::io::{self, BufRead as _, BufReader, Read as _};
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 
 use super::super::Error;
+use crate::envelope;
 use crate::model::{
-    Moment, Order, OrderNumber, Pap, Tlp,
+    Moment, Order, OrderNumber, OrderTerms, Pap, Spool, Tlp,
     request::{Format, OrderManifest, Refusal},
 };
 
 /// Longest reference, bytes.
-const LONGEST: usize = 128;
+const LONGEST: usize = OrderTerms::LONGEST_REFERENCE;
+/// Longest first line, bytes.
+const LONGEST_LINE: u64 = 4 << 20;
 
 /// An order as submitted, checked.
 #[derive(Debug)]
-pub(super) struct Manifest<'a> {
+pub(super) struct Manifest {
     pub reference: String,
     pub format: Format,
     /// Ids of markers already held.
     pub names: Vec<String>,
-    /// The marker file; blank when there is none.
-    pub file: &'a [u8],
+    /// Serial of the signed envelope that it came in.
+    pub serial: Option<u64>,
     issuer: String,
     threat_reference: Option<String>,
     start: Moment,
     end: Moment,
     tlp: Tlp,
-    pap: Pap,
+    pub pap: Pap,
 }
 
-impl<'a> Manifest<'a> {
-    pub fn read(body: &'a [u8], now: Timestamp) -> Result<Self, Error> {
-        let end = body.iter().position(|byte| *byte == b'\n');
-        let (line, file) = body.split_at(end.unwrap_or(body.len()));
+impl Manifest {
+    /// The terms of an order in a verified envelope.
+    pub fn of(
+        terms: &OrderTerms,
+        envelope: &envelope::Manifest,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let end = terms.end().filter(|end| now < *end).ok_or_else(over)?;
+        let mut names: Vec<String> = terms.markers.iter().map(ToString::to_string).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self {
+            reference: terms.reference.clone(),
+            format: envelope.format,
+            names,
+            serial: Some(envelope.serial),
+            issuer: envelope.issuer.clone(),
+            threat_reference: terms.threat_reference.clone(),
+            start: terms.start.into(),
+            end: end.into(),
+            tlp: terms.tlp.unwrap_or_default(),
+            pap: terms.pap.unwrap_or_default(),
+        })
+    }
+
+    /// The first line of what is submitted by hand.
+    pub fn read(line: &[u8], now: Timestamp) -> Result<Self, Error> {
         let manifest: OrderManifest = serde_json::from_slice(line).map_err(|error| {
             // The message of a data error may repeat a value.
             let what = format!("column {}: not what is expected there", error.column());
@@ -49,11 +78,7 @@ impl<'a> Manifest<'a> {
         let start = manifest.start.unwrap_or(now);
         let end = end_of(start, &manifest.duration)?;
         if end <= now {
-            return Err(refused(
-                "duration",
-                "order_over",
-                "start and duration lie in the past",
-            ));
+            return Err(over());
         }
         let tlp = manifest.tlp.as_deref().map(|name| {
             let reason = "none of CLEAR, GREEN, AMBER, AMBER+STRICT, RED";
@@ -70,7 +95,7 @@ impl<'a> Manifest<'a> {
             reference: manifest.reference,
             format: manifest.format,
             names,
-            file: file.trim_ascii(),
+            serial: None,
             issuer: manifest.issuer,
             threat_reference: manifest.threat_reference,
             start: start.into(),
@@ -93,9 +118,42 @@ impl<'a> Manifest<'a> {
             pap: self.pap,
             acknowledged: self.start,
             receipt: 0,
+            serial: self.serial,
             withdrawn: None,
             over: false,
         }
+    }
+}
+
+fn over() -> Error {
+    let reason = "start and duration lie in the past";
+    refused("duration", "order_over", reason)
+}
+
+/// The first line of a body, and where its marker file begins, if it has one.
+pub(super) fn split(body: &Spool) -> Result<(Vec<u8>, Option<u64>), Error> {
+    let mut line = Vec::new();
+    let mut input = BufReader::new(body.reader());
+    let read = |error: io::Error| Error::Internal(format!("the body cannot be read back: {error}"));
+    (&mut input)
+        .take(LONGEST_LINE + 1)
+        .read_until(b'\n', &mut line)
+        .map_err(read)?;
+    if line.len() as u64 > LONGEST_LINE {
+        let reason = "the first line is longer than 4 MiB";
+        return Err(refused("manifest", "bad_manifest", reason));
+    }
+    let at = line.len() as u64;
+    loop {
+        let ready = input.fill_buf().map_err(read)?;
+        if ready.is_empty() {
+            return Ok((line, None));
+        }
+        if !ready.iter().all(u8::is_ascii_whitespace) {
+            return Ok((line, Some(at)));
+        }
+        let count = ready.len();
+        input.consume(count);
     }
 }
 
@@ -160,10 +218,37 @@ fn refusal(item: Option<u64>, field: &str, code: &str, reason: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        io::Write as _,
+        sync::atomic::{AtomicU32, Ordering::Relaxed},
+    };
+
     use super::*;
 
     fn now() -> Timestamp {
         "2026-01-31T00:00:00Z".parse().expect("a time")
+    }
+
+    fn spool(text: &str) -> Spool {
+        let mut file = tempfile();
+        file.write_all(text.as_bytes()).expect("it writes");
+        Spool::new(file, text.len() as u64)
+    }
+
+    /// A file without a name.
+    fn tempfile() -> fs::File {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        let name = format!("marker-sensor-order-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = fs::File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path);
+        fs::remove_file(&path).expect("the file is ours");
+        file.expect("a fresh file")
     }
 
     fn code(line: &str) -> String {
@@ -177,12 +262,16 @@ mod tests {
     fn the_first_line_is_the_order_and_the_rest_its_markers() {
         let body = "{\"reference\": \"2026/7\", \"issuer\": \"ANSSI\", \"duration\": \"P1M\", \
                     \"format\": \"stix\", \"tlp\": \"red\", \"markers\": [\"b\", \"a\", \"b\"]}\n{}\n";
-        let manifest = Manifest::read(body.as_bytes(), now()).expect("it reads");
+        let (line, at) = split(&spool(body)).expect("it reads");
+        assert_eq!(&body[at.expect("a file") as usize..], "{}\n");
+        let manifest = Manifest::read(&line, now()).expect("it reads");
+        let (_, none) = split(&spool("{}\n \r\n\t")).expect("it reads");
+        assert_eq!(none, None);
         let order = manifest.order();
         assert_eq!(order.start, now().into());
         assert_eq!(order.end.to_string(), "2026-02-28T00:00:00Z");
         assert_eq!((order.tlp, order.pap), (Tlp::Red, Pap::Amber));
-        assert_eq!((manifest.file, manifest.format), (&b"{}"[..], Format::Stix));
+        assert_eq!(manifest.format, Format::Stix);
         assert_eq!(manifest.names, ["a", "b"]);
     }
 

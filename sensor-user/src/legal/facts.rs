@@ -1,0 +1,340 @@
+//! The declared facts of a configuration, and their digest.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    config::{Breaker, Config, Interface, Mode},
+    crypto::{hex, sha256},
+    model::{
+        PatternKind,
+        declaration::{
+            Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, Sampling,
+            Subscribers, VlanLink, WatchedLink,
+        },
+    },
+};
+
+/// Version of the shape of [`Facts`].
+const SCHEMA: u32 = 1;
+
+/// Persons who must agree before a marker that is held back comes into force.
+const RELEASE_NEEDS: u32 = 2;
+
+const NATURE: &str = "passive probe: a program in the kernel (XDP) compares each packet that an \
+                      interface receives with technical markers and lets it pass unchanged";
+
+/// Measures that do not depend on the configuration.
+const SECURITY: [&str; 6] = [
+    "control through a local socket only, by role (mode 0660, credentials of the peer)",
+    "every change has its entry in a tamper-evident journal (Merkle tree) before it happens",
+    "the authority's markers come in signed envelopes (Ed25519), each serial once",
+    "no payload, name or URL of a communication is kept",
+    "no value of a marker and no address in logs, metrics or journal",
+    "a marker that is held back is released by two persons",
+];
+
+const RULES: [&str; 5] = [
+    "an address, prefix or endpoint (address, protocol, port) of a packet is equal to that of a marker in force",
+    "a marker is in force for its own time and that of the authority's order, and never without an end",
+    "a match in the kernel is confirmed on the exact value before anything is kept",
+    "at least one side of the flow is within the subscribers' prefixes; other matches are counted only",
+    "markers that are too broad, touch the operator's own prefixes or public resolvers, or stand on a configured warninglist, are held back",
+];
+
+/// The categories of R. 10-15 CPCE and the fields of an event in each. A test fails where a field of
+/// the event has none.
+const CATEGORIES: [(&str, &str, &[&str]); 6] = [
+    (
+        "1°",
+        "origin of the communication, user or holder of the information system concerned",
+        &["src_ip", "src_port", "vlan", "subscriber_side"],
+    ),
+    (
+        "2°",
+        "routing and protocol",
+        &["dst_ip", "dst_port", "proto", "interface", "vantage"],
+    ),
+    ("3°", "terminal equipment concerned", &[]),
+    (
+        "4°",
+        "characteristics, date, time, volume and duration of each communication",
+        &["first_seen", "last_seen", "packets", "bytes", "state"],
+    ),
+    ("5°", "access of the terminal to networks or services", &[]),
+    (
+        "6°",
+        "characteristics, date and time of the alert",
+        &[
+            "schema",
+            "id",
+            "rev",
+            "sensor",
+            "markers",
+            "orders",
+            "pattern_kind",
+            "matched_in",
+            "generation",
+            "tlp",
+            "pap",
+        ],
+    ),
+];
+
+/// This version keeps events until somebody removes them: that is what is declared.
+const RETENTION: &str = "within the six months of L. 33-14 ¶3; this version does not destroy by \
+                         itself, the operator removes the store in time";
+
+/// The facts of a configuration.
+#[must_use]
+pub fn facts(config: &Config) -> Facts {
+    Facts {
+        schema: SCHEMA,
+        basis: Basis {
+            regime: config.legal.regime.name().into(),
+            validation: config.legal.validation.clone(),
+        },
+        device: device(config),
+        analysis: analysis(config),
+        criteria: Criteria {
+            rules: owned(&RULES),
+            widest_ipv4: config.limits.widest_ipv4,
+            widest_ipv6: config.limits.widest_ipv6,
+            release_needs: RELEASE_NEEDS,
+        },
+        data: Data {
+            categories: CATEGORIES
+                .iter()
+                .map(|(item, title, fields)| Category {
+                    item: (*item).into(),
+                    title: (*title).into(),
+                    fields: owned(fields),
+                })
+                .collect(),
+            retention: RETENTION.into(),
+        },
+    }
+}
+
+fn device(config: &Config) -> Device {
+    let mut security = owned(&SECURITY);
+    security.push(
+        if config.metrics.enabled {
+            "metrics on a loopback address only"
+        } else {
+            "no metrics page"
+        }
+        .into(),
+    );
+    let issuers = config.issuers.iter();
+    let names: BTreeSet<&str> = issuers
+        .filter_map(|issuer| issuer.key.split('+').next())
+        .collect();
+    let matchable = PatternKind::ALL.into_iter().filter(|kind| kind.matchable());
+    Device {
+        sensor: config.sensor.clone(),
+        nature: NATURE.into(),
+        dedicated_passive: config.legal.dedicated_passive,
+        security,
+        issuers: names.into_iter().map(str::to_owned).collect(),
+        // What is kept without being matched is no type of marker that the device uses.
+        markers: matchable.collect(),
+    }
+}
+
+fn analysis(config: &Config) -> Analysis {
+    let (limits, flows) = (&config.limits, &config.flows);
+    Analysis {
+        marker_memory: limits.map_memory,
+        flows: flows.table_entries,
+        interfaces: config.interfaces.iter().map(link).collect(),
+        sampling: Sampling {
+            packets: "every packet that an interface receives; none is left out".into(),
+            new_flows_per_second: limits.new_flows_per_second,
+            new_flows_burst: limits.new_flows_burst,
+            breaker: match limits.breaker {
+                Breaker::Automatic => "automatic",
+                Breaker::Manual => "manual",
+            }
+            .into(),
+            breaker_after_ms: milliseconds(limits.breaker_after),
+            breaker_rest_ms: milliseconds(limits.breaker_rest),
+        },
+        frequency: Frequency {
+            matching: "continuous, as packets arrive".into(),
+            drain_interval_ms: milliseconds(flows.drain_interval),
+            idle_timeout_ms: milliseconds(flows.idle_timeout),
+            active_timeout_ms: milliseconds(flows.active_timeout),
+        },
+    }
+}
+
+fn link(interface: &Interface) -> WatchedLink {
+    let subscribers = |realm: &str, prefixes: &[ipnet::IpNet]| Subscribers {
+        realm: realm.into(),
+        prefixes: prefixes.to_vec(),
+    };
+    WatchedLink {
+        name: interface.name.clone(),
+        mode: match interface.mode {
+            Mode::Auto => "auto",
+            Mode::Native => "native",
+            Mode::Generic => "generic",
+        }
+        .into(),
+        untagged: subscribers(&interface.realm, &interface.subscribers),
+        vlans: interface
+            .vlans
+            .iter()
+            .map(|vlan| VlanLink {
+                tags: vlan.tags.clone(),
+                subscribers: subscribers(&vlan.realm, &vlan.subscribers),
+            })
+            .collect(),
+    }
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// SHA-256 over the facts as canonical JSON (RFC 8785: keys in order, no spaces; there are no
+/// fractions), hexadecimal.
+#[must_use]
+pub fn digest(facts: &Facts) -> String {
+    let value = serde_json::to_value(facts).expect("facts are plain JSON");
+    let mut text = String::new();
+    canonical(&value, &mut text);
+    hex(&sha256(&[text.as_bytes()]))
+}
+
+fn canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut keys: Vec<&String> = fields.keys().collect();
+            keys.sort_unstable();
+            text.push('{');
+            for (at, key) in keys.into_iter().enumerate() {
+                if at > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                canonical(&fields[key], text);
+            }
+            text.push('}');
+        }
+        Value::Array(items) => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    text.push(',');
+                }
+                canonical(item, text);
+            }
+            text.push(']');
+        }
+        scalar => text.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::{Event, MatchedIn, Pap, State, SubscriberSide, Tlp, Vantage};
+
+    fn config(text: &str) -> Config {
+        let text = format!("sensor = \"pop1\"\n{text}");
+        Config::parse(Path::new("sensor.toml"), &text).expect("a configuration")
+    }
+
+    const LINK: &str = "[[interface]]\nname = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n";
+
+    #[test]
+    fn the_digest_is_of_what_is_declared_alone() {
+        let of = |text: &str| digest(&facts(&config(text)));
+        let before = of(LINK);
+        assert_eq!(before.len(), 64);
+        let same = [
+            format!("state-dir = \"/var/lib/other\"\nbpffs = \"/sys/fs/bpf/other\"\n{LINK}"),
+            format!("[control]\nsocket = \"/run/other.sock\"\nmax-body = \"1MiB\"\n{LINK}"),
+            format!("[metrics]\nlisten = \"127.0.0.1:9999\"\n{LINK}"),
+        ];
+        for text in same {
+            assert_eq!(of(&text), before, "{text}");
+        }
+        let other = [
+            LINK.replace("eth0", "eth1"),
+            LINK.replace("/24", "/25"),
+            format!("{LINK}mode = \"generic\"\n"),
+            format!("[flows]\ndrain-interval = \"2s\"\n{LINK}"),
+            format!("[limits]\nnew-flows-per-second = 5\n{LINK}"),
+            format!("[limits]\nwidest-ipv4 = 16\n{LINK}"),
+            format!("[legal]\ndedicated-passive = true\n{LINK}"),
+            format!("[legal]\nregime = \"2023\"\nvalidation = \"V-1\"\n{LINK}"),
+            format!("[metrics]\nenabled = false\n{LINK}"),
+        ];
+        let mut seen = BTreeSet::from([before]);
+        for text in other {
+            assert!(seen.insert(of(&text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_an_event_has_its_category() {
+        let time = jiff::Timestamp::UNIX_EPOCH;
+        let event = Event {
+            schema: 1,
+            id: String::new(),
+            rev: 1,
+            state: State::Open,
+            sensor: String::new(),
+            vantage: Vantage(0),
+            markers: Vec::new(),
+            orders: Vec::new(),
+            pattern_kind: PatternKind::Ip,
+            matched_in: MatchedIn::DstIp,
+            first_seen: time,
+            last_seen: time,
+            src_ip: None,
+            src_port: None,
+            dst_ip: None,
+            dst_port: None,
+            proto: String::new(),
+            packets: 0,
+            bytes: 0,
+            subscriber_side: SubscriberSide::Src,
+            interface: String::new(),
+            vlan: Vec::new(),
+            generation: 0,
+            tlp: Tlp::Red,
+            pap: Pap::Red,
+        };
+        let event = serde_json::to_value(event).expect("JSON");
+        let mut fields: Vec<&str> = event
+            .as_object()
+            .expect("an object")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut declared: Vec<&str> = CATEGORIES.iter().flat_map(|(.., f)| *f).copied().collect();
+        fields.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(declared, fields);
+    }
+
+    #[test]
+    fn canonical_json_has_its_keys_in_order() {
+        let mut text = String::new();
+        let value = serde_json::json!({"b": [1, {"z": null, "y": "é\n"}], "a": true});
+        canonical(&value, &mut text);
+        assert_eq!(text, "{\"a\":true,\"b\":[1,{\"y\":\"é\\n\",\"z\":null}]}");
+    }
+}
