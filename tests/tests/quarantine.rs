@@ -266,7 +266,8 @@ fn a_marker_of_a_warninglist_is_held_back_by_name_until_released() {
     assert!(daemon.stop().success());
     fs::write(&path, "{}").expect("a writable directory");
     let mut daemon = Sensord::spawn(&home, &wire.to, &settings);
-    assert!(!daemon.wait().expect("it ends by itself").success());
+    let status = daemon.wait().expect("it ends by itself");
+    assert_eq!(status.code(), Some(78), "EX_CONFIG");
     let said = daemon.stderr();
     assert!(
         said.contains("list.json") && said.contains("limits.warninglists"),

@@ -160,7 +160,8 @@ fn run_code(error: &agent::Error) -> u8 {
             | dataplane::Error::PinsIncomplete { .. },
         )
         | agent::Error::Interface(control::Error::NotFound(_))
-        | agent::Error::Slots { .. } => exit::CONFIG,
+        | agent::Error::Slots { .. }
+        | agent::Error::Warninglist(_) => exit::CONFIG,
         agent::Error::Interface(control::Error::Conflict(_)) | agent::Error::Socket(_) => {
             exit::UNAVAILABLE
         }

@@ -86,8 +86,7 @@ impl<'a> Guard<'a> {
         io::Error::other("the document is beyond its bounds")
     }
 
-    /// Bytes at the start that stand in a string and mean nothing to it: most of a document, passed
-    /// on together.
+    /// How many bytes are the plain part of a string, which is most of a file: passed on at once.
     fn plain(&mut self, bytes: &[u8]) -> usize {
         let State::Inside {
             passed,
@@ -97,9 +96,9 @@ impl<'a> Guard<'a> {
         else {
             return 0;
         };
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\');
-        let plain = bytes.iter().position(special).unwrap_or(bytes.len());
-        let plain = plain.min(self.bounds.string.saturating_sub(*passed));
+        let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let most = self.bounds.string.saturating_sub(*passed);
+        let plain = end.unwrap_or(bytes.len()).min(most);
         *passed += plain;
         plain
     }
@@ -202,16 +201,17 @@ impl Read for Guard<'_> {
             }
             bytes[..many].copy_from_slice(&chunk[..many]);
             self.inner.consume(many);
-            let (mut passed, mut at) = (0, 0);
-            while at < many {
-                let plain = self.plain(&bytes[at..many]);
+            let mut passed = 0;
+            let mut rest = &bytes[..many];
+            while let [byte, behind @ ..] = rest {
+                let plain = self.plain(rest);
                 if plain > 0 {
-                    buffer[passed..passed + plain].copy_from_slice(&bytes[at..at + plain]);
-                    (passed, at) = (passed + plain, at + plain);
+                    buffer[passed..passed + plain].copy_from_slice(&rest[..plain]);
+                    passed += plain;
+                    rest = &rest[plain..];
                     continue;
                 }
-                let byte = &bytes[at];
-                at += 1;
+                rest = behind;
                 if self.start < MARK.len() {
                     // A mark at the start is no part of JSON (RFC 8259 §8.1), but files have one.
                     let marks = *byte == MARK[self.start];

@@ -69,6 +69,10 @@ pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u
             Ok(items) => intake.drop_repeated(&items, |item| Place::item(item, None), false),
         },
     }
+    // What was refused at the end of an event stands between what was refused before.
+    intake
+        .refused
+        .sort_by_key(|refusal| refusal.item.unwrap_or(u64::MAX));
     intake
 }
 
