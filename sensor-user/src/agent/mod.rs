@@ -5,6 +5,7 @@
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
 mod declaration;
+mod error;
 mod metrics_page;
 mod pipeline;
 mod restore;
@@ -14,7 +15,6 @@ mod watched;
 use std::{
     fs,
     os::unix::fs::DirBuilderExt as _,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,20 +28,21 @@ use crate::{
     clock,
     config::{Breaker, Config},
     control::{
-        self, Door, Limits, Roles, Socket, bind,
+        Door, Limits, Roles, Socket,
         service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
-    dataplane::{self, DataPlane, Limit, Setup, Sizes, probe},
-    db::{self, Catalog, Events},
-    envelope::{IssuerError, Issuers},
+    dataplane::{DataPlane, Limit, Setup, Sizes, probe},
+    db::{Catalog, Events},
+    envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
-    journal::{self, Action},
+    journal::Action,
     legal::{self, Gate, Law},
-    markers::{Breadth, Hygiene, WarninglistError},
+    markers::{Breadth, Hygiene},
     metrics::Metrics,
 };
 pub use declaration::{declaration, record_declaration};
+pub use error::Error;
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
 use watched::interfaces_of;
@@ -56,71 +57,6 @@ const TAIL: usize = 4096;
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// How often interfaces are looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
-
-/// Why the agent cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The kernel side.
-    #[error(transparent)]
-    DataPlane(#[from] dataplane::Error),
-    /// An interface cannot be attached.
-    #[error(transparent)]
-    Interface(#[from] control::Error),
-    /// The control socket.
-    #[error(transparent)]
-    Socket(#[from] bind::Error),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] journal::Error),
-    /// The stores.
-    #[error(transparent)]
-    Store(#[from] db::Error),
-    /// A warninglist.
-    #[error(transparent)]
-    Warninglist(#[from] WarninglistError),
-    /// A pinned key.
-    #[error(transparent)]
-    Issuer(#[from] IssuerError),
-    /// Store and journal are not of one time.
-    #[error(transparent)]
-    Restored(#[from] Restored),
-    /// Randomness.
-    #[error(transparent)]
-    Crypto(#[from] crypto::Error),
-    /// A directory of the agent.
-    #[error("{path}: {source}")]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The metrics page.
-    #[error(
-        "metrics on {address}: {source}; another program may listen there: change metrics.listen"
-    )]
-    Metrics {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// More interfaces than slots over the life of the store.
-    #[error(
-        "interface {interface} gets no slot: {} are in use",
-        sensor_common::INTERFACE_SLOTS
-    )]
-    Slots {
-        /// Name of the interface.
-        interface: String,
-    },
-    /// Threads or signals.
-    #[error("starting the agent: {0}")]
-    Runtime(#[source] std::io::Error),
-    /// The loop that consumes hits ended by itself.
-    #[error("the loop that consumes hits: {0}")]
-    Pipeline(String),
-}
 
 /// Runs until a signal, or until a part fails.
 ///

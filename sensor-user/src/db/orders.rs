@@ -197,6 +197,7 @@ mod tests {
             pap: Pap::Amber,
             acknowledged: at(2),
             receipt: 7,
+            serial: Some(3),
             withdrawn: None,
             over: false,
         };

@@ -28,7 +28,7 @@ const DOORS: &[Door] = &[
     },
     Door {
         crates: &["clap"],
-        files: &["cli/args.rs", "cli/mod.rs", "bin/"],
+        files: &["cli/args.rs", "cli/args/", "cli/mod.rs", "bin/"],
     },
     Door {
         crates: &["base64", "ed25519_dalek", "getrandom", "hmac", "sha2"],

@@ -1,0 +1,134 @@
+use super::*;
+use crate::{
+    config::{Config, Regime},
+    legal::Law,
+    model::{Marker, Pap, Standing, Tlp},
+};
+
+fn at(second: i64) -> Moment {
+    Moment::from_microsecond(second * 1_000_000).expect("a time")
+}
+
+fn order(number: u32, start: i64, end: i64) -> Order {
+    Order {
+        number: OrderNumber(number),
+        reference: format!("2026-{number}"),
+        issuer: "authority".into(),
+        threat_reference: None,
+        start: at(start),
+        end: at(end),
+        tlp: Tlp::Red,
+        pap: Pap::Clear,
+        acknowledged: at(0),
+        receipt: 1,
+        serial: (number == 2).then_some(7),
+        withdrawn: None,
+        over: false,
+    }
+}
+
+fn held(source: u32, until: Option<i64>) -> Held {
+    let mut marker = Marker::new("m", "ip 203.0.113.5".parse().expect("a pattern"));
+    marker.until = until.map(at);
+    Held {
+        marker,
+        standing: Standing::Accepted,
+        source: OrderNumber(source),
+        capped: false,
+        over: false,
+    }
+}
+
+fn windows(held: &Held, orders: &Orders) -> Vec<(u32, Option<Moment>, Option<Moment>)> {
+    let mut windows = Vec::new();
+    each_row_of(held, orders, |row| {
+        windows.push((row.order.0, row.marker.from, row.marker.until));
+    });
+    windows
+}
+
+#[test]
+fn a_marker_is_exploited_on_each_of_its_grounds_for_its_time() {
+    let named = vec![("m".into(), OrderNumber(1)), ("m".into(), OrderNumber(2))];
+    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+    let own = held(0, Some(30));
+    let expected = [
+        (0, None, Some(at(30))),
+        (1, Some(at(10)), Some(at(20))),
+        (2, Some(at(15)), Some(at(30))),
+    ];
+    assert_eq!(windows(&own, &orders), expected);
+    let brought = held(1, None);
+    let expected = [
+        (1, Some(at(10)), Some(at(20))),
+        (2, Some(at(15)), Some(at(40))),
+    ];
+    assert_eq!(windows(&brought, &orders), expected);
+    let open = Admission::new(true, Law::default());
+    let why = |held: &Held, orders: &Orders, now| not_in_force(held, orders, at(now).into(), open);
+    assert_eq!(why(&brought, &orders, 9), Some(NotInForce::NotYet));
+    assert_eq!(why(&brought, &orders, 39), None);
+    assert_eq!(why(&brought, &orders, 40), Some(NotInForce::Over));
+    // A cap of the operator's own does not cut an order short.
+    let mut capped = held(0, Some(12));
+    capped.capped = true;
+    assert_eq!(windows(&capped, &orders)[2].2, Some(at(40)));
+    orders.get_mut(OrderNumber(2)).expect("there").over = true;
+    assert_eq!(windows(&own, &orders).len(), 2);
+    orders.get_mut(OrderNumber(1)).expect("there").withdrawn = Some(at(12));
+    assert_eq!(why(&brought, &orders, 12), Some(NotInForce::Withdrawn));
+    assert_eq!(why(&own, &orders, 12), None);
+    assert_eq!(orders.heir(&"m".into()), None);
+    // Over is over, even when the clock says that it is not.
+    let over = Held { over: true, ..own };
+    assert_eq!(why(&over, &orders, 12), Some(NotInForce::Over));
+}
+
+#[test]
+fn what_is_held_back_or_of_another_kind_has_no_row() {
+    let orders = Orders::default();
+    let mut back = held(0, None);
+    back.standing = Standing::Quarantined("too_broad".into());
+    let now = Timestamp::UNIX_EPOCH;
+    let open = Admission::new(true, Law::default());
+    assert_eq!(
+        not_in_force(&back, &orders, now, open),
+        Some(NotInForce::Quarantined)
+    );
+    let mut name = held(0, None);
+    name.marker.pattern = "domain evil.example".parse().expect("a pattern");
+    assert_eq!(
+        not_in_force(&name, &orders, now, open),
+        Some(NotInForce::Kind)
+    );
+    assert!(windows(&back, &orders).is_empty() && windows(&name, &orders).is_empty());
+}
+
+#[test]
+fn gate_regime_and_marking_bar_what_time_would_let_in() {
+    let mut config = Config::default();
+    config.legal.regime = Regime::Of2023;
+    let law = Law::of(&config);
+    let named = vec![("m".into(), OrderNumber(2))];
+    let orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+    let (by_hand, now) = (held(1, None), at(16).into());
+    let why = |held: &Held, orders: &Orders, admission| not_in_force(held, orders, now, admission);
+    let shut = Admission::new(false, Law::default());
+    assert_eq!(why(&by_hand, &orders, shut), Some(NotInForce::Undeclared));
+    let strict = Admission::new(true, law);
+    assert_eq!(
+        why(&by_hand, &orders, strict),
+        None,
+        "a signed order names it"
+    );
+    let alone = Orders::new(vec![order(1, 10, 20)], Vec::new());
+    assert_eq!(why(&by_hand, &alone, strict), Some(NotInForce::Regime));
+    assert!(strict.forbids(&by_hand.marker, by_hand.source, &alone));
+    let mut red = held(0, None);
+    red.marker.pap = Pap::Red;
+    let open = Admission::new(true, Law::default());
+    assert_eq!(why(&red, &alone, open), Some(NotInForce::PapRed));
+    // What is over is over, whoever else forbids it.
+    let over = held(0, Some(5));
+    assert_eq!(why(&over, &alone, shut), Some(NotInForce::Over));
+}
