@@ -191,7 +191,11 @@ fn facts_that_change_empty_the_kernel_and_traffic_flows() {
         "but the packet passes the program"
     );
     let row = client.get("/v1/markers/m").expect("an answer").body;
-    assert_eq!(row["in_force"], false);
+    assert_eq!(
+        (&row["in_force"], &row["not_in_force"]),
+        (&json!(false), &json!("undeclared"))
+    );
+    assert_eq!(status["markers"]["barred"], 1);
     let outdated = (409, "declaration_outdated".to_owned());
     assert_eq!(code(&client, "POST", "/v1/markers", MARKERS), outdated);
     // Asking for what is attached already changes nothing, and is no attachment.
@@ -284,8 +288,26 @@ fn regime_and_marking_decide_what_may_load() {
         let refused = answer.body["refused"].as_array().expect("a list");
         assert_eq!((refused.len(), &refused[0]["code"]), (1, &json!("pap_red")));
         let reason = refused[0]["reason"].as_str().expect("a reason");
-        assert!(reason.starts_with("marker m: ") && !reason.contains("203.0.113"));
+        assert!(refused[0]["object"] == "m" && !reason.contains("203.0.113"));
     }
+    // Of a structured file the rest loads, and what is refused is listed; nothing left is no load.
+    let attribute = |address: &str, pap: &str| json!({"type": "ip-dst", "to_ids": true, "value": address, "Tag": [{"name": pap}]});
+    let event = |attributes: Value| json!({"Event": {"Attribute": attributes}}).to_string();
+    let red_alone = json!([attribute("203.0.113.5", "PAP:RED")]);
+    let both = json!([
+        attribute("203.0.113.5", "PAP:RED"),
+        attribute("203.0.113.6", "PAP:AMBER"),
+    ]);
+    let path = "/v1/markers?format=misp";
+    let answer = client.put(path, &event(both)).expect("an answer");
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let told = (&answer.body["markers"], &answer.body["refused_total"]);
+    assert_eq!(told, (&json!(1), &json!(1)));
+    assert_eq!(answer.body["refused"][0]["code"], "pap_red");
+    let answer = client.put(path, &event(red_alone)).expect("an answer");
+    let told = (answer.status, &answer.body["refused"][0]["code"]);
+    assert_eq!(told, (422, &json!("pap_red")));
+    assert_eq!(client.status()["markers"]["total"], 1);
     assert!(daemon.stop().success());
     let dedicated = settings("dedicated-passive = true");
     let daemon = Sensord::start(&home, &wire.to, &dedicated);
@@ -298,7 +320,15 @@ fn regime_and_marking_decide_what_may_load() {
     assert_eq!(client.status()["declared"], "current");
     assert_eq!(hits(&wire, &client), 0);
     let row = client.get("/v1/markers/m").expect("an answer").body;
-    assert_eq!(row["in_force"], false);
+    assert_eq!(
+        (&row["in_force"], &row["not_in_force"]),
+        (&json!(false), &json!("pap_red"))
+    );
+    let markers = client.status()["markers"].clone();
+    assert_eq!(
+        (&markers["barred"], &markers["over"]),
+        (&json!(1), &json!(0))
+    );
     assert!(daemon.stop().success());
 
     let (wire, home) = (Wire::new(), Home::new());

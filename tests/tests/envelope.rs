@@ -4,9 +4,9 @@
 use std::{fs, path::Path, thread, time::Duration};
 
 use sensor_tests::{
-    command::{feed, output, run, said},
+    command::{feed, output, run, said, wait_until},
     daemon::{Answer, Client, Home, Interface, Sensord, Settings},
-    identity::Identities,
+    identity::{Identities, events},
     issuer::{Issuer, bundle},
     need,
     netns::Wire,
@@ -224,7 +224,7 @@ fn accept_restore(home: &Home) {
 
 #[test]
 fn an_order_gives_its_markers_an_end_and_the_stricter_marking() {
-    if !need::root() {
+    if !need::root_and(&["tcpreplay"]) {
         return;
     }
     let (wire, home) = (Wire::new(), Home::new());
@@ -239,28 +239,32 @@ fn an_order_gives_its_markers_an_end_and_the_stricter_marking() {
     let envelope = authority.envelope(1, content, &options);
     let answer = submit(&client, &envelope);
     assert_eq!(answer.status, 200, "{:?}", answer.body);
-    let rows = client.get("/v1/markers").expect("an answer").body["rows"].clone();
-    assert_eq!(
-        (&rows[0]["tlp"], &rows[0]["pap"]),
-        (&json!("AMBER"), &json!("RED"))
-    );
-    assert_eq!(
-        (&rows[1]["tlp"], &rows[1]["pap"]),
-        (&json!("RED"), &json!("CLEAR"))
-    );
-    let until: jiff::Timestamp = rows[0]["until"]
+    let held = answer.body["markers"].clone();
+    assert_eq!((held, &answer.body["expired"]), (json!(2), &json!(1)));
+    let order = client.get("/v1/orders/ORD-1").expect("an answer").body;
+    let end: jiff::Timestamp = order["end"]
         .as_str()
         .expect("an end")
         .parse()
         .expect("a time");
-    let days = until.duration_since(jiff::Timestamp::now()).as_hours() / 24;
+    let days = end.duration_since(jiff::Timestamp::now()).as_hours() / 24;
     assert_eq!(days, 29);
-    assert_eq!(rows[1]["until"], "2020-01-01T00:00:00Z");
+    let row = client.get("/v1/markers/b").expect("an answer").body;
+    assert_eq!(row["not_in_force"], "over", "its own end is before");
+    wire.send(&[frame(OLD)], 1_000);
+    let found = || events(&client).into_iter().next();
+    assert!(wait_until(Duration::from_secs(10), || found().is_some()));
+    let event = found().expect("an event");
+    assert_eq!(event["orders"], json!(["ORD-1"]));
+    assert_eq!(
+        (&event["tlp"], &event["pap"]),
+        (&json!("AMBER"), &json!("RED"))
+    );
     let journal = client.journal();
-    let loaded = journal
+    let accepted = journal
         .iter()
-        .rfind(|entry| entry["action"] == "markers_loaded");
-    let told = &loaded.expect("a journal entry")["envelope"];
+        .rfind(|entry| entry["action"] == "order_accepted");
+    let told = &accepted.expect("a journal entry")["envelope"];
     assert_eq!(told["order"], "ORD-1");
     assert!(daemon.stop().success());
 }

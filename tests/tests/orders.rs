@@ -8,3 +8,5 @@ mod life;
 mod names;
 #[path = "orders/scene.rs"]
 mod scene;
+#[path = "orders/signed.rs"]
+mod signed;

@@ -1,5 +1,7 @@
 //! Markers that would match what everybody does: held back, told, and in force once released.
 
+use std::fs;
+
 use sensor_tests::{
     daemon::{Client, Home, Interface, PERSONS, Sensord, Settings},
     identity::Identities,
@@ -306,7 +308,7 @@ fn a_load_under_other_limits_is_judged_by_them_and_a_restart_keeps_that() {
 fn a_marker_of_a_warninglist_is_held_back_by_name_until_released() {
     const LIST: &str = r#"{"name":"Known scanners","version":1,"description":"x","type":"cidr",
         "matching_attributes":["ip-src","ip-dst"],"list":["203.0.113.0/28"]}"#;
-    if !need::root_and(&["tcpreplay"]) {
+    if !need::root_and(&["tcpreplay", "setpriv", "curl"]) {
         return;
     }
     let (wire, home) = (Wire::new(), Home::new());
@@ -327,8 +329,7 @@ fn a_marker_of_a_warninglist_is_held_back_by_name_until_released() {
     let expected = ("listed".to_owned(), "warninglist:Known scanners".to_owned());
     assert_eq!(listed(&client), [expected]);
     assert_eq!(hits(&wire, &client, &[GOOD, "203.0.113.16"]), 1);
-    let released = client.post("/v1/markers/release", "listed\n");
-    assert_eq!(released.expect("an answer").body["quarantined"], 0);
+    assert_eq!(daemon.release("listed\n")["quarantined"], 0);
     assert_eq!(hits(&wire, &client, &[GOOD, "203.0.113.16"]), 2);
     // Still released, for a load that says the same and for a restart.
     client.load("ip 203.0.113.5 id=listed\n");
