@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    io::{BufWriter, Write as _},
     net::Ipv4Addr,
     thread,
     time::{Duration, Instant},
@@ -91,5 +92,70 @@ fn a_load_tells_its_stages_in_order_while_status_answers_at_once() {
     let (code, piped, stderr) = daemon.control(&["markers", "load", path.to_str().expect("UTF-8")]);
     assert_eq!(code, 0, "{stderr}");
     assert!(!piped.contains("storing") && stderr.is_empty(), "{stderr}");
+    assert!(daemon.stop().success());
+}
+
+/// Most memory that a process ever had, bytes.
+fn peak(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next());
+    kilobytes.expect("a line").parse::<u64>().expect("a number") << 10
+}
+
+#[test]
+fn a_large_file_waits_on_disk_and_in_nobodys_memory() {
+    const SIZE: usize = 320 << 20;
+    if !need::root() || !need::tool("prlimit") {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let settings = Settings::on(vec![Interface::new(Wire::IN, &["10.0.0.0/8"])]);
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    client.load("ip 203.0.113.4 id=small\n");
+    let before = peak(daemon.id());
+    let path = home.state().with_extension("large");
+    let mut out = BufWriter::new(fs::File::create(&path).expect("a writable directory"));
+    let comment = format!("# {}\n", "x".repeat(1_021));
+    for _ in 0..SIZE / comment.len() {
+        out.write_all(comment.as_bytes()).expect("room for it");
+    }
+    out.write_all(b"ip 203.0.113.5 id=last\n")
+        .expect("room for it");
+    drop(out);
+    let path = path.to_str().expect("UTF-8");
+    let (program, socket) = (binary("sensorctl"), home.socket());
+    let program = program.to_str().expect("UTF-8");
+    let sensorctl = [program, "--socket", socket.to_str().expect("UTF-8")];
+    let order = [
+        "--reference",
+        "ORD-1",
+        "--issuer",
+        "ANSSI",
+        "--duration",
+        "1h",
+    ];
+    let limit = format!("--as={}", SIZE / 2);
+    let limited = ["prlimit", limit.as_str()];
+    for words in [
+        [&["markers", "load"], &[path][..]].concat(),
+        [&["orders", "submit"], &order[..], &[path]].concat(),
+    ] {
+        let words = [&limited[..], &sensorctl, &words].concat();
+        let (code, _, stderr) = command::said(command::output(&words));
+        assert_eq!(code, 0, "{words:?}: {stderr}");
+    }
+    // From a pipe, too: nobody knows how long it is.
+    let piped = format!(
+        "cat {path} | prlimit {limit} {} markers add -",
+        sensorctl.join(" ")
+    );
+    let (code, _, stderr) = command::said(command::output(&["sh", "-c", &piped]));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(client.status()["markers"]["total"], 1);
+    let more = peak(daemon.id()) - before;
+    println!("{} MiB more for files of {} MiB", more >> 20, SIZE >> 20);
+    assert!(more < 64 << 20, "{more} bytes");
     assert!(daemon.stop().success());
 }
