@@ -292,7 +292,9 @@ fn regime_and_marking_decide_what_may_load() {
     }
     // Of a structured file the rest loads, and what is refused is listed; nothing left is no load.
     let attribute = |address: &str, pap: &str| json!({"type": "ip-dst", "to_ids": true, "value": address, "Tag": [{"name": pap}]});
-    let event = |attributes: Value| json!({"Event": {"Attribute": attributes}}).to_string();
+    let event = |attributes: Value| {
+        json!({"Event": {"published": true, "Attribute": attributes}}).to_string()
+    };
     let red_alone = json!([attribute("203.0.113.5", "PAP:RED")]);
     let both = json!([
         attribute("203.0.113.5", "PAP:RED"),

@@ -1,12 +1,15 @@
-//! A large bundle of STIX through the socket: how long until it is live, and what the agent occupies.
+//! A large bundle of STIX through the socket, and orders beside it: how long until they are live, and
+//! what the agent occupies.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{BufWriter, Write as _},
+    net::Ipv4Addr,
+    path::Path,
     time::Instant,
 };
 
-use sensor_tests::bench::bundle;
+use sensor_tests::{bench::bundle, daemon::Sensord};
 
 use crate::{
     machine,
@@ -19,6 +22,9 @@ use crate::{
 const MEGABYTE: f64 = 1e6;
 /// One indicator in so many is revoked, as the bundle is written.
 const REVOKED: u32 = 100;
+
+/// Markers of the small order.
+const ORDER: u32 = 1_000;
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     let indicators: u32 = if options.quick { 50_000 } else { 1_000_000 };
@@ -56,6 +62,20 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
         number(peak),
     ));
     let what = |what: &str| format!("{what}, {indicators} indicators of STIX");
+    let small = order(&daemon, directory.path(), "small", ORDER)?;
+    let large = order(&daemon, directory.path(), "large", ORDER * 100)?;
+    report.line(format!(
+        "Beside them, through the socket to live: an order of {ORDER} markers {} s, one of {} {} s",
+        number(small),
+        ORDER * 100,
+        number(large),
+    ));
+    report.figure(Figure::new(
+        format!("an order of {ORDER} markers to live beside {markers}"),
+        small,
+        Limit::AtMost(1.0),
+        " s",
+    ));
     for (name, value, limit, unit) in [
         ("file through the socket to live", took, 60.0, " s"),
         (
@@ -68,4 +88,38 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
         report.figure(Figure::new(what(name), value, Limit::AtMost(limit), unit));
     }
     Ok(())
+}
+
+/// Seconds until an order of so many addresses is live, the client's start included.
+fn order(
+    daemon: &Sensord<'_>,
+    folder: &Path,
+    reference: &str,
+    markers: u32,
+) -> Result<f64, String> {
+    let path = folder.join(reference);
+    // Beside those of the bundle: 8.0.0.0/5 has none of them.
+    let first: u32 = if markers > ORDER {
+        0x0900_0000
+    } else {
+        0x0800_0000
+    };
+    let lines = (0..markers).map(|number| format!("ip {}\n", Ipv4Addr::from(first + number * 3)));
+    fs::write(&path, lines.collect::<String>()).map_err(said)?;
+    let path = path.to_str().expect("a path in UTF-8");
+    let words = [
+        "orders",
+        "submit",
+        "--reference",
+        reference,
+        "--issuer",
+        "ANSSI",
+    ];
+    let start = Instant::now();
+    let (code, _, said) = daemon.control(&[&words[..], &["--duration", "P30D", path]].concat());
+    let took = start.elapsed().as_secs_f64();
+    match code {
+        0 => Ok(took),
+        _ => Err(format!("order {reference} ended with {code}: {said}")),
+    }
 }
