@@ -30,7 +30,7 @@ impl Present {
 
     #[inline(always)]
     pub const fn of(dst: bool, ports: bool) -> u32 {
-        dst as u32 * Self::DST | ports as u32 * Self::PORTS
+        (dst as u32 * Self::DST) | (ports as u32 * Self::PORTS)
     }
 }
 
