@@ -4,6 +4,7 @@
 //! touched), warninglists, journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
+mod condemned;
 mod declaration;
 mod error;
 mod metrics_page;
@@ -75,7 +76,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
     let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
-    let store = Events::open(&config.state_dir)?;
+    let mut store = Events::open(&config.state_dir)?;
+    condemned::destroy(&mut catalog, &mut store, &journal)?;
     let reader = Events::open(&config.state_dir)?;
 
     let law = Law::of(config);

@@ -3,6 +3,8 @@
 //! The ring itself is the buffer: nothing is taken out of it that the last batch has not been
 //! stored for. When the store fails, the ring fills and the kernel counts; nothing is dropped here.
 
+mod destroy;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -26,6 +28,7 @@ use crate::{
     metrics::Metrics,
     model::{Event, PatternId},
 };
+use destroy::Destruction;
 
 /// Most records stored in one batch.
 const BATCH: usize = 4096;
@@ -84,6 +87,8 @@ struct Progress {
     unsaved: Vec<EventRow>,
     opened: Vec<Timestamp>,
     dirty: bool,
+    /// What is being destroyed.
+    doomed: Option<Destruction>,
 }
 
 impl Pipeline {
@@ -99,7 +104,9 @@ impl Pipeline {
             let stopping = stop.load(Ordering::Relaxed);
             if !stopping {
                 let until_drain = next_drain.saturating_duration_since(Instant::now());
-                self.tap.wait(until_drain.min(WAIT));
+                let busy = progress.doomed.is_some();
+                let most = if busy { Duration::ZERO } else { WAIT };
+                self.tap.wait(until_drain.min(most));
             }
             let read = self.consume(&mut records, &mut progress)?;
             if stopping || Instant::now() >= next_drain {
@@ -107,6 +114,7 @@ impl Pipeline {
                 next_drain = Instant::now() + self.drain_interval;
             }
             self.save(&mut progress, stop)?;
+            self.destroy(&mut progress.doomed);
             if stopping && read < BATCH {
                 return Ok(());
             }
@@ -150,6 +158,7 @@ impl Pipeline {
             unsaved: Vec::new(),
             opened: Vec::new(),
             dirty: true,
+            doomed: None,
         };
         self.live.tell(accounts);
         // A period that ended without its flows stored is drained now; one that was stored but not

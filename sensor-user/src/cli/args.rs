@@ -123,6 +123,9 @@ pub enum Markers {
     },
     /// Remove markers by id
     Remove {
+        /// They were wrong: destroy the events that they made, too
+        #[arg(long)]
+        false_positive: bool,
         /// File of ids, one a line, `-` for standard input
         file: PathBuf,
     },

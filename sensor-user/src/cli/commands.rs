@@ -105,8 +105,15 @@ impl Session {
                 let target = format!("/v1/markers?format={}", format.name());
                 self.change(Method::POST, &target, &file).await
             }
-            Markers::Remove { file } => {
-                self.change(Method::POST, "/v1/markers/remove", &file).await
+            Markers::Remove {
+                false_positive,
+                file,
+            } => {
+                let target = match false_positive {
+                    true => "/v1/markers/remove?false_positive=true",
+                    false => "/v1/markers/remove",
+                };
+                self.change(Method::POST, target, &file).await
             }
             Markers::Release { file } => {
                 self.change(Method::POST, "/v1/markers/release", &file)

@@ -163,6 +163,9 @@ pub fn changed(changed: &Changed) -> String {
             changed.awaiting
         );
     }
+    if changed.destroyed > 0 {
+        let _ = write!(text, "\n{} events destroyed", changed.destroyed);
+    }
     if !changed.held_back.is_empty() {
         text.push_str(&held_back(changed));
     } else if changed.quarantined > 0 {

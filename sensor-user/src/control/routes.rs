@@ -111,7 +111,7 @@ pub const ROUTES: [Route; 23] = [
         "POST",
         "/v1/markers/remove",
         Kind::MarkersRemove,
-        &[],
+        &["false_positive"],
         Carries::Document,
     ),
     send(
@@ -249,7 +249,10 @@ pub fn request(
             format: format(query)?,
             body: file,
         },
-        Kind::MarkersRemove => Request::MarkersRemove { body: document },
+        Kind::MarkersRemove => Request::MarkersRemove {
+            body: document,
+            false_positive: flag(query, "false_positive")?,
+        },
         Kind::MarkersRelease => Request::MarkersRelease { body: document },
         Kind::DeclarationShow => Request::DeclarationShow,
         Kind::DeclarationRecord => Request::DeclarationRecord { body: document },

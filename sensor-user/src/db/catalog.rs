@@ -31,6 +31,7 @@ impl Catalog {
                 include_str!("catalog_3.sql"),
                 include_str!("catalog_4.sql"),
                 include_str!("catalog_5.sql"),
+                include_str!("catalog_6.sql"),
             ],
         )?;
         Ok(Self { database })

@@ -9,7 +9,7 @@ use crate::model::{Event, PatternId, State};
 
 /// `events.db`.
 pub struct Events {
-    database: Database,
+    pub(super) database: Database,
 }
 
 /// An event with what the agent needs to go on with it after a restart.
@@ -242,7 +242,7 @@ impl Events {
             .collect()
     }
 
-    fn decode(&self, body: &str) -> Result<Event, Error> {
+    pub(super) fn decode(&self, body: &str) -> Result<Event, Error> {
         serde_json::from_str(body).map_err(|error| self.database.corrupt("an event", error))
     }
 }

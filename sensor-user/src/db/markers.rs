@@ -8,6 +8,7 @@ use super::{
     Catalog, Error, Mark, Named, Serial,
     approvals::forget_stale,
     catalog::write_generation,
+    destroy::condemn,
     orders,
     serials::{write_mark, write_serial},
 };
@@ -40,6 +41,10 @@ pub struct Edit<'a> {
     pub serial: Option<Serial<'a>>,
     /// How far the journal is.
     pub mark: Option<Mark>,
+    /// Markers that were false: their events are to be destroyed.
+    pub condemned: &'a [String],
+    /// Index of the journal entry that says so.
+    pub receipt: u64,
 }
 
 /// A marker that comes.
@@ -262,6 +267,7 @@ fn write(
             progress(edit.remove.len() + count);
         }
     }
+    condemn(transaction, edit.condemned, edit.receipt)?;
     forget_stale(transaction)?;
     if let Some(serial) = edit.serial {
         write_serial(transaction, serial)?;

@@ -5,6 +5,7 @@ mod approvals;
 mod breakers;
 mod catalog;
 mod declarations;
+mod destroy;
 mod events;
 mod markers;
 mod orders;
@@ -16,6 +17,7 @@ use rusqlite::Connection;
 
 pub use breakers::Breaker;
 pub use catalog::Catalog;
+pub use destroy::Stretch;
 pub use events::{Batch, EventRow, Events, Restored};
 pub use markers::{Edit, Put};
 pub use orders::Named;

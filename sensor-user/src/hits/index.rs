@@ -1,6 +1,10 @@
 //! From pattern ids back to markers, and the exact confirmation of a match.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -13,7 +17,12 @@ use crate::model::{
 pub struct Index {
     image: Image,
     orders: References,
+    /// Markers whose events are destroyed: no hit leads to them any more.
+    struck: Struck,
 }
+
+/// Ids of markers.
+pub(super) type Struck = Arc<HashSet<String>>;
 
 /// References of orders, as events name them.
 pub type References = Arc<BTreeMap<OrderNumber, String>>;
@@ -56,7 +65,19 @@ impl Index {
     /// Of an image whose rows stand on these orders.
     #[must_use]
     pub fn with_orders(image: Image, orders: References) -> Self {
-        Self { image, orders }
+        Self {
+            image,
+            orders,
+            struck: Struck::default(),
+        }
+    }
+
+    /// The same without these markers, and those that it was without already.
+    pub(super) fn without(&self, markers: &HashSet<String>) -> Self {
+        Self {
+            struck: Arc::new(self.struck.union(markers).cloned().collect()),
+            ..self.clone()
+        }
     }
 
     /// Confirms a match and names its markers in force at `time`, and the orders behind them.
@@ -72,7 +93,9 @@ impl Index {
             return Err(NotFound::Refuted);
         }
         let looking = || {
-            let takes = |row: &&ImageRow| row.marker.direction.takes(sides.matched_in);
+            let struck = |row: &ImageRow| self.struck.contains(row.marker.id.as_str());
+            let takes =
+                move |row: &&ImageRow| row.marker.direction.takes(sides.matched_in) && !struck(row);
             rows.iter().filter(takes)
         };
         if looking().next().is_none() {

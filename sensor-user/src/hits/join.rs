@@ -5,6 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use jiff::Timestamp;
 use sensor_common::{Flow, FlowKey, MATCHED_SRC_IP, Record};
 
+mod forget;
 mod key;
 
 use key::JoinKey;

@@ -2,12 +2,15 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc},
     time::{Duration, Instant},
 };
 
 use super::{Accounts, Index, Subscribers};
-use crate::model::{Image, PatternId};
+use crate::{
+    journal::Receipt,
+    model::{Image, PatternId},
+};
 
 /// How long the index of a former generation is kept: its last records are in the ring when the
 /// next one goes live.
@@ -20,7 +23,17 @@ pub struct Live {
     pub subscribers: Subscribers,
     changed: Mutex<Changed>,
     flooding: Mutex<Vec<PatternId>>,
+    doomed: Mutex<Vec<Doomed>>,
     told: Mutex<Accounts>,
+}
+
+/// Markers whose events are to be destroyed.
+#[derive(Debug)]
+pub struct Doomed {
+    /// Their ids.
+    pub markers: HashSet<String>,
+    /// Who waits to hear how many events.
+    pub done: mpsc::Sender<u64>,
 }
 
 /// Most patterns of one change that are noted one by one.
@@ -63,6 +76,7 @@ impl Live {
             subscribers,
             changed: Mutex::default(),
             flooding: Mutex::default(),
+            doomed: Mutex::default(),
             told: Mutex::default(),
         }
     }
@@ -138,6 +152,26 @@ impl Live {
     #[must_use]
     pub fn flooding(&self) -> Vec<PatternId> {
         lock(&self.flooding).clone()
+    }
+
+    /// Has the events of markers destroyed that are out of the index in force: former ones no longer
+    /// lead to them, either. The number of events is told when it is done; nothing when it fails.
+    #[must_use]
+    pub fn doom(&self, markers: HashSet<String>, _receipt: &Receipt) -> mpsc::Receiver<u64> {
+        let mut indexes = self.indexes.write().unwrap_or_else(PoisonError::into_inner);
+        let former = indexes.former.iter();
+        let former = former.map(|(index, since)| (index.without(&markers), *since));
+        indexes.former = Arc::new(former.collect());
+        drop(indexes);
+        let (done, told) = mpsc::channel();
+        lock(&self.doomed).push(Doomed { markers, done });
+        told
+    }
+
+    /// What is to be destroyed since the last call.
+    #[must_use]
+    pub fn take_doomed(&self) -> Vec<Doomed> {
+        std::mem::take(&mut lock(&self.doomed))
     }
 
     /// The agent's accounts as last told.

@@ -50,6 +50,15 @@ pub enum Action {
     MarkersAdded(MarkersChange),
     /// Markers are removed from the set.
     MarkersRemoved(MarkersChange),
+    /// Markers are removed as false positives; their events are destroyed.
+    FalsePositivesRemoved(MarkersChange),
+    /// Events whose markers were false positives are destroyed.
+    EventsDestroyed {
+        /// How many.
+        events: u64,
+        /// Index of the entry that announced it.
+        of: u64,
+    },
     /// Quarantined markers are let into force by an operator.
     MarkersReleased(MarkersChange),
     /// A declaration to the authority is recorded (R. 9-12-1 CPCE).

@@ -37,6 +37,8 @@ pub enum Request {
     MarkersRemove {
         /// Ids, one a line.
         body: bytes::Bytes,
+        /// They were wrong: their events are destroyed.
+        false_positive: bool,
     },
     /// Let quarantined markers come into force. Operators.
     MarkersRelease {

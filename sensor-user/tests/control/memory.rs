@@ -103,6 +103,7 @@ impl Memory {
             }],
             refused_total: 1,
             awaiting: 1,
+            destroyed: 0,
             receipt: 7,
         }))
     }

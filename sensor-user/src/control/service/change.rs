@@ -21,7 +21,7 @@ use crate::{
     envelope::Envelope,
     fault,
     hits::Index,
-    journal::{Action, MarkersChange},
+    journal::{Action, MarkersChange, Receipt},
     markers,
     model::{
         Actor, Image, Order, Standing,
@@ -101,6 +101,17 @@ impl Sensor {
         set: &mut Set,
         plan: Plan<'_>,
     ) -> Result<Changed, Error> {
+        let done = self.carry_out_by(actor, set, plan);
+        done.map(|(changed, _)| changed)
+    }
+
+    /// The same, with the receipt by which it was done.
+    pub(super) fn carry_out_by(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        plan: Plan<'_>,
+    ) -> Result<(Changed, Receipt), Error> {
         let digest = hex(&markers::digest(&plan.image));
         let patterns = plan.image.count();
         let receipt = self.journal(
@@ -127,6 +138,7 @@ impl Sensor {
         let head = self.parts.journal.head();
         let edit = db::Edit {
             order: order.as_ref(),
+            receipt: receipt.index(),
             serial: plan.envelope.map(serial_of),
             mark: Some(db::Mark {
                 size: head.size,
@@ -209,10 +221,11 @@ impl Sensor {
             refused: Vec::new(),
             refused_total: 0,
             awaiting: 0,
+            destroyed: 0,
             receipt: receipt.index(),
         };
         self.tell_markers(told);
-        Ok(changed)
+        Ok((changed, receipt))
     }
 }
 

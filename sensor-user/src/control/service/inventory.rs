@@ -20,14 +20,41 @@ use crate::{
     },
 };
 
-/// The markers that a list of ids names; refusals with the lines of unknown ones.
-pub(super) fn named(set: &mut Set, body: &[u8]) -> Result<(Vec<Held>, Vec<String>), Error> {
+/// What a list of ids names.
+#[derive(Default)]
+pub(super) struct NamedMarkers {
+    /// Markers of the set.
+    pub held: Vec<Held>,
+    /// Their ids.
+    pub ids: Vec<String>,
+    /// Ids that are not in the set.
+    pub unknown: Vec<String>,
+    /// Their lines.
+    unknown_lines: Vec<u64>,
+}
+
+impl NamedMarkers {
+    /// Refusals with the lines of unknown ids, if there are any.
+    pub(super) fn all_known(self) -> Result<Self, Error> {
+        if self.unknown.is_empty() {
+            return Ok(self);
+        }
+        let lines = self.unknown_lines.into_iter();
+        Err(Error::Refused {
+            total: self.unknown.len() as u64,
+            refusals: lines.take(Failure::MOST_REFUSALS).map(unknown_id).collect(),
+        })
+    }
+}
+
+/// The markers that a list of ids names.
+pub(super) fn named(set: &mut Set, body: &[u8]) -> Result<NamedMarkers, Error> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Error::Invalid("the list of ids is not UTF-8".into()))?;
     let lines = (1..)
         .zip(text.lines().map(str::trim))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let (mut found, mut ids, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let mut named = NamedMarkers::default();
     let mut seen = HashSet::new();
     for (line, id) in lines {
         if !seen.insert(id) {
@@ -35,23 +62,16 @@ pub(super) fn named(set: &mut Set, body: &[u8]) -> Result<(Vec<Held>, Vec<String
         }
         match set.catalog.marker(id).map_err(internal)? {
             Some(held) => {
-                found.push(held);
-                ids.push(id.to_owned());
+                named.held.push(held);
+                named.ids.push(id.to_owned());
             }
-            None => unknown.push(line),
+            None => {
+                named.unknown.push(id.to_owned());
+                named.unknown_lines.push(line);
+            }
         }
     }
-    if unknown.is_empty() {
-        return Ok((found, ids));
-    }
-    Err(Error::Refused {
-        total: unknown.len() as u64,
-        refusals: unknown
-            .into_iter()
-            .take(Failure::MOST_REFUSALS)
-            .map(unknown_id)
-            .collect(),
-    })
+    Ok(named)
 }
 
 /// The catalogue as the agent starts with it.

@@ -8,7 +8,6 @@ use super::{
     compare::{compare, holds},
     grounds::{Orders, each_row},
     internal,
-    inventory::named,
     tally::Cap,
     touched::{Touched, others},
 };
@@ -170,29 +169,6 @@ impl Sensor {
         };
         let changed = self.carry_out(actor, set, plan)?;
         Ok(told(changed, held_back_of(&after), intake))
-    }
-
-    /// Removes markers. One that an order is about goes, too: removal is always allowed.
-    pub(super) fn markers_remove(&self, actor: &Actor, body: &[u8]) -> Result<Changed, Error> {
-        let mut set = self.set();
-        let _underway = self.work.begin();
-        let (before, ids) = named(&mut set, body)?;
-        let mut orders = set.orders.clone();
-        for held in &before {
-            orders.unname(&held.marker.id);
-        }
-        let edit = db::Edit {
-            remove: &ids,
-            ..db::Edit::default()
-        };
-        let touched = Touched {
-            before: &before,
-            after: &[],
-            orders: Some(orders),
-            admission: self.admission(),
-        };
-        let plan = touched.plan(&set, self.now(), edit, Box::new(Action::MarkersRemoved))?;
-        self.carry_out(actor, &mut set, plan)
     }
 
     /// Whether something speaks against a marker, given what is held under its id: what was

@@ -14,6 +14,7 @@ mod listing;
 mod markers;
 mod orders;
 mod release;
+mod remove;
 mod status;
 mod tally;
 mod time;
@@ -232,9 +233,12 @@ impl Service for Sensor {
             Request::MarkersAdd { format, body } => {
                 self.markers_add(actor, format, &body).map(Reply::Changed)
             }
-            Request::MarkersRemove { body } => {
-                self.markers_remove(actor, &body).map(Reply::Changed)
-            }
+            Request::MarkersRemove {
+                body,
+                false_positive,
+            } => self
+                .markers_remove(actor, &body, false_positive)
+                .map(Reply::Changed),
             Request::MarkersRelease { body } => {
                 self.markers_release(actor, &body).map(Reply::Changed)
             }

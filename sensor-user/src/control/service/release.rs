@@ -22,7 +22,7 @@ impl Sensor {
         person(actor)?;
         let mut set = self.set();
         let _underway = self.work.begin();
-        let (mut held, _) = named(&mut set, body)?;
+        let mut held = named(&mut set, body)?.all_known()?.held;
         held.retain(|held| held.standing.is_quarantined());
         let approvals = set.catalog.approvals().map_err(internal)?;
         let by = |held: &Held| approvals.get(&held.marker.id).copied();
@@ -124,6 +124,7 @@ fn unchanged(set: &Set, told: MarkerStatus, receipt: &Receipt) -> Changed {
         refused: Vec::new(),
         refused_total: 0,
         awaiting: 0,
+        destroyed: 0,
         receipt: receipt.index(),
     }
 }

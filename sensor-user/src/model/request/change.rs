@@ -44,6 +44,9 @@ pub struct Changed {
     /// Markers of this request whose release waits for a second person.
     #[serde(default)]
     pub awaiting: u64,
+    /// Events that were destroyed, because their markers were false positives.
+    #[serde(default)]
+    pub destroyed: u64,
     /// Index of the journal entry.
     pub receipt: u64,
 }
