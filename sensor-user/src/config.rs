@@ -7,6 +7,7 @@ mod check;
 mod legal;
 mod limits;
 mod locate;
+mod sinks;
 mod units;
 
 use std::{
@@ -25,6 +26,7 @@ use check::Problem;
 
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
+pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
 /// Where the configuration is read from unless told otherwise.
 pub const PATH: &str = "/etc/marker-sensor/sensor.toml";
@@ -98,6 +100,9 @@ pub struct Config {
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
+    /// Where events go.
+    #[serde(rename = "sink")]
+    pub sinks: Vec<Sink>,
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
@@ -258,6 +263,7 @@ impl Default for Config {
             limits: Limits::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
+            sinks: Vec::new(),
             interfaces: Vec::new(),
         }
     }

@@ -50,4 +50,5 @@ pub mod legal;
 pub mod markers;
 pub mod metrics;
 pub mod model;
+pub mod outbox;
 pub mod replay;

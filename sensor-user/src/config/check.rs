@@ -58,6 +58,7 @@ impl Config {
         self.limits.check()?;
         self.legal.check()?;
         self.issuers()?;
+        super::sinks::check(&self.sinks)?;
         self.interfaces()
     }
 
@@ -245,7 +246,7 @@ pub(super) fn prefixes(key: &str, prefixes: &[IpNet]) -> Check {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
             .bytes()

@@ -39,6 +39,14 @@ const DOORS: &[Door] = &[
         files: &["control/", "cli/", "agent/metrics_page.rs"],
     },
     Door {
+        crates: &["async_nats"],
+        files: &["outbox/nats.rs", "outbox/nats/"],
+    },
+    Door {
+        crates: &["reqwest", "rustls"],
+        files: &["outbox/web.rs", "outbox/nats.rs", "outbox/nats/"],
+    },
+    Door {
         crates: &["rtnetlink"],
         files: &["dataplane/link_state.rs"],
     },
