@@ -1,12 +1,16 @@
 //! The metrics page: the only file that imports prometheus. Labels name interfaces, outcomes and
 //! terms; never a marker value, a subscriber or a name from traffic.
 
+mod outbox;
+
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+
+pub use outbox::SinkSnapshot;
 
 /// Seconds from first packet to stored event: the drain interval and an fsync lie in between.
 const LATENCY_BUCKETS: [f64; 12] = [
@@ -32,6 +36,7 @@ pub struct Metrics {
     latency: Histogram,
     store_failures: prometheus::IntCounter,
     control_requests: IntCounterVec,
+    outbox: outbox::Outbox,
     scrape: Mutex<()>,
 }
 
@@ -64,6 +69,8 @@ pub struct Snapshot {
     pub journal: u64,
     /// What came to the control socket: kind, count.
     pub door: Vec<(&'static str, u64)>,
+    /// The sinks.
+    pub sinks: Vec<SinkSnapshot>,
 }
 
 impl Metrics {
@@ -182,6 +189,7 @@ impl Metrics {
             ),
             latency,
             store_failures,
+            outbox: outbox::Outbox::new(&registry),
             scrape: Mutex::new(()),
             registry,
         }
@@ -195,6 +203,16 @@ impl Metrics {
     /// A batch could not be stored.
     pub fn store_failed(&self) {
         self.store_failures.inc();
+    }
+
+    /// An attempt to deliver to a sink ended so.
+    pub fn delivered(&self, sink: &str, outcome: &str) {
+        self.outbox.delivered(sink, outcome);
+    }
+
+    /// A recipient acknowledged an event this long after its first packet, seconds.
+    pub fn acknowledged_after(&self, sink: &str, seconds: f64) {
+        self.outbox.acknowledged_after(sink, seconds);
     }
 
     /// The page, in the text exposition format.
@@ -256,6 +274,7 @@ impl Metrics {
             .with_label_values(&["closed"])
             .set((stored - open).cast_signed());
         self.journal.set(snapshot.journal.cast_signed());
+        self.outbox.set(&snapshot.sinks);
         let mut page = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut page)

@@ -133,11 +133,11 @@ fn blank_flow(event: &mut Event) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::{Pap, PatternKind, State, Tlp, event::SCHEMA};
 
-    fn event(matched_in: MatchedIn, side: SubscriberSide) -> Event {
+    pub(in crate::outbox) fn event(matched_in: MatchedIn, side: SubscriberSide) -> Event {
         let time = "2026-01-31T12:00:00.123456Z".parse().expect("a time");
         Event {
             schema: SCHEMA,

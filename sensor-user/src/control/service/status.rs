@@ -112,6 +112,7 @@ impl Sensor {
             events: self.reader().counts().map_err(internal)?,
             journal: self.parts.journal.head().size,
             door: Vec::new(),
+            sinks: Vec::new(),
         })
     }
 
