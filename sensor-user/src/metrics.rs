@@ -8,6 +8,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::model::request::{Count, EventStatus};
+
 /// Seconds from first packet to stored event: the drain interval and an fsync lie in between.
 const LATENCY_BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -22,6 +24,10 @@ pub struct Metrics {
     agent_records: IntCounterVec,
     flow_events: IntCounterVec,
     events: IntGaugeVec,
+    store_bytes: IntGaugeVec,
+    store_full: IntGauge,
+    destroyed: IntCounterVec,
+    undelivered: IntCounterVec,
     markers: IntGauge,
     quarantined: IntGauge,
     breakers: IntGaugeVec,
@@ -58,8 +64,8 @@ pub struct Snapshot {
     pub breakers: [(&'static str, u64); 2],
     /// Generation in force.
     pub generation: u32,
-    /// Events stored and, of these, open.
-    pub events: (u64, u64),
+    /// The store of events.
+    pub events: EventStatus,
     /// Entries of the journal.
     pub journal: u64,
     /// What came to the control socket: kind, count.
@@ -153,6 +159,25 @@ impl Metrics {
                 "Events in the store, by state.",
                 &["state"],
             ),
+            store_bytes: gauges(
+                "marker_sensor_store_bytes",
+                "Bytes of the store of events and its keys, and the most that they may take.",
+                &["what"],
+            ),
+            store_full: gauge(
+                "marker_sensor_store_full",
+                "1 when the store is at its cap and takes no new event.",
+            ),
+            destroyed: counters(
+                "marker_sensor_events_destroyed_total",
+                "Events destroyed since the store was made, by reason.",
+                &["reason"],
+            ),
+            undelivered: counters(
+                "marker_sensor_expired_undelivered_total",
+                "Revisions of events destroyed before a sink took them, by sink.",
+                &["sink"],
+            ),
             markers: gauge("marker_sensor_markers", "Markers in the set."),
             quarantined: gauge(
                 "marker_sensor_markers_quarantined",
@@ -195,6 +220,28 @@ impl Metrics {
     /// A batch could not be stored.
     pub fn store_failed(&self) {
         self.store_failures.inc();
+    }
+
+    fn store(&self, events: &EventStatus) {
+        let (stored, open) = (events.stored, events.open);
+        for (vec, label, value) in [
+            (&self.events, "open", open),
+            (&self.events, "closed", stored.saturating_sub(open)),
+            (&self.store_bytes, "used", events.bytes),
+            (&self.store_bytes, "most", events.most_bytes),
+        ] {
+            vec.with_label_values(&[label]).set(value.cast_signed());
+        }
+        self.store_full.set(events.full.into());
+        for (vec, counts) in [
+            (&self.destroyed, &events.destroyed),
+            (&self.undelivered, &events.expired_undelivered),
+        ] {
+            vec.reset();
+            for Count { term, count } in counts {
+                vec.with_label_values(&[term]).inc_by(*count);
+            }
+        }
     }
 
     /// The page, in the text exposition format.
@@ -248,13 +295,7 @@ impl Metrics {
                 .set(count.cast_signed());
         }
         self.generation.set(snapshot.generation.into());
-        let (stored, open) = snapshot.events;
-        self.events
-            .with_label_values(&["open"])
-            .set(open.cast_signed());
-        self.events
-            .with_label_values(&["closed"])
-            .set((stored - open).cast_signed());
+        self.store(&snapshot.events);
         self.journal.set(snapshot.journal.cast_signed());
         let mut page = Vec::new();
         TextEncoder::new()
