@@ -4,6 +4,7 @@
 //! Every error names the file, the line and the key. The shapes are in `deploy/sensor.toml`.
 
 mod check;
+mod events;
 mod legal;
 mod limits;
 mod locate;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 use crate::model::Role;
 use check::Problem;
 
+pub use events::Events;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
@@ -95,6 +97,8 @@ pub struct Config {
     pub flows: Flows,
     /// What a pattern may cost and cover.
     pub limits: Limits,
+    /// How long events are kept, and how many.
+    pub events: Events,
     /// Under which text the sensor is used.
     pub legal: Legal,
     /// Keys of whoever may send signed envelopes.
@@ -261,6 +265,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             flows: Flows::default(),
             limits: Limits::default(),
+            events: Events::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
             sinks: Vec::new(),

@@ -43,6 +43,7 @@ pub mod crypto;
 pub mod dataplane;
 pub mod db;
 pub mod envelope;
+pub mod events;
 mod fault;
 pub mod hits;
 pub mod journal;

@@ -10,6 +10,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::model::request::{Count, EventStatus};
+
 pub use outbox::SinkSnapshot;
 
 /// Seconds from first packet to stored event: the drain interval and an fsync lie in between.
@@ -26,6 +28,10 @@ pub struct Metrics {
     agent_records: IntCounterVec,
     flow_events: IntCounterVec,
     events: IntGaugeVec,
+    store_bytes: IntGaugeVec,
+    store_full: IntGauge,
+    destroyed: IntCounterVec,
+    undelivered: IntCounterVec,
     markers: IntGauge,
     quarantined: IntGauge,
     breakers: IntGaugeVec,
@@ -63,8 +69,8 @@ pub struct Snapshot {
     pub breakers: [(&'static str, u64); 2],
     /// Generation in force.
     pub generation: u32,
-    /// Events stored and, of these, open.
-    pub events: (u64, u64),
+    /// The store of events.
+    pub events: EventStatus,
     /// Entries of the journal.
     pub journal: u64,
     /// What came to the control socket: kind, count.
@@ -160,6 +166,25 @@ impl Metrics {
                 "Events in the store, by state.",
                 &["state"],
             ),
+            store_bytes: gauges(
+                "marker_sensor_store_bytes",
+                "Bytes of the store of events and its keys, and the most that they may take.",
+                &["what"],
+            ),
+            store_full: gauge(
+                "marker_sensor_store_full",
+                "1 when the store is at its cap and takes no new event.",
+            ),
+            destroyed: counters(
+                "marker_sensor_events_destroyed_total",
+                "Events destroyed since the store was made, by reason.",
+                &["reason"],
+            ),
+            undelivered: counters(
+                "marker_sensor_expired_undelivered_total",
+                "Revisions of events destroyed before a sink took them, by sink.",
+                &["sink"],
+            ),
             markers: gauge("marker_sensor_markers", "Markers in the set."),
             quarantined: gauge(
                 "marker_sensor_markers_quarantined",
@@ -215,6 +240,28 @@ impl Metrics {
         self.outbox.acknowledged_after(sink, seconds);
     }
 
+    fn store(&self, events: &EventStatus) {
+        let (stored, open) = (events.stored, events.open);
+        for (vec, label, value) in [
+            (&self.events, "open", open),
+            (&self.events, "closed", stored.saturating_sub(open)),
+            (&self.store_bytes, "used", events.bytes),
+            (&self.store_bytes, "most", events.most_bytes),
+        ] {
+            vec.with_label_values(&[label]).set(value.cast_signed());
+        }
+        self.store_full.set(events.full.into());
+        for (vec, counts) in [
+            (&self.destroyed, &events.destroyed),
+            (&self.undelivered, &events.expired_undelivered),
+        ] {
+            vec.reset();
+            for Count { term, count } in counts {
+                vec.with_label_values(&[term]).inc_by(*count);
+            }
+        }
+    }
+
     /// The page, in the text exposition format.
     ///
     /// # Panics
@@ -266,13 +313,7 @@ impl Metrics {
                 .set(count.cast_signed());
         }
         self.generation.set(snapshot.generation.into());
-        let (stored, open) = snapshot.events;
-        self.events
-            .with_label_values(&["open"])
-            .set(open.cast_signed());
-        self.events
-            .with_label_values(&["closed"])
-            .set((stored - open).cast_signed());
+        self.store(&snapshot.events);
         self.journal.set(snapshot.journal.cast_signed());
         self.outbox.set(&snapshot.sinks);
         let mut page = Vec::new();

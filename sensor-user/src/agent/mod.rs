@@ -10,6 +10,7 @@ mod error;
 mod metrics_page;
 mod pipeline;
 mod restore;
+mod stored;
 mod warninglists;
 mod watched;
 
@@ -34,13 +35,14 @@ use crate::{
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
-    db::{Catalog, Events},
+    db::Catalog,
     envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::Action,
     legal::{self, Gate, Law},
     markers::{Breadth, Hygiene},
     metrics::Metrics,
+    model::retention::day_of,
 };
 pub use declaration::{declaration, record_declaration};
 pub use error::Error;
@@ -76,9 +78,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
     let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
-    let mut store = Events::open(&config.state_dir)?;
+    let mut store = stored::open(config)?;
     condemned::destroy(&mut catalog, &mut store, &journal)?;
-    let reader = Events::open(&config.state_dir)?;
+    let reader = store.another()?;
 
     let law = Law::of(config);
     let gate = Gate::new(legal::facts(config), catalog.declaration()?);
@@ -132,6 +134,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let index = |image| Index::with_orders(image, Arc::clone(&references));
     let live = Arc::new(Live::new(index(inventory.image.clone()), subscribers));
     live.put_former(index(inventory.over));
+    if watch.destruction_allowed() {
+        live.expire(day_of(now));
+    }
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let (tail, _) = broadcast::channel(TAIL);
     let parts = Parts {

@@ -210,6 +210,12 @@ pub enum Events {
         /// Only in this state
         #[arg(long)]
         state: Option<StateArg>,
+        /// Only with their first packet on this UTC day, as 2027-01-31
+        #[arg(long)]
+        day: Option<jiff::civil::Date>,
+        /// Only of the marker with this id; --day must be given with it
+        #[arg(long, requires = "day")]
+        marker: Option<String>,
         /// Most events
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
@@ -218,6 +224,12 @@ pub enum Events {
     Show {
         /// Its id, or its first digits as `list` shows them
         id: String,
+    },
+    /// Destroy events that are not useful, now
+    NotUseful {
+        /// Their ids, or the first digits as `list` shows them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
     },
     /// Follow events as they are stored
     Tail,

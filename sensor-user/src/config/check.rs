@@ -56,6 +56,7 @@ impl Config {
         )?;
         flows(&self.flows)?;
         self.limits.check()?;
+        self.events.check()?;
         self.legal.check()?;
         self.issuers()?;
         super::sinks::check(&self.sinks)?;

@@ -134,6 +134,7 @@ mod tests {
             (K::OrdersWithdraw, [false, true, true, false, true]),
             (K::EventsList, [true, true, false, false, true]),
             (K::EventsShow, [true, true, false, false, true]),
+            (K::EventsNotUseful, [false, true, false, false, true]),
             (K::EventsTail, [true, true, false, false, true]),
             (K::JournalShow, [false, true, false, true, true]),
             (K::BreakerOpen, [false, true, false, false, true]),

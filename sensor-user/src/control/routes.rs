@@ -2,11 +2,12 @@
 //! tested against them.
 
 use bytes::Bytes;
+use jiff::civil::Date;
 
 use super::{Error, uri::Query};
 use crate::model::{
     RequestKind as Kind, Spool, State,
-    request::{Format, Page, Reply, Request},
+    request::{EventFilter, Format, Page, Reply, Request},
 };
 
 /// The description of this API (OpenAPI 3.1).
@@ -86,7 +87,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 24] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -161,9 +162,20 @@ pub const ROUTES: [Route; 23] = [
         &[],
         Carries::Nothing,
     ),
-    get("/v1/events", Kind::EventsList, &["limit", "after", "state"]),
+    get(
+        "/v1/events",
+        Kind::EventsList,
+        &["limit", "after", "state", "day", "marker"],
+    ),
     get("/v1/events/tail", Kind::EventsTail, &[]),
     get("/v1/events/{id}", Kind::EventsShow, &[]),
+    send(
+        "POST",
+        "/v1/events/{id}/not-useful",
+        Kind::EventsNotUseful,
+        &[],
+        Carries::Nothing,
+    ),
     get("/v1/journal", Kind::JournalShow, &["from", "limit"]),
     send(
         "POST",
@@ -272,9 +284,14 @@ pub fn request(
         },
         Kind::EventsList => Request::EventsList {
             page: page(query)?,
-            state: state(query)?,
+            filter: EventFilter {
+                state: state(query)?,
+                day: day(query)?,
+                marker: query.text("marker").map(str::to_owned),
+            },
         },
         Kind::EventsShow => Request::EventsShow { id: parameter },
+        Kind::EventsNotUseful => Request::EventsNotUseful { id: parameter },
         Kind::EventsTail => Request::EventsTail,
         Kind::JournalShow => Request::JournalShow {
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
@@ -336,6 +353,11 @@ fn state(query: &Query) -> Result<Option<State>, Error> {
     }
 }
 
+fn day(query: &Query) -> Result<Option<Date>, Error> {
+    let day = query.text("day").map(str::parse).transpose();
+    day.map_err(|_| Error::Invalid("query key day must be a date such as 2027-01-31".into()))
+}
+
 /// The body of an answer.
 ///
 /// # Errors
@@ -351,6 +373,7 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Markers(rows) => serde_json::to_vec(rows),
         Reply::Marker(row) => serde_json::to_vec(row),
         Reply::Events(rows) => serde_json::to_vec(rows),
+        Reply::Destroyed(events) => serde_json::to_vec(events),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
         Reply::Breaker(breaker) => serde_json::to_vec(breaker),

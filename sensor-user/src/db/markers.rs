@@ -8,7 +8,7 @@ use super::{
     Catalog, Error, Mark, Named, Serial,
     approvals::forget_stale,
     catalog::write_generation,
-    destroy::condemn,
+    condemned::condemn,
     orders,
     serials::{write_mark, write_serial},
 };

@@ -4,12 +4,19 @@
 mod approvals;
 mod breakers;
 mod catalog;
+mod condemned;
 mod declarations;
-mod destroy;
+mod erase;
 mod events;
+mod labels;
+mod legacy;
+mod lookup;
 mod markers;
 mod orders;
+mod queue;
 mod serials;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +24,12 @@ use rusqlite::Connection;
 
 pub use breakers::Breaker;
 pub use catalog::Catalog;
-pub use destroy::Stretch;
-pub use events::{Batch, EventRow, Events, Restored};
+pub use events::{Events, Marks, Sealed, Writes};
+pub use legacy::Clear;
+pub use lookup::Which;
 pub use markers::{Edit, Put};
 pub use orders::Named;
+pub use queue::{Pending, Waiting};
 pub use serials::{Mark, Serial};
 
 /// A failure of the store.
@@ -75,6 +84,21 @@ impl Database {
             connection,
             path: path.into(),
         };
+        database.prepare(migrations)?;
+        Ok(database)
+    }
+
+    /// The same for a file that gives pages back: it must know that before it has any.
+    fn open_shrinking(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        let connection = Connection::open(path).map_err(|source| Error::Sqlite {
+            path: path.into(),
+            source,
+        })?;
+        let mut database = Self {
+            connection,
+            path: path.into(),
+        };
+        database.run(|connection| connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL"))?;
         database.prepare(migrations)?;
         Ok(database)
     }

@@ -9,7 +9,8 @@ use std::{
 use jiff::Timestamp;
 
 use crate::model::{
-    Image, ImageRow, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind, Tlp, request,
+    Image, ImageRow, MarkerHandling, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind,
+    Tlp, request,
 };
 
 /// The markers of an image, by pattern, and the orders behind them.
@@ -32,6 +33,8 @@ pub type References = Arc<BTreeMap<OrderNumber, String>>;
 pub(super) struct Found {
     pub kind: PatternKind,
     pub markers: Vec<String>,
+    /// Of each of them.
+    pub handling: Vec<MarkerHandling>,
     pub orders: Vec<String>,
     pub tlp: Tlp,
     pub pap: Pap,
@@ -103,12 +106,10 @@ impl Index {
         }
         let in_force = || looking().filter(|row| row.marker.in_force(time));
         let (tlp, pap) = request::strictest(in_force().map(|row| &row.marker));
-        let mut markers: Vec<String> = in_force().map(|row| row.marker.id.to_string()).collect();
+        let (markers, handling) = handled(in_force());
         if markers.is_empty() {
             return Err(NotFound::Expired);
         }
-        // A marker stands in one row for each of its grounds, side by side.
-        markers.dedup();
         let mut orders: Vec<String> = in_force()
             .filter_map(|row| self.orders.get(&row.order))
             .cloned()
@@ -118,11 +119,38 @@ impl Index {
         Ok(Found {
             kind: pattern.kind(),
             markers,
+            handling,
             orders,
             tlp,
             pap,
         })
     }
+}
+
+/// Each marker once, with its strictest handling. It stands in one row for each of its grounds, side
+/// by side; every order is the authority's (L. 33-14 CPCE ¶2).
+fn handled<'a>(rows: impl Iterator<Item = &'a ImageRow>) -> (Vec<String>, Vec<MarkerHandling>) {
+    let (mut markers, mut handling) = (Vec::<String>::new(), Vec::<MarkerHandling>::new());
+    for row in rows {
+        let authority = row.order != OrderNumber::OWN;
+        let (tlp, pap) = (row.marker.tlp, row.marker.pap);
+        match (markers.last(), handling.last_mut()) {
+            (Some(id), Some(known)) if *id == row.marker.id => {
+                known.tlp = known.tlp.max(tlp);
+                known.pap = known.pap.max(pap);
+                known.authority |= authority;
+            }
+            _ => {
+                markers.push(row.marker.id.to_string());
+                handling.push(MarkerHandling {
+                    tlp,
+                    pap,
+                    authority,
+                });
+            }
+        }
+    }
+    (markers, handling)
 }
 
 fn covers(pattern: &Pattern, sides: Sides) -> bool {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::KernelClock,
-    model::{Event, MatchedIn, PatternId, State, Vantage},
+    model::{EventRow, MatchedIn, PatternId, State, Vantage},
 };
 
 /// Most events held open. Beyond it those that were quiet longest are closed, once the flows of the
@@ -44,15 +44,11 @@ pub struct Surroundings<'a> {
     pub clock: KernelClock,
 }
 
-/// A changed event with what a restart needs to go on with it.
+/// A changed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The event.
-    pub event: Event,
-    /// Its pattern.
-    pub pattern: PatternId,
-    /// Tunnel id of its flow.
-    pub tunnel: u32,
+    /// The event as it is now.
+    pub row: EventRow,
     /// Whether this opened it.
     pub opened: bool,
 }
@@ -65,6 +61,10 @@ pub struct Joiner {
     open: HashMap<JoinKey, Open>,
     changed: Vec<JoinKey>,
     closed: Vec<Change>,
+    /// Number of the next event.
+    next: i64,
+    /// The store takes no new event.
+    full: bool,
 }
 
 struct Open {
@@ -84,6 +84,8 @@ impl Joiner {
             open: HashMap::new(),
             changed: Vec::new(),
             closed: Vec::new(),
+            next: 1,
+            full: false,
         }
     }
 
@@ -91,6 +93,17 @@ impl Joiner {
     #[must_use]
     pub fn open_count(&self) -> usize {
         self.open.len()
+    }
+
+    /// Numbers new events from here on: what the store has not given yet.
+    pub const fn start_at(&mut self, next: i64) {
+        self.next = next;
+    }
+
+    /// Whether the store is full: hits that would open an event then end under
+    /// [`Account::StoreFull`]; open events go on.
+    pub const fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
 
     /// The month whose key a record's event would need, when it is not there yet.
@@ -105,24 +118,24 @@ impl Joiner {
         self.keys.insert(month, key);
     }
 
+    /// Lets go of the keys of other months: theirs are destroyed.
+    pub fn keep_keys(&mut self, months: &[String]) {
+        self.keys.retain(|month, _| months.contains(month));
+    }
+
     /// Goes on with an event that a former agent left open.
-    pub fn restore(
-        &mut self,
-        event: &Event,
-        pattern: PatternId,
-        tunnel: u32,
-        around: Surroundings<'_>,
-    ) {
+    pub fn restore(&mut self, row: &EventRow, around: Surroundings<'_>) {
+        let event = &row.event;
         let (Some(src), Some(dst)) = (event.src_ip, event.dst_ip) else {
             return;
         };
         let ((family, src), (_, dst)) = (address(src), address(dst));
         let key = FlowKey {
-            pattern: pattern.0,
+            pattern: row.pattern.0,
             src,
             dst,
             vantage: event.vantage.0,
-            tunnel,
+            tunnel: row.tunnel,
             src_port: event.src_port.unwrap_or_default(),
             dst_port: event.dst_port.unwrap_or_default(),
             proto: crate::model::event::proto_number(&event.proto),
@@ -131,6 +144,7 @@ impl Joiner {
         };
         let open = Open {
             event: OpenEvent {
+                seq: row.seq,
                 id: event.id.clone(),
                 rev: event.rev,
                 key,
@@ -138,6 +152,7 @@ impl Joiner {
                 matched_in: event.matched_in,
                 side: event.subscriber_side,
                 markers: event.markers.clone(),
+                handling: row.handling.clone(),
                 orders: event.orders.clone(),
                 tlp: event.tlp,
                 pap: event.pap,
@@ -149,6 +164,7 @@ impl Joiner {
                 last: around.clock.to_kernel(event.last_seen),
                 packets: event.packets,
                 bytes: event.bytes,
+                test: event.test,
             },
             changed: false,
             new: false,
@@ -212,6 +228,7 @@ impl Joiner {
         let opened = !self.open.contains_key(&join);
         if opened {
             let event = self.admit(key, flow, around)?;
+            self.next += 1;
             let open = Open {
                 event,
                 changed: false,
@@ -269,7 +286,11 @@ impl Joiner {
             .subscribers
             .side(vantage, src, dst)
             .ok_or(Account::Transit)?;
+        if self.full {
+            return Err(Account::StoreFull);
+        }
         Ok(OpenEvent {
+            seq: self.next,
             id: event_id(self.key_of(first_seen), key, flow.first),
             rev: 1,
             key: *key,
@@ -277,6 +298,7 @@ impl Joiner {
             matched_in,
             side,
             markers: found.markers,
+            handling: found.handling,
             orders: found.orders,
             tlp: found.tlp,
             pap: found.pap,
@@ -288,6 +310,7 @@ impl Joiner {
             last: flow.first,
             packets: 0,
             bytes: 0,
+            test: false,
         })
     }
 
@@ -371,9 +394,7 @@ impl Joiner {
 
     fn change(&self, open: &Open, state: State) -> Change {
         Change {
-            event: open.event.to_event(&self.context, state),
-            pattern: PatternId(open.event.key.pattern),
-            tunnel: open.event.key.tunnel,
+            row: open.event.to_row(&self.context, state),
             opened: open.new,
         }
     }

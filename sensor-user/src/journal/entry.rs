@@ -59,6 +59,27 @@ pub enum Action {
         /// Index of the entry that announced it.
         of: u64,
     },
+    /// Events are destroyed because somebody says that they are not useful.
+    EventsNotUseful {
+        /// How many.
+        events: u64,
+    },
+    /// Events were destroyed without being asked for one by one; each count since the last such
+    /// entry, absent where it is zero.
+    EventsErased {
+        /// Their time was over.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        expired: u64,
+        /// Somebody had said that they are not useful.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        not_useful: u64,
+        /// The store was at its cap.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cap: u64,
+        /// Their keys were lost.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unreadable: u64,
+    },
     /// Quarantined markers are let into force by an operator.
     MarkersReleased(MarkersChange),
     /// A declaration to the authority is recorded (R. 9-12-1 CPCE).
@@ -185,6 +206,14 @@ pub enum Action {
         /// Stable code of the reason.
         code: String,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A change of the marker set.

@@ -8,7 +8,7 @@ use crate::{
     config::{Breaker, Config, Interface, Mode},
     crypto::{hex, sha256},
     model::{
-        PatternKind,
+        Event, Item, PatternKind,
         declaration::{
             Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, Sampling,
             Subscribers, VlanLink, WatchedLink,
@@ -43,45 +43,6 @@ const RULES: [&str; 5] = [
     "markers that are too broad, touch the operator's own prefixes or public resolvers, or stand on a configured warninglist, are held back",
 ];
 
-/// The categories of R. 10-15 CPCE and the fields of an event in each. A test fails where a field of
-/// the event has none.
-const CATEGORIES: [(&str, &str, &[&str]); 6] = [
-    (
-        "1°",
-        "origin of the communication, user or holder of the information system concerned",
-        &["src_ip", "src_port", "vlan", "subscriber_side"],
-    ),
-    (
-        "2°",
-        "routing and protocol",
-        &["dst_ip", "dst_port", "proto", "interface", "vantage"],
-    ),
-    ("3°", "terminal equipment concerned", &[]),
-    (
-        "4°",
-        "characteristics, date, time, volume and duration of each communication",
-        &["first_seen", "last_seen", "packets", "bytes", "state"],
-    ),
-    ("5°", "access of the terminal to networks or services", &[]),
-    (
-        "6°",
-        "characteristics, date and time of the alert",
-        &[
-            "schema",
-            "id",
-            "rev",
-            "sensor",
-            "markers",
-            "orders",
-            "pattern_kind",
-            "matched_in",
-            "generation",
-            "tlp",
-            "pap",
-        ],
-    ),
-];
-
 /// This version keeps events until somebody removes them: that is what is declared.
 const RETENTION: &str = "within the six months of L. 33-14 ¶3; this version does not destroy by \
                          itself, the operator removes the store in time";
@@ -104,14 +65,7 @@ pub fn facts(config: &Config) -> Facts {
             release_needs: RELEASE_NEEDS,
         },
         data: Data {
-            categories: CATEGORIES
-                .iter()
-                .map(|(item, title, fields)| Category {
-                    item: (*item).into(),
-                    title: (*title).into(),
-                    fields: owned(fields),
-                })
-                .collect(),
+            categories: Item::ALL.map(category).into(),
             retention: RETENTION.into(),
         },
     }
@@ -195,6 +149,16 @@ fn link(interface: &Interface) -> WatchedLink {
     }
 }
 
+/// A category of R. 10-15 CPCE with the fields of an event in it, as they declare it themselves.
+fn category(item: Item) -> Category {
+    let fields = Event::FIELDS.iter().filter(|field| field.item == item);
+    Category {
+        item: item.number().into(),
+        title: item.title().into(),
+        fields: fields.map(|field| field.name.to_owned()).collect(),
+    }
+}
+
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
@@ -248,7 +212,6 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::{Event, MatchedIn, Pap, State, SubscriberSide, Tlp, Vantage};
 
     fn config(text: &str) -> Config {
         let text = format!("sensor = \"pop1\"\n{text}");
@@ -289,45 +252,9 @@ mod tests {
 
     #[test]
     fn every_field_of_an_event_has_its_category() {
-        let time = jiff::Timestamp::UNIX_EPOCH;
-        let event = Event {
-            schema: 1,
-            id: String::new(),
-            rev: 1,
-            state: State::Open,
-            sensor: String::new(),
-            vantage: Vantage(0),
-            markers: Vec::new(),
-            orders: Vec::new(),
-            pattern_kind: PatternKind::Ip,
-            matched_in: MatchedIn::DstIp,
-            first_seen: time,
-            last_seen: time,
-            src_ip: None,
-            src_port: None,
-            dst_ip: None,
-            dst_port: None,
-            proto: String::new(),
-            packets: 0,
-            bytes: 0,
-            subscriber_side: SubscriberSide::Src,
-            interface: String::new(),
-            vlan: Vec::new(),
-            generation: 0,
-            tlp: Tlp::Red,
-            pap: Pap::Red,
-        };
-        let event = serde_json::to_value(event).expect("JSON");
-        let mut fields: Vec<&str> = event
-            .as_object()
-            .expect("an object")
-            .keys()
-            .map(String::as_str)
-            .collect();
-        let mut declared: Vec<&str> = CATEGORIES.iter().flat_map(|(.., f)| *f).copied().collect();
-        fields.sort_unstable();
-        declared.sort_unstable();
-        assert_eq!(declared, fields);
+        let facts = facts(&config(LINK));
+        let declared = facts.data.categories.iter().map(|one| one.fields.len());
+        assert_eq!(declared.sum::<usize>(), Event::FIELDS.len());
     }
 
     #[test]

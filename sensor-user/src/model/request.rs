@@ -4,6 +4,7 @@ mod change;
 mod orders;
 mod status;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
@@ -93,11 +94,16 @@ pub enum Request {
     EventsList {
         /// Which part.
         page: Page,
-        /// Only in this state.
-        state: Option<State>,
+        /// Which of them.
+        filter: EventFilter,
     },
     /// One event. Readers see no address.
     EventsShow {
+        /// Its id.
+        id: String,
+    },
+    /// Destroy an event that is not useful. Operators.
+    EventsNotUseful {
         /// Its id.
         id: String,
     },
@@ -188,6 +194,24 @@ pub struct Page {
 impl Page {
     /// Most rows of a page.
     pub const MOST: u32 = 10_000;
+}
+
+/// Which events of a list. There is no way to ask for a subscriber's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only with their first packet on this UTC day.
+    pub day: Option<Date>,
+    /// Only of this marker; a day must be given with it.
+    pub marker: Option<String>,
+}
+
+/// Events that were destroyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestroyedEvents {
+    /// How many.
+    pub events: u64,
 }
 
 /// A page of rows.
@@ -350,6 +374,8 @@ pub enum Reply {
     Events(Rows<Event>),
     /// To [`Request::EventsShow`].
     Event(Box<Event>),
+    /// To [`Request::EventsNotUseful`].
+    Destroyed(DestroyedEvents),
     /// To [`Request::EventsTail`]: the stream starts now.
     Tail,
     /// To [`Request::JournalShow`].

@@ -37,6 +37,8 @@ pub enum RequestKind {
     EventsList,
     /// [`Request::EventsShow`].
     EventsShow,
+    /// [`Request::EventsNotUseful`].
+    EventsNotUseful,
     /// [`Request::EventsTail`].
     EventsTail,
     /// [`Request::JournalShow`].
@@ -53,7 +55,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -70,6 +72,7 @@ impl RequestKind {
         Self::OrdersWithdraw,
         Self::EventsList,
         Self::EventsShow,
+        Self::EventsNotUseful,
         Self::EventsTail,
         Self::JournalShow,
         Self::BreakerOpen,
@@ -98,6 +101,7 @@ impl RequestKind {
             Self::OrdersWithdraw => "orders_withdraw",
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
+            Self::EventsNotUseful => "events_not_useful",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
             Self::BreakerOpen => "breaker_open",
@@ -129,6 +133,7 @@ impl Request {
             Self::OrdersWithdraw { .. } => RequestKind::OrdersWithdraw,
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
+            Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
             Self::BreakerOpen { .. } => RequestKind::BreakerOpen,

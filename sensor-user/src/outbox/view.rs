@@ -165,6 +165,7 @@ pub(super) mod tests {
             generation: 1,
             tlp: Tlp::Red,
             pap: Pap::Red,
+            test: false,
         }
     }
 

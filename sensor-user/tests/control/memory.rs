@@ -16,10 +16,10 @@ use sensor_user::{
         RequestKind, Spool, State, SubscriberSide, Tlp, Vantage,
         declaration::{Declaration, DeclarationReport, Declared},
         request::{
-            BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
-            JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus,
-            OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page, Progress, Refusal, Reply,
-            Request, Rows, Stage, Status,
+            BreakerStatus, Changed, Count, DestroyedEvents, EventStatus, HeldBack, InterfaceStatus,
+            JournalPage, JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource,
+            MarkerStatus, OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page, Progress,
+            Refusal, Reply, Request, Rows, Stage, Status,
         },
     },
 };
@@ -183,6 +183,7 @@ impl Service for Memory {
                 rows: vec![event("e1")],
                 next: None,
             }),
+            Request::EventsNotUseful { .. } => Reply::Destroyed(DestroyedEvents { events: 1 }),
             Request::EventsTail => Reply::Tail,
             Request::JournalShow { .. } => Reply::Journal(journal()),
             Request::Attach { interface } | Request::Detach { interface } => {
@@ -281,6 +282,7 @@ pub fn event(id: &str) -> Event {
         generation: 1,
         tlp: Tlp::Amber,
         pap: Pap::Amber,
+        test: false,
     }
 }
 
@@ -375,7 +377,18 @@ fn status() -> Status {
             automatic: true,
             receipt: Some(7),
         }],
-        events: EventStatus { stored: 1, open: 1 },
+        events: EventStatus {
+            stored: 1,
+            open: 1,
+            bytes: 40_960,
+            most_bytes: 10 << 30,
+            full: false,
+            destroyed: vec![Count {
+                term: "expired".into(),
+                count: 2,
+            }],
+            expired_undelivered: Vec::new(),
+        },
         kernel_hits: vec![
             count("hits", 3),
             count("records", 1),

@@ -31,7 +31,14 @@ const DOORS: &[Door] = &[
         files: &["cli/args.rs", "cli/args/", "cli/mod.rs", "bin/"],
     },
     Door {
-        crates: &["base64", "ed25519_dalek", "getrandom", "hmac", "sha2"],
+        crates: &[
+            "base64",
+            "chacha20poly1305",
+            "ed25519_dalek",
+            "getrandom",
+            "hmac",
+            "sha2",
+        ],
         files: &["crypto.rs", "crypto/"],
     },
     Door {

@@ -15,6 +15,7 @@ mod markers;
 mod orders;
 mod release;
 mod remove;
+mod retention;
 mod status;
 mod tally;
 mod time;
@@ -34,8 +35,9 @@ use super::{Error, Service};
 use crate::{
     clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
-    db::{Breaker, Catalog, Events},
+    db::{Breaker, Catalog},
     envelope::Issuers,
+    events::Store,
     hits::Live,
     journal::{self, Action, Journal, Receipt},
     legal::{Gate, Law},
@@ -71,8 +73,10 @@ pub struct Sensor {
     gate: RwLock<Gate>,
     longest_marker: Duration,
     clock: Mutex<clock::Watch>,
+    /// When events that are over were last looked for.
+    swept: Mutex<Option<Instant>>,
     /// A connection of its own: reading events never waits for storing them.
-    reader: Mutex<Events>,
+    reader: Mutex<Store>,
 }
 
 /// What never changes while the agent runs.
@@ -167,7 +171,7 @@ struct Told {
 impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
-    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Events, rules: Rules) -> Self {
+    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Store, rules: Rules) -> Self {
         let admission = Admission::new(rules.gate.check().is_ok(), rules.law);
         let markers = listing::status_of(&set, admission);
         let sensor = Self {
@@ -187,6 +191,7 @@ impl Sensor {
             gate: RwLock::new(rules.gate),
             longest_marker: rules.longest_marker,
             clock: Mutex::new(rules.watch),
+            swept: Mutex::default(),
             reader: Mutex::new(reader),
         };
         let set = sensor.set();
@@ -200,7 +205,7 @@ impl Sensor {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reader(&self) -> MutexGuard<'_, Events> {
+    fn reader(&self) -> MutexGuard<'_, Store> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,8 +270,11 @@ impl Service for Sensor {
             Request::OrdersWithdraw { reference } => self
                 .orders_withdraw(actor, &reference)
                 .map(|changed| Reply::OrderChanged(Box::new(changed))),
-            Request::EventsList { page, state } => {
-                self.events_list(actor, &page, state).map(Reply::Events)
+            Request::EventsList { page, filter } => {
+                self.events_list(actor, &page, &filter).map(Reply::Events)
+            }
+            Request::EventsNotUseful { id } => {
+                self.events_not_useful(actor, &id).map(Reply::Destroyed)
             }
             Request::EventsShow { id } => self
                 .events_show(actor, &id)
