@@ -11,7 +11,13 @@ pub(super) fn open(config: &Config) -> Result<Store, Error> {
     let options = Options {
         retention: config.events.retention,
         most_bytes: config.events.max_size,
-        sinks: Vec::new(),
+        sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        local_sinks: config
+            .sinks
+            .iter()
+            .filter(|sink| sink.eve.is_some())
+            .map(|sink| sink.name.clone())
+            .collect(),
     };
     let (store, opening) = Store::open(&config.state_dir, options)?;
     let Opening {

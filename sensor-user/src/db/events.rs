@@ -78,7 +78,11 @@ impl Events {
     /// [`Error`].
     pub fn open(directory: &Path, sinks: &[String]) -> Result<Self, Error> {
         let path = directory.join("events.db");
-        let migrations = [include_str!("events.sql"), include_str!("events_2.sql")];
+        let migrations = [
+            include_str!("events.sql"),
+            include_str!("events_2.sql"),
+            include_str!("events_3.sql"),
+        ];
         let mut database = Database::open_shrinking(&path, &migrations)?;
         let sinks = database.run(|connection| {
             let number = |name: &String| {

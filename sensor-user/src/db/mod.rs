@@ -15,6 +15,7 @@ mod markers;
 mod orders;
 mod queue;
 mod serials;
+mod settle;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -31,6 +32,7 @@ pub use markers::{Edit, Put};
 pub use orders::Named;
 pub use queue::{Pending, Waiting};
 pub use serials::{Mark, Serial};
+pub use settle::Settlement;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]

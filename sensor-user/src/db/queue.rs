@@ -89,61 +89,6 @@ impl Events {
         })
     }
 
-    /// Revisions that were taken. One that has grown meanwhile stays, to be lent at once.
-    ///
-    /// # Errors
-    /// [`Error`]; all of them stay.
-    pub fn acknowledge(&mut self, sink: i64, taken: &[(i64, u32)]) -> Result<(), Error> {
-        self.each(
-            "DELETE FROM delivery WHERE sink = ?1 AND seq = ?2 AND rev <= ?3",
-            taken.iter().map(|(seq, rev)| params_of(sink, *seq, *rev)),
-        )?;
-        self.each(
-            "UPDATE delivery SET lease = 0 WHERE sink = ?1 AND seq = ?2 AND rev > ?3",
-            taken.iter().map(|(seq, rev)| params_of(sink, *seq, *rev)),
-        )
-    }
-
-    /// Revisions that were not taken and are tried again at a time. One that has grown meanwhile
-    /// is due at once.
-    ///
-    /// # Errors
-    /// [`Error`]; nothing was changed.
-    pub fn retry(&mut self, sink: i64, again: &[(i64, u32, i64)]) -> Result<(), Error> {
-        self.database.run(|connection| {
-            let transaction = connection.transaction()?;
-            for (seq, rev, due) in again {
-                transaction
-                    .prepare_cached(
-                        "UPDATE delivery SET lease = 0, due = iif(rev > ?3, 0, ?4) \
-                         WHERE sink = ?1 AND seq = ?2",
-                    )?
-                    .execute(params![sink, seq, rev, due])?;
-            }
-            transaction.commit()
-        })
-    }
-
-    /// Revisions that are not tried any more, with the reason's code: dead letters. One that has
-    /// grown meanwhile is none.
-    ///
-    /// # Errors
-    /// [`Error`]; nothing was changed.
-    pub fn bury(&mut self, sink: i64, dead: &[(i64, u32, String)]) -> Result<(), Error> {
-        self.database.run(|connection| {
-            let transaction = connection.transaction()?;
-            for (seq, rev, reason) in dead {
-                transaction
-                    .prepare_cached(
-                        "UPDATE delivery SET lease = 0, dead = iif(rev > ?3, NULL, ?4) \
-                         WHERE sink = ?1 AND seq = ?2",
-                    )?
-                    .execute(params![sink, seq, rev, reason])?;
-            }
-            transaction.commit()
-        })
-    }
-
     /// Dead letters of a sink with numbers above `after`, lowest first.
     ///
     /// # Errors
@@ -199,19 +144,4 @@ impl Events {
             })
         })
     }
-
-    /// Runs a statement once for each set of values, in one transaction.
-    fn each(&mut self, sql: &str, values: impl Iterator<Item = [i64; 3]>) -> Result<(), Error> {
-        self.database.run(|connection| {
-            let transaction = connection.transaction()?;
-            for values in values {
-                transaction.prepare_cached(sql)?.execute(values)?;
-            }
-            transaction.commit()
-        })
-    }
-}
-
-fn params_of(sink: i64, seq: i64, rev: u32) -> [i64; 3] {
-    [sink, seq, rev.into()]
 }

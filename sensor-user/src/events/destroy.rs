@@ -30,6 +30,11 @@ impl Store {
         if seqs.is_empty() {
             return Ok(0);
         }
+        if reason != Destroyed::Expired && !self.options.local_sinks.is_empty() {
+            let ids = self.db.ids(seqs)?;
+            self.db
+                .withdraw(&self.options.local_sinks, ids.into_values())?;
+        }
         self.db.doom(seqs, reason)?;
         self.finish()
     }

@@ -18,7 +18,7 @@ pub use key_file::Found;
 pub use queue::{DeadLetter, Leased, SinkId};
 pub use store::{Batch, Opening, Options, Restored, Store};
 
-pub use crate::db::{Pending, Which};
+pub use crate::db::{Pending, Settlement, Which};
 use crate::{crypto, db};
 
 /// A failure of the store.

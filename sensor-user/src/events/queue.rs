@@ -2,10 +2,13 @@
 
 use super::{Error, Store};
 use crate::{
-    crypto::hex,
-    db::{Pending, Waiting},
+    crypto::{hex, unhex},
+    db::{Pending, Settlement, Waiting},
     model::EventRow,
 };
+
+/// Events that a sink is asked to forget at once.
+const MOST_WITHDRAWN: u32 = 10_000;
 
 /// A sink of this store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +25,8 @@ pub struct Leased {
     pub attempts: u32,
     /// When it first waited for this sink, milliseconds since the epoch.
     pub stored: i64,
+    /// UTC day, counted from the epoch, from whose beginning it is gone.
+    pub expires: i32,
 }
 
 /// A revision that is not tried any more.
@@ -69,6 +74,7 @@ impl Store {
                 continue;
             };
             leased.push(Leased {
+                expires: self.options.retention.expires(row.event.first_seen),
                 row,
                 rev: waiting.rev,
                 attempts: waiting.attempts,
@@ -83,30 +89,34 @@ impl Store {
         self.rows(&seqs)
     }
 
-    /// Revisions (number and revision) that the sink has taken. One that has grown meanwhile stays
-    /// and is lent again at once.
+    /// Notes what became of deliveries, whole or not at all.
     ///
     /// # Errors
     /// [`Error`]; they are lent again when their time is over.
-    pub fn acknowledge(&mut self, sink: SinkId, taken: &[(i64, u32)]) -> Result<(), Error> {
-        Ok(self.db.acknowledge(sink.0, taken)?)
+    pub fn settle_deliveries(
+        &mut self,
+        sink: SinkId,
+        settlement: Settlement<'_>,
+    ) -> Result<(), Error> {
+        Ok(self.db.settle_deliveries(sink.0, settlement)?)
     }
 
-    /// Revisions that the sink did not take, each with the time at which it is tried again
-    /// (milliseconds since the epoch).
+    /// Ids of events that a sink has still to forget in what it holds on this machine.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn retry(&mut self, sink: SinkId, again: &[(i64, u32, i64)]) -> Result<(), Error> {
-        Ok(self.db.retry(sink.0, again)?)
+    pub fn withdrawn(&mut self, sink: &str) -> Result<Vec<String>, Error> {
+        let ids = self.db.withdrawn(sink, MOST_WITHDRAWN)?;
+        Ok(ids.iter().map(|id| hex(id)).collect())
     }
 
-    /// Revisions that the sink will never take, each with a code that says why: dead letters.
+    /// A sink has forgotten these events.
     ///
     /// # Errors
-    /// [`Error`].
-    pub fn bury(&mut self, sink: SinkId, dead: &[(i64, u32, String)]) -> Result<(), Error> {
-        Ok(self.db.bury(sink.0, dead)?)
+    /// [`Error`]; it is asked again.
+    pub fn set_forgotten(&mut self, sink: &str, ids: &[String]) -> Result<(), Error> {
+        let bytes: Result<Vec<Vec<u8>>, _> = ids.iter().map(|id| unhex(id)).collect();
+        Ok(self.db.set_forgotten(sink, &bytes?)?)
     }
 
     /// Up to `limit` dead letters of a sink with numbers above `after`, lowest first.

@@ -28,6 +28,9 @@ pub struct Options {
     pub most_bytes: u64,
     /// Names of the sinks that every event goes to.
     pub sinks: Vec<String>,
+    /// Of these, such as hold events on this machine: they are told of those that are destroyed
+    /// before their time.
+    pub local_sinks: Vec<String>,
 }
 
 impl Default for Options {
@@ -36,6 +39,7 @@ impl Default for Options {
             retention: Retention::MOST,
             most_bytes: 10 << 30,
             sinks: Vec::new(),
+            local_sinks: Vec::new(),
         }
     }
 }

@@ -179,7 +179,7 @@ fn a_false_positive_goes_by_its_marker_and_others_stay() {
     put(&mut store, new.clone());
     let sink = store.sink("siem").expect("reads").expect("known");
     let all_taken: Vec<(i64, u32)> = (1..=5_000).map(|seq| (seq, 1)).collect();
-    store.acknowledge(sink, &all_taken).expect("takes");
+    take(&mut store, sink, &all_taken);
     let wrong = [WRONG.to_owned(), "never".to_owned()].into();
     let mut destroyed = 0;
     loop {
@@ -239,7 +239,7 @@ fn at_its_cap_the_store_destroys_what_was_taken_oldest_first_and_then_is_full() 
     let taken: Vec<(i64, u32)> = (1..=1_500).map(|seq| (seq, 1)).collect();
     for sink in ["siem", "authority"] {
         let sink = store.sink(sink).expect("reads").expect("known");
-        store.acknowledge(sink, &taken).expect("takes");
+        take(&mut store, sink, &taken);
     }
     let (stretch, full) = store.make_room().expect("looks");
     assert_eq!((stretch.destroyed, full), (1_500, false));

@@ -66,6 +66,15 @@ fn put(store: &mut Store, new: Vec<EventRow>) {
     store.commit(&batch).expect("it is stored");
 }
 
+/// A sink has taken these revisions.
+fn take(store: &mut Store, sink: SinkId, taken: &[(i64, u32)]) {
+    let settlement = Settlement {
+        taken,
+        ..Settlement::default()
+    };
+    store.settle_deliveries(sink, settlement).expect("takes");
+}
+
 fn all(store: &mut Store) -> Vec<EventRow> {
     let (mut rows, _) = store
         .page(None, u32::MAX, &Which::default())

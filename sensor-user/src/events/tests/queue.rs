@@ -36,12 +36,16 @@ fn each_sink_gets_each_event_once_lent_until_it_is_taken() {
         3,
         "the other has its own"
     );
-    worker.acknowledge(siem, &[(1, 1), (3, 1)]).expect("takes");
+    take(&mut worker, siem, &[(1, 1), (3, 1)]);
     assert_eq!(worker.pending(siem).expect("reads").count, 1);
     // The worker died: what it had is lent again when its time is over.
     let later = NOW + 60_000;
     assert_eq!(lent(&mut worker, siem, later), [(2, 1, 1)]);
-    worker.retry(siem, &[(2, 1, later + 5_000)]).expect("waits");
+    let again = Settlement {
+        again: &[(2, 1, later + 5_000)],
+        ..Settlement::default()
+    };
+    worker.settle_deliveries(siem, again).expect("waits");
     assert_eq!(lent(&mut worker, siem, later + 4_999), []);
     assert_eq!(lent(&mut worker, siem, later + 5_000), [(2, 1, 2)]);
     drop((store, worker));
@@ -72,7 +76,7 @@ fn only_the_last_revision_waits_and_one_that_grew_stays() {
     assert_eq!(lent(&mut store, siem, NOW), [(1, 1, 0)]);
     // Packets alone are no revision: the same id.rev is not sent twice.
     first.event.packets += 1;
-    store.acknowledge(siem, &[(1, 1)]).expect("takes");
+    take(&mut store, siem, &[(1, 1)]);
     change(&mut store, &first);
     assert_eq!(store.pending(siem).expect("reads").count, 0);
     first.event.rev = 2;
@@ -82,9 +86,9 @@ fn only_the_last_revision_waits_and_one_that_grew_stays() {
     first.event.rev = 3;
     first.event.state = State::Closed;
     change(&mut store, &first);
-    store.acknowledge(siem, &[(1, 2)]).expect("takes");
+    take(&mut store, siem, &[(1, 2)]);
     assert_eq!(lent(&mut store, siem, NOW), [(1, 3, 0)]);
-    store.acknowledge(siem, &[(1, 3)]).expect("takes");
+    take(&mut store, siem, &[(1, 3)]);
     assert_eq!(store.pending(siem).expect("reads"), Pending::default());
 }
 
@@ -96,9 +100,11 @@ fn dead_letters_are_told_and_replayed() {
     let (siem, _) = sinks(&mut store);
     assert_eq!(lent(&mut store, siem, NOW).len(), 3);
     let why = |seq, reason: &str| (seq, 1, reason.to_owned());
-    store
-        .bury(siem, &[why(1, "status_413"), why(3, "status_400")])
-        .expect("buries");
+    let settlement = Settlement {
+        dead: &[why(1, "status_413"), why(3, "status_400")],
+        ..Settlement::default()
+    };
+    store.settle_deliveries(siem, settlement).expect("buries");
     let pending = store.pending(siem).expect("reads");
     assert_eq!((pending.count, pending.dead), (1, 2));
     assert!(pending.oldest.is_some_and(|at| at > 0));
@@ -128,7 +134,7 @@ fn what_waits_dies_with_its_event_and_is_counted() {
     let mut store = open(&place);
     put(&mut store, rows(1..=3, "2027-01-15T13:00:00Z"));
     let (siem, authority) = sinks(&mut store);
-    store.acknowledge(siem, &[(1, 1)]).expect("takes");
+    take(&mut store, siem, &[(1, 1)]);
     let gone = store.destroy(&[1, 2], crate::model::Destroyed::Expired);
     assert_eq!(gone.expect("destroys"), 2);
     assert_eq!(store.pending(siem).expect("reads").count, 1);
