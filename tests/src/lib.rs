@@ -7,6 +7,7 @@
 
 pub mod bench;
 pub mod capture;
+pub mod certificates;
 pub mod command;
 pub mod daemon;
 pub mod fuzz;
@@ -14,10 +15,12 @@ pub mod identity;
 pub mod issuer;
 pub mod need;
 pub mod netns;
+pub mod nginx;
 pub mod offline;
 pub mod oracle;
 pub mod packet;
 pub mod python;
 pub mod random;
+pub mod told;
 pub mod traffic;
 pub mod tshark;

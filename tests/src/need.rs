@@ -6,13 +6,15 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 17] = [
+pub const FROM_SETUP: [&str; 19] = [
     "curl",
     "editcap",
     "ethtool",
     "ip",
     "mount",
+    "nginx",
     "nsenter",
+    "openssl",
     "ping",
     "prometheus",
     "promtool",

@@ -35,6 +35,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("trafgen", "netsniff-ng"),
     ("xdp-filter", "xdp-tools"),
     ("curl", "curl"),
+    ("nginx", "nginx-light"),
+    ("openssl", "openssl"),
     ("bpftool", "bpftool"),
     ("ps", "procps"),
     // rusqlite compiles its own copy of SQLite.
