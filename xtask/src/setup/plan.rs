@@ -9,6 +9,9 @@ use crate::process::Line;
 /// Releases of `bpf-linker` that are known to build these programs.
 const LINKERS: &[(u32, u32)] = &[(0, 10), (0, 13)];
 
+/// Packages that bring a service of their own name.
+const SERVICES: &[&str] = &["nats-server", "prometheus"];
+
 /// Where Debian's `rustc-web` cannot be had.
 const OTHER_COMPILER: &str = "apt could not install the packages (none may be removed, and rustc-web \
      conflicts with Debian's own rustc and rustup packages); for the BPF compiler alone, \
@@ -61,9 +64,11 @@ fn install(packages: &[&str], systemd: bool) -> Step {
         apt("update"),
         apt("install -y --no-install-recommends --no-remove").args(packages.iter().copied()),
     ];
-    if systemd && packages.contains(&"prometheus") {
-        // Only the programs are wanted; Debian starts a server that listens on every address.
-        lines.push(Line::new("systemctl disable --now prometheus.service"));
+    // Only the programs are wanted; Debian starts servers that listen on every address.
+    for service in SERVICES {
+        if systemd && packages.contains(service) {
+            lines.push(Line::new(&format!("systemctl disable --now {service}.service")));
+        }
     }
     Step {
         why: format!("Debian packages: {}", packages.join(", ")),

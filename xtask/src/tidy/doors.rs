@@ -43,8 +43,13 @@ const DOORS: &[Door] = &[
         files: &["outbox/nats.rs", "outbox/nats/"],
     },
     Door {
-        crates: &["reqwest", "rustls"],
-        files: &["outbox/web.rs", "outbox/nats.rs", "outbox/nats/"],
+        crates: &["reqwest", "rustls", "rustls_native_certs"],
+        files: &[
+            "outbox/web.rs",
+            "outbox/web/",
+            "outbox/nats.rs",
+            "outbox/nats/",
+        ],
     },
     Door {
         crates: &["rtnetlink"],
