@@ -8,7 +8,7 @@ use std::time::Duration;
 
 pub(super) use reqwest::{Client, Response, Url, header};
 
-pub(super) use words::{failure, parse, refusal, retry_after};
+pub(super) use words::{failure, named, parse, refusal, retry_after};
 
 use super::Reason;
 use crate::config;

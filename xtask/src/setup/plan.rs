@@ -12,6 +12,7 @@ const LINKERS: &[(u32, u32)] = &[(0, 10), (0, 13)];
 /// Packages of which only the programs are wanted, and the services that Debian starts with them:
 /// they listen on every address.
 const SERVICES: &[(&str, &str)] = &[
+    ("nats-server", "nats-server.service"),
     ("nginx-light", "nginx.service"),
     ("prometheus", "prometheus.service"),
 ];

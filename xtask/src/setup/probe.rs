@@ -32,6 +32,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("tcpreplay", "tcpreplay"),
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
+    ("nats-server", "nats-server"),
     ("trafgen", "netsniff-ng"),
     ("xdp-filter", "xdp-tools"),
     ("curl", "curl"),

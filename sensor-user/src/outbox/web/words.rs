@@ -22,7 +22,7 @@ pub(in super::super) fn parse(url: &str) -> Result<Url, Reason> {
 }
 
 /// How a URL is named: without user, password, query and fragment, which may be secrets.
-fn named(url: &Url) -> String {
+pub(in super::super) fn named(url: &Url) -> String {
     let mut shown = url.clone();
     // Both fail only on URLs that have no host, which have nothing to hide there either.
     let _ = shown.set_username("");
