@@ -6,6 +6,7 @@
 
 mod condemned;
 mod declaration;
+mod deliveries;
 mod error;
 mod metrics_page;
 mod pipeline;
@@ -42,9 +43,10 @@ use crate::{
     legal::{self, Gate, Law},
     markers::{Breadth, Hygiene},
     metrics::Metrics,
-    model::retention::day_of,
+    model::retention::{date_of, day_of},
 };
 pub use declaration::{declaration, record_declaration};
+use deliveries::{Sinks, Today};
 pub use error::Error;
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
@@ -138,12 +140,14 @@ pub fn run(config: &Config) -> Result<(), Error> {
         live.expire(day_of(now));
     }
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
+    let sinks = Sinks::of(config, &metrics);
     let (tail, _) = broadcast::channel(TAIL);
     let parts = Parts {
         journal: Arc::clone(&journal),
         live: Arc::clone(&live),
         counts: tap.counts(),
         tail: tail.clone(),
+        sinks: sinks.known(config),
     };
     let facts = Facts {
         sensor: config.sensor.clone(),
@@ -178,6 +182,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         watch,
     };
     let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
+    let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),
@@ -186,6 +191,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         metrics: Arc::clone(&metrics),
         tail,
         clock: features.clock(),
+        bells: sinks.bells,
         drain_interval: config.flows.drain_interval,
         floods: Floods::new(
             config.limits.new_flows_per_second,
@@ -195,6 +201,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     };
     let doors = Doors { socket, page };
     let outcome = serve(config, doors, sensor, metrics, pipeline);
+    // Last: what the loop stored when stopping goes out, too, if the recipients are quick.
+    deliveries.stop();
     let _receipt = journal.append_reserved(&actor, Action::Stopped)?;
     outcome
 }
@@ -328,6 +336,15 @@ async fn look_after(sensor: &Arc<Sensor>) {
     let looked = tokio::task::spawn_blocking(move || sensor.look_after(&agent()));
     // A panic in there is told by the panic hook; the next tick tries again.
     let _ = looked.await;
+}
+
+/// The day in UTC, while the clock may be trusted with destroying something.
+fn today(sensor: &Arc<Sensor>) -> Today {
+    let sensor = Arc::clone(sensor);
+    Arc::new(move || {
+        let today = || date_of(day_of(jiff::Timestamp::now()));
+        sensor.destruction_allowed().then(today)
+    })
 }
 
 fn context(config: &Config) -> EventContext {

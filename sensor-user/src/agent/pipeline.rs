@@ -19,6 +19,7 @@ use sensor_common::Record;
 use tokio::sync::broadcast;
 use tracing::{error, info, warn};
 
+use super::deliveries::Bells;
 use crate::{
     clock::KernelClock,
     dataplane::{self, Tap},
@@ -63,6 +64,8 @@ pub struct Pipeline {
     pub tail: broadcast::Sender<Arc<Event>>,
     /// Clock of records and flows.
     pub clock: KernelClock,
+    /// Wakes the sinks' workers.
+    pub bells: Bells,
     /// Time between two drains of the flow tables.
     pub drain_interval: Duration,
     /// Watches for patterns that flood.
@@ -336,6 +339,7 @@ impl Pipeline {
             self.metrics
                 .stored_after(now.duration_since(first_seen).as_secs_f64());
         }
+        self.bells.ring();
         for row in batch.new.into_iter().chain(batch.changed) {
             // Nobody may be listening; a listener that is too slow is told how much it missed.
             let _ = self.tail.send(Arc::new(row.event));

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod orders;
+mod sinks;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -15,6 +16,7 @@ use super::failure::USAGE;
 use crate::model::{State, request::Format};
 pub use bundle::{Bundle, Create, When};
 pub use orders::{Orders, Submit};
+pub use sinks::Sinks;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,6 +87,9 @@ pub enum Command {
     /// List, show and follow events
     #[command(subcommand)]
     Events(Events),
+    /// How sinks fare, and what they refused
+    #[command(subcommand)]
+    Sinks(Sinks),
     /// Read the journal
     #[command(subcommand)]
     Journal(Journal),

@@ -14,6 +14,7 @@ pub mod journal;
 mod orders;
 pub mod print;
 mod progress;
+mod sinks;
 pub mod status;
 
 use std::{

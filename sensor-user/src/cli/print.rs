@@ -15,9 +15,11 @@ use crate::model::{
 
 mod events;
 mod orders;
+mod sinks;
 
 pub use events::{event, events, one_line};
 pub use orders::{order, order_changed, orders};
+pub use sinks::{dead, replayed, sinks};
 
 /// Where and how answers are printed.
 #[derive(Clone, Copy, Debug)]

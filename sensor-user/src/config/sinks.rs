@@ -134,6 +134,19 @@ pub(super) fn check(sinks: &[Sink]) -> Check {
 }
 
 impl Sink {
+    /// What it is: `nats`, `taxii`, `webhook` or `eve`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self { nats: Some(_), .. } => "nats",
+            Self { taxii: Some(_), .. } => "taxii",
+            Self {
+                webhook: Some(_), ..
+            } => "webhook",
+            _ => "eve",
+        }
+    }
+
     fn check(&self, key: &str) -> Check {
         let kinds = [
             self.nats.is_some(),

@@ -87,7 +87,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 24] = [
+pub const ROUTES: [Route; 27] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -173,6 +173,19 @@ pub const ROUTES: [Route; 24] = [
         "POST",
         "/v1/events/{id}/not-useful",
         Kind::EventsNotUseful,
+        &[],
+        Carries::Nothing,
+    ),
+    get("/v1/sinks", Kind::SinksList, &[]),
+    get(
+        "/v1/sinks/{name}/dead",
+        Kind::SinksDead,
+        &["limit", "after"],
+    ),
+    send(
+        "POST",
+        "/v1/sinks/{name}/replay",
+        Kind::SinksReplay,
         &[],
         Carries::Nothing,
     ),
@@ -297,6 +310,12 @@ pub fn request(
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
         },
+        Kind::SinksList => Request::SinksList,
+        Kind::SinksDead => Request::SinksDead {
+            name: parameter,
+            page: page(query)?,
+        },
+        Kind::SinksReplay => Request::SinksReplay { name: parameter },
         Kind::BreakerOpen => Request::BreakerOpen { id: parameter },
         Kind::BreakerClose => Request::BreakerClose { id: parameter },
         Kind::Attach => Request::Attach {
@@ -376,6 +395,9 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Destroyed(events) => serde_json::to_vec(events),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Sinks(rows) => serde_json::to_vec(rows),
+        Reply::Dead(rows) => serde_json::to_vec(rows),
+        Reply::Replayed(replayed) => serde_json::to_vec(replayed),
         Reply::Breaker(breaker) => serde_json::to_vec(breaker),
         Reply::Interface(interface) => serde_json::to_vec(interface),
         Reply::Tail => {

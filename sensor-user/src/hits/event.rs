@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use sensor_common::{Address, FlowKey};
 
 use crate::{
@@ -110,11 +110,6 @@ impl OpenEvent {
 /// Events tell microseconds: what subscribers behind a shared address are told apart by.
 fn microseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
-}
-
-/// The month of a time, in UTC.
-pub(super) fn month(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
 }
 
 /// The id of an event: the first 16 bytes of the HMAC of pattern, vantage, 5-tuple, tunnel and

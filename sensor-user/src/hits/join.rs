@@ -12,12 +12,12 @@ use key::JoinKey;
 
 use super::{
     Account, EventContext, Indexes, MonthKeys, Subscribers,
-    event::{OpenEvent, address, event_id, ip, month},
+    event::{OpenEvent, address, event_id, ip},
     index::{NotFound, Sides},
 };
 use crate::{
     clock::KernelClock,
-    model::{EventRow, MatchedIn, PatternId, State, Vantage},
+    model::{EventRow, MatchedIn, PatternId, State, Vantage, event::month},
 };
 
 /// Most events held open. Beyond it those that were quiet longest are closed, once the flows of the

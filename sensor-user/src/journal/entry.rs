@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Role;
+use crate::model::{Recipient, Role};
 
 /// One line of the journal: one JSON object. Its leaf hash is over the line's bytes, without the
 /// newline.
@@ -79,6 +79,22 @@ pub enum Action {
         /// Their keys were lost.
         #[serde(default, skip_serializing_if = "is_zero")]
         unreadable: u64,
+    },
+    /// A sink's recipient was told of events since the last such entry (L. 33-14 ¶4 CPCE).
+    Delivered {
+        /// Name of the sink.
+        sink: String,
+        /// Whose it is.
+        recipient: Recipient,
+        /// Deliveries that arrived.
+        events: u64,
+        /// Deliveries that were refused for good.
+        refused: u64,
+    },
+    /// What a sink refused is tried again.
+    DeadLettersReplayed {
+        /// Name of the sink.
+        sink: String,
     },
     /// Quarantined markers are let into force by an operator.
     MarkersReleased(MarkersChange),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Pap, PatternKind, Tlp, Vantage};
@@ -123,6 +123,12 @@ pub enum SubscriberSide {
     Both,
     /// No prefixes are configured (replay).
     Unknown,
+}
+
+/// The month of a time (`YYYY-MM`), in UTC: what ids and aliases are of.
+#[must_use]
+pub fn month(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
 }
 
 /// Protocols that have a keyword here (IANA, Assigned Internet Protocol Numbers).

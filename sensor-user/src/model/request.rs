@@ -2,6 +2,7 @@
 
 mod change;
 mod orders;
+mod sinks;
 mod status;
 
 use jiff::civil::Date;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
 pub use change::{Changed, HeldBack, Refusal};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
+pub use sinks::{DeadRow, Replayed, SinkRow};
 pub use status::{
     BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
     OutcomeCount, Progress, Stage, Status,
@@ -115,6 +117,20 @@ pub enum Request {
         from: u64,
         /// Most entries.
         limit: u32,
+    },
+    /// Sinks and how they fare. Operators, readers, oversight.
+    SinksList,
+    /// What a sink refused for good. Operators.
+    SinksDead {
+        /// Its name.
+        name: String,
+        /// Which part.
+        page: Page,
+    },
+    /// Try that again. Operators.
+    SinksReplay {
+        /// Its name.
+        name: String,
     },
     /// Open the circuit breaker of a marker's pattern. Operators.
     BreakerOpen {
@@ -380,6 +396,12 @@ pub enum Reply {
     Tail,
     /// To [`Request::JournalShow`].
     Journal(JournalPage),
+    /// To [`Request::SinksList`].
+    Sinks(Rows<SinkRow>),
+    /// To [`Request::SinksDead`].
+    Dead(Rows<DeadRow>),
+    /// To [`Request::SinksReplay`].
+    Replayed(Replayed),
     /// To [`Request::BreakerOpen`] and [`Request::BreakerClose`].
     Breaker(BreakerStatus),
     /// To [`Request::Attach`] and [`Request::Detach`].

@@ -43,6 +43,12 @@ pub enum RequestKind {
     EventsTail,
     /// [`Request::JournalShow`].
     JournalShow,
+    /// [`Request::SinksList`].
+    SinksList,
+    /// [`Request::SinksDead`].
+    SinksDead,
+    /// [`Request::SinksReplay`].
+    SinksReplay,
     /// [`Request::BreakerOpen`].
     BreakerOpen,
     /// [`Request::BreakerClose`].
@@ -55,7 +61,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -75,6 +81,9 @@ impl RequestKind {
         Self::EventsNotUseful,
         Self::EventsTail,
         Self::JournalShow,
+        Self::SinksList,
+        Self::SinksDead,
+        Self::SinksReplay,
         Self::BreakerOpen,
         Self::BreakerClose,
         Self::Attach,
@@ -104,6 +113,9 @@ impl RequestKind {
             Self::EventsNotUseful => "events_not_useful",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
+            Self::SinksList => "sinks_list",
+            Self::SinksDead => "sinks_dead",
+            Self::SinksReplay => "sinks_replay",
             Self::BreakerOpen => "breaker_open",
             Self::BreakerClose => "breaker_close",
             Self::Attach => "attach",
@@ -136,6 +148,9 @@ impl Request {
             Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::SinksList => RequestKind::SinksList,
+            Self::SinksDead { .. } => RequestKind::SinksDead,
+            Self::SinksReplay { .. } => RequestKind::SinksReplay,
             Self::BreakerOpen { .. } => RequestKind::BreakerOpen,
             Self::BreakerClose { .. } => RequestKind::BreakerClose,
             Self::Attach { .. } => RequestKind::Attach,

@@ -77,6 +77,16 @@ pub fn day_of(time: Timestamp) -> i32 {
     i32::try_from(day).expect("timestamps end with the year 9999")
 }
 
+/// The date of a UTC day, counted from the epoch.
+#[must_use]
+pub fn date_of(day: i32) -> jiff::civil::Date {
+    let midnight = Timestamp::from_second(i64::from(day) * 86_400);
+    midnight
+        .unwrap_or(Timestamp::MAX)
+        .to_zoned(TimeZone::UTC)
+        .date()
+}
+
 /// The UTC day that a date names, counted from the epoch.
 #[must_use]
 pub fn day_of_date(date: jiff::civil::Date) -> Option<i32> {

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::{
+    config,
     crypto::{hex, hmac_sha256},
     model::{Event, MarkerHandling, MatchedIn, Recipient, SubscriberSide, Vantage},
 };
@@ -36,6 +37,26 @@ pub enum Extent {
     Alert,
     /// The event.
     Event,
+}
+
+impl Extent {
+    /// What a sink is told: the authority's only alerts, unless a policy is recorded.
+    #[must_use]
+    pub fn of(sink: &config::Sink) -> Self {
+        match sink.recipient {
+            Recipient::Authority if sink.policy.is_none() => Self::Alert,
+            Recipient::Authority | Recipient::Operator => Self::Event,
+        }
+    }
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Event => "event",
+        }
+    }
 }
 
 /// A revision of an event, for one recipient. What it may not know is blank here already, so that no

@@ -16,6 +16,7 @@ mod orders;
 mod release;
 mod remove;
 mod retention;
+mod sinks;
 mod status;
 mod tally;
 mod time;
@@ -52,6 +53,7 @@ pub use admission::Admission;
 pub use breakers::BreakerPolicy;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
+pub use sinks::KnownSink;
 pub use tally::Tally;
 
 /// Pause after patterns that are over could not be taken out.
@@ -105,6 +107,8 @@ pub struct Parts {
     pub counts: Arc<Counts>,
     /// Revisions of events as they are stored.
     pub tail: broadcast::Sender<Arc<Event>>,
+    /// The sinks.
+    pub sinks: Vec<KnownSink>,
 }
 
 /// What a change works on.
@@ -283,6 +287,9 @@ impl Service for Sensor {
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
             }
+            Request::SinksList => self.sinks_list().map(Reply::Sinks),
+            Request::SinksDead { name, page } => self.sinks_dead(&name, &page).map(Reply::Dead),
+            Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
             Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),
             Request::BreakerClose { id } => self.breaker_close(actor, &id).map(Reply::Breaker),
             Request::Attach { interface } => self.attach(actor, &interface).map(Reply::Interface),

@@ -115,7 +115,7 @@ impl Sensor {
             events,
             journal: self.parts.journal.head().size,
             door: Vec::new(),
-            sinks: Vec::new(),
+            sinks: self.sink_snapshots()?,
         })
     }
 

@@ -65,9 +65,10 @@ impl Connection {
             options = options.require_tls(true).tls_client_config(tls);
         }
         if let Some(path) = &config.credentials {
-            options = options.credentials_file(path).await.map_err(|error| {
-                reason("credentials", format!("{}: {error}", path.display()))
-            })?;
+            options = options
+                .credentials_file(path)
+                .await
+                .map_err(|error| reason("credentials", format!("{}: {error}", path.display())))?;
         } else if let (Some(user), Some(password)) = (address.username(), address.password()) {
             options = options.user_and_password(user.into(), password.into());
         }
@@ -104,7 +105,9 @@ impl Watch {
     /// What it is, at once if it was there before.
     pub async fn trouble(&mut self) -> Trouble {
         let found = self.0.wait_for(Option::is_some).await;
-        found.map_or(None, |found| *found).unwrap_or(Trouble::Disconnected)
+        found
+            .map_or(None, |found| *found)
+            .unwrap_or(Trouble::Disconnected)
     }
 }
 
@@ -115,7 +118,8 @@ impl Trouble {
             Event::ServerError(ServerError::AuthorizationViolation) => Some(Self::NotAllowed),
             Event::ServerError(ServerError::Other(text)) => {
                 let text = text.to_ascii_lowercase();
-                let denied = text.contains("permissions violation") || text.contains("authorization");
+                let denied =
+                    text.contains("permissions violation") || text.contains("authorization");
                 denied.then_some(Self::NotAllowed)
             }
             _ => None,

@@ -59,13 +59,22 @@ fn protocols(event: &Event, ip: IpAddr) -> Value {
     let known = NAMES.iter().find(|(keyword, _)| *keyword == event.proto);
     let transport = known.map_or(event.proto.as_str(), |(_, name)| name);
     let named = transport.starts_with(|first: char| first.is_ascii_alphabetic());
-    json!([network].into_iter().chain(named.then_some(transport)).collect::<Vec<_>>())
+    json!(
+        [network]
+            .into_iter()
+            .chain(named.then_some(transport))
+            .collect::<Vec<_>>()
+    )
 }
 
 /// An address is the same object in every event, and a marking is part of it: so it has always the
 /// same, and as no event may be laxer, the most restrictive.
 fn address(ip: IpAddr) -> Value {
-    let kind = if ip.is_ipv4() { "ipv4-addr" } else { "ipv6-addr" };
+    let kind = if ip.is_ipv4() {
+        "ipv4-addr"
+    } else {
+        "ipv6-addr"
+    };
     let value = json!(ip.to_string());
     let id = ids::observable(kind, &BTreeMap::from([("value", value.clone())]));
     json!({
