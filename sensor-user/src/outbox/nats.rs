@@ -185,7 +185,10 @@ impl Sink for Nats {
             outcomes.extend(told);
             if !usable {
                 // The rest would fare no better, and each try takes its time.
-                let last = outcomes.iter().rev().find(|one| matches!(one, Outcome::Retry(_)));
+                let last = outcomes
+                    .iter()
+                    .rev()
+                    .find(|one| matches!(one, Outcome::Retry(_)));
                 let last = last.cloned().unwrap_or(Outcome::Acknowledged);
                 outcomes.resize(views.len(), last);
                 break;

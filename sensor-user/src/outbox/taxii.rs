@@ -59,7 +59,10 @@ impl Taxii {
         let known = self.server.take();
         match known.filter(|(_, asked)| asked.elapsed() < FRESH) {
             Some(known) => Ok(known),
-            None => Ok((Server::open(&self.config, self.timeouts).await?, Instant::now())),
+            None => Ok((
+                Server::open(&self.config, self.timeouts).await?,
+                Instant::now(),
+            )),
         }
     }
 

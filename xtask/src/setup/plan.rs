@@ -67,7 +67,9 @@ fn install(packages: &[&str], systemd: bool) -> Step {
     // Only the programs are wanted; Debian starts servers that listen on every address.
     for service in SERVICES {
         if systemd && packages.contains(service) {
-            lines.push(Line::new(&format!("systemctl disable --now {service}.service")));
+            lines.push(Line::new(&format!(
+                "systemctl disable --now {service}.service"
+            )));
         }
     }
     Step {
@@ -212,15 +214,17 @@ mod tests {
 
     #[test]
     fn a_service_nobody_asked_for_is_stopped() {
-        let found = Found {
-            packages: vec!["prometheus"],
-            systemd: true,
-            ..complete()
-        };
-        let lines = text(&plan(&found));
-        assert_eq!(
-            lines.last().unwrap(),
-            "systemctl disable --now prometheus.service"
-        );
+        for package in SERVICES {
+            let found = Found {
+                packages: vec![package],
+                systemd: true,
+                ..complete()
+            };
+            let lines = text(&plan(&found));
+            assert_eq!(
+                *lines.last().unwrap(),
+                format!("systemctl disable --now {package}.service")
+            );
+        }
     }
 }

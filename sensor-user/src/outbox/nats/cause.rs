@@ -39,9 +39,10 @@ pub(super) fn of_publish(place: &str, error: &PublishError) -> (Outcome, bool) {
 /// Why the stream is unknown.
 pub(super) fn of_stream(place: &str, error: &GetStreamError) -> Reason {
     match error.kind() {
-        GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => {
-            reason("bad_stream_name", format!("{place}: no stream can have this name"))
-        }
+        GetStreamErrorKind::EmptyName | GetStreamErrorKind::InvalidStreamName => reason(
+            "bad_stream_name",
+            format!("{place}: no stream can have this name"),
+        ),
         GetStreamErrorKind::JetStream(api) => of_api(place, &api),
         GetStreamErrorKind::Request => {
             let source = error.source().and_then(|source| source.downcast_ref());

@@ -61,13 +61,14 @@ impl Connection {
             });
         if must_encrypt(&address) {
             let tls = tls::config(config.ca.as_deref())
-                .map_err(|text| reason("tls", format!("{place}: {text}")))?;
+                .map_err(|text| reason("certificate", format!("{place}: {text}")))?;
             options = options.require_tls(true).tls_client_config(tls);
         }
         if let Some(path) = &config.credentials {
-            options = options.credentials_file(path).await.map_err(|error| {
-                reason("credentials", format!("{}: {error}", path.display()))
-            })?;
+            options = options
+                .credentials_file(path)
+                .await
+                .map_err(|error| reason("credentials", format!("{}: {error}", path.display())))?;
         } else if let (Some(user), Some(password)) = (address.username(), address.password()) {
             options = options.user_and_password(user.into(), password.into());
         }
@@ -104,7 +105,9 @@ impl Watch {
     /// What it is, at once if it was there before.
     pub async fn trouble(&mut self) -> Trouble {
         let found = self.0.wait_for(Option::is_some).await;
-        found.map_or(None, |found| *found).unwrap_or(Trouble::Disconnected)
+        found
+            .map_or(None, |found| *found)
+            .unwrap_or(Trouble::Disconnected)
     }
 }
 
@@ -115,7 +118,8 @@ impl Trouble {
             Event::ServerError(ServerError::AuthorizationViolation) => Some(Self::NotAllowed),
             Event::ServerError(ServerError::Other(text)) => {
                 let text = text.to_ascii_lowercase();
-                let denied = text.contains("permissions violation") || text.contains("authorization");
+                let denied =
+                    text.contains("permissions violation") || text.contains("authorization");
                 denied.then_some(Self::NotAllowed)
             }
             _ => None,
@@ -154,20 +158,20 @@ fn refused(place: &str, error: &ConnectError) -> Reason {
         ConnectErrorKind::AuthorizationViolation => "unauthorized",
         ConnectErrorKind::Authentication => "credentials",
         ConnectErrorKind::TimedOut => "timeout",
-        ConnectErrorKind::Tls => "tls",
         ConnectErrorKind::ServerParse => "bad_url",
-        _ if is_tls(error) => "tls",
-        _ => "unreachable",
+        kind => match (handshake(error), kind) {
+            (Some(rustls::Error::InvalidCertificate(_)), _) => "certificate",
+            (Some(_), _) | (None, ConnectErrorKind::Tls) => "tls",
+            (None, _) => "unreachable",
+        },
     };
     reason(code, format!("{place}: {error}"))
 }
 
-/// Whether what failed is the handshake, which the library reports as any failure of a socket.
-fn is_tls(error: &ConnectError) -> bool {
-    let inner = error.source().and_then(|source| source.downcast_ref());
-    inner
-        .and_then(io::Error::get_ref)
-        .is_some_and(|inner| inner.is::<rustls::Error>())
+/// What failed in the handshake, which the library reports as any failure of a socket.
+fn handshake(error: &ConnectError) -> Option<&rustls::Error> {
+    let inner: &io::Error = error.source()?.downcast_ref()?;
+    inner.get_ref()?.downcast_ref()
 }
 
 pub(super) fn reason(code: &str, text: String) -> Reason {

@@ -121,7 +121,11 @@ mod tests {
             (31 * DAY, Some(30 * DAY), false),
         ] {
             let code = judge(&stream(age), &wanted(), longest(declared)).map_err(|unfit| unfit.0);
-            let expected = if fit { Ok(()) } else { Err("stream_keeps_too_long") };
+            let expected = if fit {
+                Ok(())
+            } else {
+                Err("stream_keeps_too_long")
+            };
             assert_eq!(code, expected, "{age:?} {declared:?}");
         }
     }
@@ -130,9 +134,27 @@ mod tests {
     fn a_stream_that_would_not_take_or_tell_is_unfit() {
         let fit = stream(DAY);
         for (config, code) in [
-            (Config { subjects: vec!["other".into()], ..fit.clone() }, "wrong_subject"),
-            (Config { no_ack: true, ..fit.clone() }, "stream_no_ack"),
-            (Config { sealed: true, ..fit }, "stream_sealed"),
+            (
+                Config {
+                    subjects: vec!["other".into()],
+                    ..fit.clone()
+                },
+                "wrong_subject",
+            ),
+            (
+                Config {
+                    no_ack: true,
+                    ..fit.clone()
+                },
+                "stream_no_ack",
+            ),
+            (
+                Config {
+                    sealed: true,
+                    ..fit
+                },
+                "stream_sealed",
+            ),
         ] {
             let found = judge(&config, &wanted(), longest(None)).map_err(|unfit| unfit.0);
             assert_eq!(found, Err(code));

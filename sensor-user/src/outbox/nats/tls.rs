@@ -28,7 +28,9 @@ pub(super) fn config(ca: Option<&Path>) -> Result<ClientConfig, String> {
         }
     }
     if roots.is_empty() {
-        return Err("no certificate authority is known: give `ca`, or install ca-certificates".into());
+        return Err(
+            "no certificate authority is known: give `ca`, or install ca-certificates".into(),
+        );
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder

@@ -120,10 +120,13 @@ fn common(view: &View, author: &str, markings: &[Value]) -> Map<String, Value> {
 
 /// Revision, orders and marker, by which the recipient finds the event in other places.
 fn references(view: &View, marker: Option<&str>) -> Value {
-    let reference = |of: &str, id: &str| {
-        json!({ "source_name": format!("{SOURCE}-{of}"), "external_id": id })
-    };
-    let orders = view.event.orders.iter().map(|order| reference("order", order));
+    let reference =
+        |of: &str, id: &str| json!({ "source_name": format!("{SOURCE}-{of}"), "external_id": id });
+    let orders = view
+        .event
+        .orders
+        .iter()
+        .map(|order| reference("order", order));
     let marker = marker.map(|marker| reference("marker", marker));
     let all = [reference("event", &view.key())].into_iter();
     Value::Array(all.chain(orders).chain(marker).collect())

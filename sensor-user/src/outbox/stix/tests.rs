@@ -5,7 +5,11 @@ use crate::model::{
 };
 
 fn event() -> Event {
-    let time = |second: u8| format!("2026-01-31T12:00:0{second}.123456Z").parse().expect("a time");
+    let time = |second: u8| {
+        format!("2026-01-31T12:00:0{second}.123456Z")
+            .parse()
+            .expect("a time")
+    };
     Event {
         schema: SCHEMA,
         id: "00ff".repeat(8),
@@ -49,7 +53,10 @@ const OPERATOR: (Recipient, Extent) = (Recipient::Operator, Extent::Event);
 const ALERT: (Recipient, Extent) = (Recipient::Authority, Extent::Alert);
 
 fn of<'a>(kind: &str, objects: &'a [Value]) -> Vec<&'a Value> {
-    objects.iter().filter(|object| object["type"] == kind).collect()
+    objects
+        .iter()
+        .filter(|object| object["type"] == kind)
+        .collect()
 }
 
 #[test]
@@ -60,7 +67,10 @@ fn an_event_is_sightings_of_one_observation() {
     let observed = of("observed-data", &objects)[0];
     for sighting in sightings {
         assert_eq!(sighting["observed_data_refs"], json!([observed["id"]]));
-        assert_eq!((&sighting["count"], &sighting["summary"]), (&json!(7), &json!(false)));
+        assert_eq!(
+            (&sighting["count"], &sighting["summary"]),
+            (&json!(7), &json!(false))
+        );
     }
     let flow = of("network-traffic", &objects)[0];
     assert_eq!(flow["protocols"], json!(["ipv4", "tcp"]));
@@ -72,8 +82,14 @@ fn an_event_is_sightings_of_one_observation() {
 #[test]
 fn an_alert_is_sightings_alone() {
     let objects = told(event(), [Tlp::Green; 2], ALERT);
-    let kinds: Vec<_> = objects.iter().map(|object| object["type"].clone()).collect();
-    assert_eq!(kinds, ["identity", "marking-definition", "sighting", "sighting"]);
+    let kinds: Vec<_> = objects
+        .iter()
+        .map(|object| object["type"].clone())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["identity", "marking-definition", "sighting", "sighting"]
+    );
     let text = json!(objects).to_string();
     for part in ["10.0.0.1", "203.0.113.5", "40000", "443", "access0"] {
         assert!(!text.contains(part), "{part} in {text}");
@@ -95,7 +111,10 @@ fn a_resend_is_the_same_and_a_revision_only_newer() {
             assert!(old["modified"].as_str() < new["modified"].as_str());
         }
     }
-    assert_ne!(of("network-traffic", &first)[0]["id"], of("network-traffic", &later)[0]["id"]);
+    assert_ne!(
+        of("network-traffic", &first)[0]["id"],
+        of("network-traffic", &later)[0]["id"]
+    );
 }
 
 #[test]
@@ -109,7 +128,10 @@ fn what_is_withheld_leaves_no_trace_not_even_in_an_id() {
     let mut other = event();
     other.dst_ip = Some([198, 51, 100, 9].into());
     assert_eq!(red, told(other, [Tlp::Green, Tlp::Red], OPERATOR));
-    assert_ne!(of("sighting", &open)[1]["sighting_of_ref"], of("sighting", &red)[1]["sighting_of_ref"]);
+    assert_ne!(
+        of("sighting", &open)[1]["sighting_of_ref"],
+        of("sighting", &red)[1]["sighting_of_ref"]
+    );
 }
 
 #[test]
@@ -118,6 +140,9 @@ fn a_flow_without_a_named_protocol_or_within_one_address_is_told() {
     (odd.proto, odd.src_port, odd.dst_port) = ("200".into(), None, None);
     odd.dst_ip = odd.src_ip;
     let objects = told(odd, [Tlp::Green; 2], OPERATOR);
-    assert_eq!(of("network-traffic", &objects)[0]["protocols"], json!(["ipv4"]));
+    assert_eq!(
+        of("network-traffic", &objects)[0]["protocols"],
+        json!(["ipv4"])
+    );
     assert_eq!(of("ipv4-addr", &objects).len(), 1);
 }

@@ -61,7 +61,10 @@ mod tests {
         assert!(read(pending).is_pending());
         for (text, failures) in [
             (r#"{"status":"complete"}"#, Failures::Of(Vec::new())),
-            (r#"{"status":"complete","failure_count":1}"#, Failures::Unnamed),
+            (
+                r#"{"status":"complete","failure_count":1}"#,
+                Failures::Unnamed,
+            ),
             (
                 r#"{"status":"complete","failure_count":1,
                     "failures":[{"id":"sighting--1","version":"x","message":"no"}]}"#,
