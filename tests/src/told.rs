@@ -61,6 +61,7 @@ pub fn view_until(
         generation: 1,
         tlp: handling.tlp,
         pap: handling.pap,
+        test: false,
     };
     let handling = [handled(Tlp::Clear, false), handling];
     let expires = expires.parse().expect("a day");

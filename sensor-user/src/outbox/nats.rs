@@ -119,7 +119,11 @@ impl Nats {
         let mut watch = live.watch();
         for ack in sent {
             let acknowledged = match ack {
-                Err(error) => Err(cause::of_publish(&place, &error)),
+                // The library says only that it could not: the event says why.
+                Err(error) => Err(match live.trouble() {
+                    Some(trouble) => (Outcome::Retry(trouble.reason(&place)), false),
+                    None => cause::of_publish(&place, &error),
+                }),
                 // Acknowledgements that are there already count, whatever came after them.
                 Ok(ack) => tokio::select! {
                     biased;

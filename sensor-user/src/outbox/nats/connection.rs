@@ -61,7 +61,7 @@ impl Connection {
             });
         if must_encrypt(&address) {
             let tls = tls::config(config.ca.as_deref())
-                .map_err(|text| reason("tls", format!("{place}: {text}")))?;
+                .map_err(|text| reason("certificate", format!("{place}: {text}")))?;
             options = options.require_tls(true).tls_client_config(tls);
         }
         if let Some(path) = &config.credentials {
@@ -158,20 +158,20 @@ fn refused(place: &str, error: &ConnectError) -> Reason {
         ConnectErrorKind::AuthorizationViolation => "unauthorized",
         ConnectErrorKind::Authentication => "credentials",
         ConnectErrorKind::TimedOut => "timeout",
-        ConnectErrorKind::Tls => "tls",
         ConnectErrorKind::ServerParse => "bad_url",
-        _ if is_tls(error) => "tls",
-        _ => "unreachable",
+        kind => match (handshake(error), kind) {
+            (Some(rustls::Error::InvalidCertificate(_)), _) => "certificate",
+            (Some(_), _) | (None, ConnectErrorKind::Tls) => "tls",
+            (None, _) => "unreachable",
+        },
     };
     reason(code, format!("{place}: {error}"))
 }
 
-/// Whether what failed is the handshake, which the library reports as any failure of a socket.
-fn is_tls(error: &ConnectError) -> bool {
-    let inner = error.source().and_then(|source| source.downcast_ref());
-    inner
-        .and_then(io::Error::get_ref)
-        .is_some_and(|inner| inner.is::<rustls::Error>())
+/// What failed in the handshake, which the library reports as any failure of a socket.
+fn handshake(error: &ConnectError) -> Option<&rustls::Error> {
+    let inner: &io::Error = error.source()?.downcast_ref()?;
+    inner.get_ref()?.downcast_ref()
 }
 
 pub(super) fn reason(code: &str, text: String) -> Reason {

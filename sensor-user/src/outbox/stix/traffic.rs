@@ -7,9 +7,6 @@ use serde_json::{Map, Value, json};
 use super::{ids, marking};
 use crate::model::{Event, State, Tlp};
 
-/// Names of protocols at IANA (Service Name registry) that are not the keywords of events.
-const NAMES: [(&str, &str); 1] = [("ipv6-icmp", "icmp6")];
-
 /// The flow first, then its addresses; none when the recipient is told no address.
 pub(super) fn observables(event: &Event, markings: &[Value]) -> Vec<Value> {
     let (Some(one), other) = (event.src_ip.or(event.dst_ip), event.dst_ip) else {
@@ -53,18 +50,17 @@ pub(super) fn observables(event: &Event, markings: &[Value]) -> Vec<Value> {
     [Value::Object(flow)].into_iter().chain(addresses).collect()
 }
 
-/// From the outermost in (STIX 2.1 §6.12.1); a protocol without a name is left out.
+/// From the outermost in, by their names as services at IANA (STIX 2.1 §6.12.1), which has no other
+/// for ICMPv6; one that has only a number is left out.
 fn protocols(event: &Event, ip: IpAddr) -> Value {
     let network = if ip.is_ipv4() { "ipv4" } else { "ipv6" };
-    let known = NAMES.iter().find(|(keyword, _)| *keyword == event.proto);
-    let transport = known.map_or(event.proto.as_str(), |(_, name)| name);
-    let named = transport.starts_with(|first: char| first.is_ascii_alphabetic());
-    json!(
-        [network]
-            .into_iter()
-            .chain(named.then_some(transport))
-            .collect::<Vec<_>>()
-    )
+    match event.proto.as_str() {
+        "ipv6-icmp" => json!([network, "icmp"]),
+        name if name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+            json!([network, name])
+        }
+        _ => json!([network]),
+    }
 }
 
 /// An address is the same object in every event, and a marking is part of it: so it has always the
