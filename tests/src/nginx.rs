@@ -127,7 +127,7 @@ fn configuration(site: &Site) -> String {
     let [directory, certificate, key, clients] =
         [directory, certificate, key, clients].map(|path| path.display());
     let mut answers = String::new();
-    for status in [400, 401, 403, 404, 408, 422, 425, 429, 500, 503] {
+    for status in [400, 401, 403, 404, 422, 425, 429, 500, 503] {
         let _ = writeln!(answers, "location = /{status} {{ return {status}; }}");
         let _ = writeln!(
             answers,

@@ -81,7 +81,8 @@ fn make(directory: &Path) -> Result<(), Error> {
     }
     fs::create_dir_all(directory)
         .and_then(|()| fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE)))
-        .map_err(at(directory))
+        .map_err(at(directory))?;
+    directory.parent().map_or(Ok(()), sync)
 }
 
 /// Flags as the standard library takes them.

@@ -116,13 +116,8 @@ fn the_fields_of_a_line_are_those_of_the_documentation() {
 fn ecs_is_filled_from_fields_that_there_are() {
     let all = told(&view("0f", Extent::Event));
     for row in table("ecs") {
-        let words = row[1].split('`').skip(1).step_by(2);
-        for path in words.filter(|word| word.contains(['.', '_'])) {
-            assert!(
-                all.contains(path) || path.starts_with(['i', 'n']),
-                "{row:?}"
-            );
-        }
+        let mut paths = row[1].split('`').skip(1).step_by(2);
+        assert!(paths.all(|path| all.contains(path)), "{row:?}");
     }
 }
 
@@ -222,4 +217,19 @@ fn events_are_counted_once_however_many_revisions_are_destroyed() {
         fs::read_dir(&eve.directory).expect("a directory").count(),
         0
     );
+}
+
+#[test]
+fn the_samples_of_the_documentation_are_configurations() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        sink: Vec<config::Sink>,
+    }
+    let samples: Vec<&str> = PAGE.split("```toml\n").skip(1).collect();
+    assert_eq!(samples.len(), 2);
+    for sample in samples {
+        let (sample, _) = sample.split_once("```").expect("an end");
+        let file: File = toml::from_str(sample).expect(sample);
+        assert_eq!(file.sink.len(), 1);
+    }
 }

@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{StatusCode, Url, header::HeaderMap};
-use rustls::{AlertDescription, CertificateError};
+use rustls::AlertDescription;
 
 use super::Reason;
 
@@ -114,9 +114,6 @@ fn code_of(error: &rustls::Error) -> &'static str {
         CertificateUnknown, UnknownCA, UnsupportedCertificate,
     };
     match error {
-        rustls::Error::InvalidCertificate(
-            CertificateError::BadSignature | CertificateError::Other(_),
-        ) => "tls",
         rustls::Error::InvalidCertificate(_)
         | rustls::Error::NoCertificatesPresented
         | rustls::Error::AlertReceived(
