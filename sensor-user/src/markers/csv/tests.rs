@@ -152,7 +152,7 @@ fn what_is_no_such_file_is_refused_as_a_whole() {
         ("# only\n", (1, "header", "missing_column")),
         ("ip 203.0.113.5\n", (1, "column 1", "unknown_column")),
         ("pattern;id\n", (1, "column 1", "unknown_column")),
-        ("\npattern,id,note\n", (2, "note", "unknown_column")),
+        ("\npattern,id,note\n", (2, "column 3", "unknown_column")),
         (
             "d41d8cd98f00b204e9800998ecf8427e,5f1e3c2a-0d4b-4c57-9d0e-0a0000000001\n",
             (1, "file", "feed_hashes"),
