@@ -1,9 +1,13 @@
 //! What every reader shares: what it made of a file, where a refusal stands, how much it takes.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    io::{self, BufRead, Read},
+    net::{IpAddr, SocketAddr},
+};
 
+use super::{host::host, pattern_id};
 use crate::model::{
-    Marker, MarkerId,
+    Direction, Marker, MarkerId, Moment, Pattern,
     request::{Failure, Refusal},
 };
 
@@ -212,11 +216,73 @@ pub(super) fn read_id(value: &str) -> Result<MarkerId, Fault> {
         && value
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
-    if fits {
-        return Ok(value.into());
+    if !fits {
+        let reason = format!("an id is 1 to {LONGEST_ID} letters, digits or any of - _ . :");
+        return Err(Fault("id", "bad_id", reason));
     }
-    let reason = format!("an id is 1 to {LONGEST_ID} letters, digits or any of - _ . :");
-    Err(Fault("id", "bad_id", reason))
+    if is_value(value) {
+        let reason = "the id is an address; an id stands where no value may, name it otherwise";
+        return Err(Fault("id", "id_is_value", reason.into()));
+    }
+    Ok(value.into())
+}
+
+/// Whether an id, or a part of it, is an address, with a port or without: events, answers and the
+/// journal name markers by their ids.
+fn is_value(id: &str) -> bool {
+    let is = |part: &str| part.parse::<IpAddr>().is_ok() || part.parse::<SocketAddr>().is_ok();
+    is(id) || id.split(['-', '_']).any(is)
+}
+
+/// That an id does not hold the value that its marker looks for.
+pub(super) fn check_id(id: &str, pattern: &Pattern) -> Result<(), Fault> {
+    let id = id.to_ascii_lowercase();
+    let repeats = match pattern {
+        Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
+            holds(&id, &address.to_string())
+        }
+        Pattern::Cidr(net) => holds(&id, &net.addr().to_string()),
+        Pattern::Domain(name) => holds(&id, name.strip_prefix("*.").unwrap_or(name)),
+        Pattern::Url(url) => holds(&id, host(url)),
+        Pattern::Ja3(ja3) => holds(&id, &ja3.to_string()),
+        Pattern::Ja4(ja4) => holds(&id, &ja4.to_string()),
+    };
+    if repeats {
+        let reason = "the id holds the value of its pattern; an id stands where no value may";
+        return Err(Fault("id", "id_is_value", reason.into()));
+    }
+    Ok(())
+}
+
+/// A short value is in many an id by chance.
+fn holds(id: &str, value: &str) -> bool {
+    match value.len() {
+        0..6 => id == value,
+        _ => id.contains(value),
+    }
+}
+
+/// The id of a marker for which none was given: the same for the same pattern on the same side.
+pub(super) fn unnamed(pattern: &Pattern, direction: Direction) -> MarkerId {
+    let id = pattern_id(pattern);
+    match direction {
+        Direction::Either => compact_str::format_compact!("p-{id}"),
+        direction => compact_str::format_compact!("p-{id}.{}", direction.name()),
+    }
+}
+
+/// That a marker ends later than it begins: otherwise it would be accepted and never match.
+/// `field` is where the end stands.
+pub(super) fn check_validity(
+    field: &'static str,
+    from: Option<Moment>,
+    until: Option<Moment>,
+) -> Result<(), Fault> {
+    if from.zip(until).is_some_and(|(from, until)| until <= from) {
+        let reason = "the end is not later than the beginning".into();
+        return Err(Fault(field, "bad_validity", reason));
+    }
+    Ok(())
 }
 
 /// A file whose bytes are counted: told as progress, refused beyond [`Limits::bytes`].

@@ -6,9 +6,11 @@ mod csv;
 #[cfg(test)]
 mod docs;
 mod guard;
+mod host;
 mod hygiene;
 mod identity;
 mod intake;
+mod levels;
 mod misp;
 pub mod stix;
 mod text;

@@ -14,7 +14,7 @@ use super::{
     Intake, Limits, Place,
     intake::{Fault, Metered},
     misp::{Attribute, LONGEST_VALUE, flag, is_hash_line, unpublished},
-    pattern_id, text,
+    text,
 };
 use crate::model::{Marker, MarkerId, Pattern};
 
@@ -118,7 +118,7 @@ fn own<'a>(columns: &[Column], fields: impl Iterator<Item = &'a str>) -> Result<
         }
     }
     if value.len() >= LONGEST_VALUE {
-        let reason = format!("the value is longer than {LONGEST_VALUE} bytes");
+        let reason = format!("the value is not shorter than {LONGEST_VALUE} bytes");
         return Err(Fault("pattern", "too_long", reason));
     }
     let kind = kind.to_ascii_lowercase();
@@ -134,9 +134,7 @@ fn own<'a>(columns: &[Column], fields: impl Iterator<Item = &'a str>) -> Result<
     for (key, field) in tail {
         text::set(&mut marker, key, field)?;
     }
-    if marker.id.is_empty() {
-        marker.id = compact_str::format_compact!("p-{}", pattern_id(&marker.pattern));
-    }
+    text::complete(&mut marker)?;
     Ok(marker)
 }
 

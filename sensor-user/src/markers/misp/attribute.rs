@@ -15,8 +15,8 @@ use super::{
     value::{Meaning, meaning},
 };
 use crate::{
-    markers::{intake::Fault, pattern_id},
-    model::{Direction, Marker, MarkerId, Pattern},
+    markers::intake::{Fault, unnamed},
+    model::Marker,
 };
 
 /// The fields of an attribute that mean something here.
@@ -38,6 +38,8 @@ pub(in crate::markers) struct Attribute {
     pub marking: Marking,
     /// Whether its event is published, where the attribute says so.
     pub published: Option<bool>,
+    /// UUIDs of the proposals inside it.
+    pub proposals: Vec<CompactString>,
 }
 
 /// An attribute that is not loaded, by its state.
@@ -111,15 +113,6 @@ impl Attribute {
     }
 }
 
-/// The id of a marker without a UUID: the same for the same pattern on the same side.
-fn unnamed(pattern: &Pattern, direction: Direction) -> MarkerId {
-    let id = pattern_id(pattern);
-    match direction {
-        Direction::Either => compact_str::format_compact!("p-{id}"),
-        direction => compact_str::format_compact!("p-{id}.{}", direction.name()),
-    }
-}
-
 impl<'de> Deserialize<'de> for Attribute {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Fields)
@@ -165,6 +158,10 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute,
             Field::ToIds => attribute.to_ids = fields.next_value::<Scalar>()?.flag(),
             Field::Deleted => attribute.deleted = fields.next_value::<Scalar>()?.flag(),
             Field::Tags => fields.next_value_seed(Tags(&mut attribute.marking))?,
+            Field::Proposal => {
+                let proposals: Proposed = fields.next_value()?;
+                attribute.proposals.extend(proposals.0);
+            }
             Field::Event => {
                 let event: EventOfIt = fields.next_value()?;
                 attribute.published = event.published;
@@ -174,6 +171,43 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute,
         }
     }
     Ok(attribute)
+}
+
+/// The UUIDs of a list of proposals.
+#[derive(Default)]
+struct Proposed(Vec<CompactString>);
+
+impl<'de> Deserialize<'de> for Proposed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Proposed;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("proposals")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Proposed, A::Error> {
+                let mut proposed = Vec::new();
+                while let Some(one) = items.next_element::<Attribute>()? {
+                    proposed.push(one.uuid);
+                    proposed.extend(one.proposals);
+                }
+                Ok(Proposed(proposed))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Proposed, A::Error> {
+                Ok(Proposed(vec![fields(map)?.uuid]))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Proposed, E> {
+                Ok(Proposed(Vec::new()))
+            }
+
+            ignore_scalars!(Proposed);
+        }
+        deserializer.deserialize_any(List)
+    }
 }
 
 /// The event as a found attribute names it: whether it is published and its tags, where the search

@@ -8,15 +8,12 @@ use serde::de::{
 
 use super::{
     attribute::{Attribute, deleted, unpublished},
-    field::Field,
+    field::{Field, is_uuid},
     marking::{Marking, Tags},
     scalar::{Scalar, ignore_scalars},
 };
 use crate::{
-    markers::{
-        Intake, Place,
-        intake::{Fault, read_id},
-    },
+    markers::{Intake, Place, intake::Fault},
     model::Marker,
 };
 
@@ -85,9 +82,22 @@ impl<'i> Sink<'i> {
         self.intake.refuse(place, field, code, reason);
     }
 
+    /// Lists a proposal: no attribute of the event yet.
+    fn propose(&mut self, uuid: &str) {
+        let item = self.next;
+        self.next = item.saturating_add(1);
+        let reason = "it is proposed, and no attribute of the event yet".into();
+        let fault = Fault("ShadowAttribute", "proposal", reason);
+        self.refuse(item, told(uuid), fault);
+    }
+
     fn take(&mut self, attribute: &Attribute) -> Result<(), Full> {
         let item = self.next;
         self.next = self.next.saturating_add(1);
+        // Proposals to change it or to take it away stand inside it.
+        for uuid in &attribute.proposals {
+            self.propose(uuid);
+        }
         let markers = match attribute.markers(self.longest) {
             Ok(markers) => markers,
             Err(fault) => {
@@ -145,9 +155,9 @@ impl<'i> Sink<'i> {
     }
 }
 
-/// The name of an attribute in a refusal: as much of it as a name may have.
+/// The name of an attribute in a refusal: its UUID, and nothing that stands in its place.
 fn told(uuid: &str) -> &str {
-    if read_id(uuid).is_ok() { uuid } else { "" }
+    if is_uuid(uuid) { uuid } else { "" }
 }
 
 /// There are more markers than a file may have; it is refused already.
@@ -347,11 +357,7 @@ impl<'de> Visitor<'de> for Proposals<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(proposal) = items.next_element::<Attribute>()? {
-            let item = self.0.next;
-            self.0.next = item.saturating_add(1);
-            let reason = "it is proposed, and no attribute of the event yet".into();
-            let fault = Fault("ShadowAttribute", "proposal", reason);
-            self.0.refuse(item, told(&proposal.uuid), fault);
+            self.0.propose(&proposal.uuid);
         }
         Ok(())
     }

@@ -178,6 +178,31 @@ fn a_found_attribute_carries_what_the_search_tells_of_its_event() {
 }
 
 #[test]
+fn proposals_inside_an_attribute_are_listed_too() {
+    let inside = format!(
+        r#","ShadowAttribute":[{{"uuid":"{OTHER}","value":"203.0.113.9"}},{{"uuid":"203.0.113.9"}}]"#
+    );
+    let one = attribute(UUID, "ip-dst", "203.0.113.5", &inside);
+    let intake = read(&format!(r#"{{"Attribute":[{one}]}}"#));
+    assert_eq!(patterns(&intake), ["ip 203.0.113.5"]);
+    assert_eq!(codes(&intake), ["proposal", "proposal"]);
+    let told: Vec<_> = intake
+        .refused
+        .iter()
+        .map(|one| (one.item, one.object.as_deref()))
+        .collect();
+    assert_eq!(told, [(Some(1), Some(OTHER)), (Some(2), None)]);
+}
+
+#[test]
+fn what_stands_in_place_of_a_uuid_is_not_repeated() {
+    let one = attribute("203.0.113.5", "ip-dst", "203.0.113.5", "");
+    let intake = read(&format!(r#"{{"Attribute":[{one}]}}"#));
+    assert_eq!(codes(&intake), ["bad_id"]);
+    assert_eq!(intake.refused[0].object, None);
+}
+
+#[test]
 fn attributes_said_twice_are_one_marker() {
     let one = attribute(UUID, "ip-dst", "203.0.113.5", "");
     let other = attribute(UUID, "ip-dst", "203.0.113.6", "");

@@ -8,7 +8,7 @@ use super::{
     object::Object,
 };
 use crate::{
-    markers::intake::Fault,
+    markers::intake::{Fault, check_validity},
     model::{Marker, MarkerId, Moment},
 };
 
@@ -89,10 +89,7 @@ pub(super) fn read(object: &Object, longest: usize) -> Result<Indicator, Fault> 
     }
     let from = time(&object.valid_from, "valid_from")?.ok_or_else(|| missing("valid_from"))?;
     let until = until(object)?;
-    if until.is_some_and(|until| until <= from) {
-        let reason = "valid_until is not later than valid_from".into();
-        return Err(Fault("valid_until", "bad_validity", reason));
-    }
+    check_validity("valid_until", Some(from), until)?;
     let pattern = text(&object.pattern, "pattern")?.ok_or_else(|| missing("pattern"))?;
     if pattern.len() > longest {
         let reason = format!("the pattern is longer than {longest} bytes");
@@ -107,10 +104,12 @@ pub(super) fn read(object: &Object, longest: usize) -> Result<Indicator, Fault> 
     })
 }
 
-/// When it ends. The last day of the calendar, which some producers write for "never", is no end.
+/// When it ends. The last days of the calendar, which some producers write for "never", are no end:
+/// nothing can tell the very last one, so it is read as of the year before.
 fn until(object: &Object) -> Result<Option<Moment>, Fault> {
     if let Ok(Some(text)) = object.valid_until.get()
-        && text.starts_with("9999-12-3")
+        && let Some(rest) = text.strip_prefix("9999-12-3")
+        && format!("9998-12-3{rest}").parse::<Timestamp>().is_ok()
     {
         return Ok(None);
     }

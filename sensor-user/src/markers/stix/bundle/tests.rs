@@ -85,6 +85,8 @@ fn each_bad_indicator_is_refused_alone_and_by_name() {
         ),
         (json!({"pattern": "x".repeat(70_000)}), "pattern_too_long"),
         (json!({"modified": "x"}), "bad_time"),
+        (json!({"valid_until": "9999-12-3 soon"}), "bad_time"),
+        (json!({"valid_until": "9999-12-31T25:00:00Z"}), "bad_time"),
         (json!({"id": "indicator--203.0.113.5"}), "bad_id"),
         (json!({"type": null}), "bad_object"),
     ];
@@ -193,6 +195,17 @@ fn markings_in_every_encoding_and_in_any_order() {
     assert_eq!(refs(&[GREEN, pap_red]), (Tlp::Green, Pap::Red));
     assert_eq!(refs(&[GREEN, pap_clear]), (Tlp::Green, Pap::Clear));
     assert_eq!(refs(&[GREEN, pap_clear, "nonsense"]), default);
+    let labels = |labels: Value| {
+        handling(
+            json!({"object_marking_refs": [GREEN, pap_clear], "labels": labels}),
+            &[],
+        )
+    };
+    assert_eq!(labels(json!(["PAP: RED"])), (Tlp::Green, Pap::Red));
+    assert_eq!(labels(json!("PAP:RED")), (Tlp::AmberStrict, Pap::Red));
+    for unclear in [json!({"a": 1}), json!([["PAP:RED"]]), json!(7), json!("x")] {
+        assert_eq!(labels(unclear), default);
+    }
     let pap = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b";
     let tlp = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
     for (definition, expected) in [
