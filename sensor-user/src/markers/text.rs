@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     Intake, Limits, Place,
-    intake::{Fault, Metered, check_id, check_validity, read_id, unnamed},
+    ids::{check_id, read_id, unnamed},
+    intake::{Fault, check_validity},
+    metered::Metered,
 };
 use crate::model::{Direction, Marker, MarkerId, Moment, Pap, Pattern, Tlp, pattern::PatternError};
 

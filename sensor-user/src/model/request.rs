@@ -4,6 +4,8 @@ mod change;
 mod orders;
 mod status;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
@@ -312,6 +314,9 @@ pub struct Failure {
     /// Refused lines in all.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused_total: u64,
+    /// The same by code: also those that are not listed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_codes: BTreeMap<String, u64>,
 }
 
 impl Failure {

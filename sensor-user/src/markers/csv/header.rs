@@ -32,6 +32,8 @@ pub(super) enum Column {
     Published,
     /// `object_relation`.
     Relation,
+    /// `timestamp`.
+    Timestamp,
     /// `attribute_tag` and `event_tag`.
     Tags,
     /// Known, and of no meaning here.
@@ -45,11 +47,10 @@ pub(super) type Bad = (String, &'static str, String);
 const OF_MISP: [&str; 4] = ["to_ids", "category", "event_id", "uuid"];
 
 /// Columns that MISP may be asked for and that mean nothing here.
-const IGNORED: [&str; 13] = [
+const IGNORED: [&str; 12] = [
     "category",
     "comment",
     "date",
-    "timestamp",
     "first_seen",
     "last_seen",
     "distribution",
@@ -149,6 +150,7 @@ fn of_misp_exactly(name: &str) -> Option<Column> {
         "deleted" => Column::Deleted,
         "published" | "event_published" => Column::Published,
         "object_relation" => Column::Relation,
+        "timestamp" => Column::Timestamp,
         "attribute_tag" | "event_tag" => Column::Tags,
         _ if IGNORED.contains(&name) => Column::Ignored,
         _ => return None,

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, Read as _};
 
 use csv_core::{ReadRecordResult, Reader};
 
-use crate::markers::intake::Metered;
+use crate::markers::metered::Metered;
 
 /// Most columns.
 pub(super) const MOST_COLUMNS: usize = 64;

@@ -15,8 +15,13 @@ use super::{
     value::{Meaning, meaning},
 };
 use crate::{
-    markers::intake::{Fault, unnamed},
-    model::Marker,
+    markers::{
+        Gone,
+        ids::unnamed,
+        intake::Fault,
+        uuid::{is_uuid, parse},
+    },
+    model::{Marker, Moment},
 };
 
 /// The fields of an attribute that mean something here.
@@ -38,6 +43,8 @@ pub(in crate::markers) struct Attribute {
     pub marking: Marking,
     /// Whether its event is published, where the attribute says so.
     pub published: Option<bool>,
+    /// When it was last changed.
+    pub timestamp: Option<Moment>,
     /// UUIDs of the proposals inside it.
     pub proposals: Vec<CompactString>,
 }
@@ -75,6 +82,12 @@ pub(super) fn deleted() -> Fault {
     state("deleted")
 }
 
+/// A time as MISP writes it: seconds since the epoch. Zero is none.
+pub(in crate::markers) fn time(text: &str) -> Option<Moment> {
+    let seconds: i64 = text.parse().ok().filter(|seconds| *seconds > 0)?;
+    Moment::from_microsecond(seconds.checked_mul(1_000_000)?)
+}
+
 impl Attribute {
     /// Its markers, the second and later ones with their number behind the id; handling is not set
     /// yet.
@@ -97,6 +110,12 @@ impl Attribute {
         Ok(markers.collect())
     }
 
+    /// What it is once it is not loaded for this reason; nothing where it has no UUID.
+    pub(in crate::markers) fn gone(&self, why: &Fault) -> Option<Gone> {
+        let withdrawn = why.1 == deleted().1;
+        Some(Gone::new(parse(&self.uuid)?, self.timestamp, withdrawn))
+    }
+
     /// What it stands for. Its state is looked at first, then its type, then its value: so the
     /// reason does not depend on the order of keys.
     fn read(&self, longest: usize) -> Result<Meaning, Fault> {
@@ -106,7 +125,7 @@ impl Attribute {
         if self.to_ids != Some(true) {
             return Err(state("not_to_ids"));
         }
-        if !self.uuid.is_empty() && !super::field::is_uuid(&self.uuid) {
+        if !self.uuid.is_empty() && !is_uuid(&self.uuid) {
             return Err(Fault("uuid", "bad_id", "the uuid is none".into()));
         }
         meaning(&self.kind, &self.relation, &self.value, longest)
@@ -157,6 +176,9 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute,
             Field::Value => attribute.value = fields.next_value::<Scalar>()?.into_text(),
             Field::ToIds => attribute.to_ids = fields.next_value::<Scalar>()?.flag(),
             Field::Deleted => attribute.deleted = fields.next_value::<Scalar>()?.flag(),
+            Field::Timestamp => {
+                attribute.timestamp = time(fields.next_value::<Scalar>()?.text());
+            }
             Field::Tags => fields.next_value_seed(Tags(&mut attribute.marking))?,
             Field::Proposal => {
                 let proposals: Proposed = fields.next_value()?;

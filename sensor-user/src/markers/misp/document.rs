@@ -8,13 +8,17 @@ use serde::de::{
 
 use super::{
     attribute::{Attribute, deleted, unpublished},
-    field::{Field, is_uuid},
+    field::Field,
     marking::{Marking, Tags},
     scalar::{Scalar, ignore_scalars},
 };
 use crate::{
-    markers::{Intake, Place, intake::Fault},
-    model::Marker,
+    markers::{
+        Gone, Intake, Place,
+        intake::Fault,
+        uuid::{is_uuid, parse},
+    },
+    model::{Marker, Moment},
 };
 
 /// Where markers go.
@@ -43,6 +47,8 @@ struct Waiting {
     marking: Marking,
     /// What the attribute itself says of its event.
     published: Option<bool>,
+    /// When the attribute was last changed.
+    timestamp: Option<Moment>,
     item: u32,
     /// It is not the first one of its attribute.
     further: bool,
@@ -101,6 +107,7 @@ impl<'i> Sink<'i> {
         let markers = match attribute.markers(self.longest) {
             Ok(markers) => markers,
             Err(fault) => {
+                self.intake.gone.extend(attribute.gone(&fault));
                 self.refuse(item, told(&attribute.uuid), fault);
                 return Ok(());
             }
@@ -116,6 +123,7 @@ impl<'i> Sink<'i> {
                 marker,
                 marking: attribute.marking,
                 published: attribute.published,
+                timestamp: attribute.timestamp,
                 item,
                 further: at > 0,
             });
@@ -136,7 +144,7 @@ impl<'i> Sink<'i> {
             if published {
                 let marking = frame.marking.and(one.marking);
                 (one.marker.tlp, one.marker.pap) = marking.settle();
-                self.intake.accept(one.marker);
+                self.intake.accept_version(one.marker, one.timestamp);
                 self.items.push(one.item);
             } else if !one.further {
                 self.refuse(one.item, &one.marker.id, unpublished());
@@ -149,6 +157,9 @@ impl<'i> Sink<'i> {
     fn delete(&mut self, start: usize) {
         for one in self.waiting.split_off(start) {
             if !one.further {
+                let uuid = parse(&one.marker.id);
+                let gone = uuid.map(|uuid| Gone::new(uuid, one.timestamp, true));
+                self.intake.gone.extend(gone);
                 self.refuse(one.item, &one.marker.id, deleted());
             }
         }

@@ -1,7 +1,7 @@
 //! Documents as MISP and its feeds write them.
 
 use super::*;
-use crate::model::{Direction, Pap, Tlp};
+use crate::model::{Direction, Moment, Pap, Tlp};
 
 const UUID: &str = "5f1e3c2a-0d4b-4c57-9d0e-0a0000000001";
 const OTHER: &str = "5f1e3c2a-0d4b-4c57-9d0e-0a0000000002";
@@ -175,6 +175,51 @@ fn a_found_attribute_carries_what_the_search_tells_of_its_event() {
     let intake = read(r#","published":true,"Tag":[{"name":"tlp:red"}]"#);
     assert_eq!(intake.markers[0].tlp, Tlp::Red);
     assert_eq!(read("").markers.len(), 1);
+}
+
+#[test]
+fn of_one_uuid_the_newest_counts_and_the_strictest_marking_of_one_time() {
+    let one = |value: &str, more: &str| attribute(UUID, "ip-dst", value, more);
+    let of =
+        |attributes: &[String]| read(&format!(r#"{{"Attribute":[{}]}}"#, attributes.join(",")));
+    let intake = of(&[
+        one("203.0.113.5", r#","timestamp":"200""#),
+        one("203.0.113.6", r#","timestamp":100"#),
+    ]);
+    assert_eq!(patterns(&intake), ["ip 203.0.113.5"]);
+    assert_eq!(
+        (intake.stale, intake.version(0)),
+        (1, Moment::from_microsecond(200_000_000))
+    );
+    let event = |tlp: &str| {
+        let one = one("203.0.113.5", "");
+        format!(
+            r#"{{"Event":{{"published":true,"Tag":[{{"name":"tlp:{tlp}"}}],"Attribute":[{one}]}}}}"#
+        )
+    };
+    let intake = read(&format!("[{},{}]", event("green"), event("red")));
+    assert_eq!((intake.markers.len(), intake.markers[0].tlp), (1, Tlp::Red));
+    assert_eq!(codes(&intake), ["duplicate_id"]);
+    // Deleted in one event, or later, is deleted.
+    for (time, left) in [
+        ("", 0),
+        (r#","timestamp":100"#, 0),
+        (r#","timestamp":300"#, 1),
+    ] {
+        let deleted = r#","deleted":true,"timestamp":200"#;
+        let intake = of(&[one("203.0.113.5", time), one("203.0.113.5", deleted)]);
+        assert_eq!(intake.markers.len(), left, "{time}");
+        assert_eq!(intake.gone.len(), 1 - left, "{time}");
+        assert_eq!(codes(&intake).contains(&"stale"), left == 0, "{time}");
+    }
+    let intake = of(&[one("203.0.113.5", r#","deleted":true"#)]);
+    assert_eq!(
+        (
+            intake.id_of(&intake.gone[0]).as_str(),
+            intake.gone[0].withdrawn
+        ),
+        (UUID, true)
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One indicator: from its properties to markers, or a refusal of it alone.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
@@ -21,8 +23,8 @@ pub(super) struct Indicator {
 }
 
 impl Indicator {
-    /// Why parts of it are refused, and how many more of them there are.
-    pub(super) fn faults(&self) -> (impl Iterator<Item = Fault>, u64) {
+    /// Why parts of it are refused, and how many more of them there are, by code.
+    pub(super) fn faults(&self) -> (impl Iterator<Item = Fault>, &BTreeMap<&'static str, u64>) {
         let reading = &self.reading;
         let faults = reading.refused.iter().map(|refused| {
             let Refused { alternative, cause } = refused;
@@ -32,8 +34,7 @@ impl Indicator {
             };
             Fault("pattern", cause.code(), reason)
         });
-        let more = reading.refused_total - reading.refused.len();
-        (faults, more as u64)
+        (faults, &reading.unlisted)
     }
 
     /// Its markers, their handling not decided yet: its id for the first, `.2` and so on behind it
