@@ -26,7 +26,7 @@ pub enum Error {
     #[error("{}", failure.error)]
     Refused {
         /// What it said.
-        failure: Failure,
+        failure: Box<Failure>,
         /// The same, byte for byte.
         body: Bytes,
     },

@@ -17,7 +17,7 @@ use crate::model::{
 };
 
 const COLUMNS: &str =
-    "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over";
+    "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified";
 
 /// Rows between two tellings of progress.
 const STEP: usize = 8192;
@@ -58,6 +58,8 @@ pub struct Put<'a> {
     pub source: OrderNumber,
     /// Its end is the cap.
     pub capped: bool,
+    /// When this version of it was made.
+    pub modified: Option<Moment>,
 }
 
 impl<'a> Put<'a> {
@@ -69,6 +71,7 @@ impl<'a> Put<'a> {
             standing: &held.standing,
             source: held.source,
             capped: held.capped,
+            modified: held.modified,
         }
     }
 }
@@ -180,6 +183,56 @@ impl Catalog {
         rows.into_iter().collect()
     }
 
+    /// A marker and those with a dot and more behind its id, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn family(&mut self, id: &str) -> Result<Vec<Held>, Error> {
+        let path = self.database.path.clone();
+        let rows: Vec<Result<Held, Error>> = self.database.run(|connection| {
+            // `/` is the character behind the dot.
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM marker \
+                     WHERE id = ?1 OR (id > ?1 || '.' AND id < ?1 || '/') ORDER BY id"
+                ))?
+                .query_map([id], |row| decode(&path, row))?
+                .collect()
+        })?;
+        rows.into_iter().collect()
+    }
+
+    /// Every marker whose version is known, in the order of their ids: id, when it was made, and how
+    /// it is marked.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn each_version(
+        &mut self,
+        mut visit: impl FnMut(&str, Moment, Tlp, Pap),
+    ) -> Result<(), Error> {
+        let read = self.database.run(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT id, modified, tlp, pap FROM marker WHERE modified IS NOT NULL ORDER BY id",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let modified = Moment::from_microsecond(row.get(1)?);
+                let tlp = Tlp::parse(row.get_ref(2)?.as_str()?);
+                let pap = Pap::parse(row.get_ref(3)?.as_str()?);
+                let ((Some(modified), Some(tlp)), Some(pap)) = ((modified, tlp), pap) else {
+                    return Ok(false);
+                };
+                visit(row.get_ref(0)?.as_str()?, modified, tlp, pap);
+            }
+            Ok(true)
+        })?;
+        match read {
+            true => Ok(()),
+            false => Err(self.database.corrupt("a marker", "its version or marking")),
+        }
+    }
+
     /// One marker.
     ///
     /// # Errors
@@ -241,12 +294,12 @@ fn write(
     }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO marker \
-         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) \
+         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11) \
          ON CONFLICT (id) DO UPDATE SET pattern = excluded.pattern, until = excluded.until, \
          tlp = excluded.tlp, pap = excluded.pap, standing = excluded.standing, \
          since = excluded.since, direction = excluded.direction, source = excluded.source, \
-         capped = excluded.capped, over = 0",
+         capped = excluded.capped, over = 0, modified = excluded.modified",
     )?;
     for (count, put) in edit.put.iter().enumerate() {
         let Put { marker, .. } = put;
@@ -262,6 +315,7 @@ fn write(
             (direction != Direction::Either).then_some(direction.name()),
             (put.source != OrderNumber::OWN).then_some(put.source.0),
             put.capped,
+            put.modified.map(Moment::as_microsecond),
         ])?;
         if count % STEP == 0 {
             progress(edit.remove.len() + count);
@@ -293,6 +347,7 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
     let direction = row.get_ref(7)?.as_str_or_null()?;
     let source = row.get::<_, Option<u32>>(8)?.unwrap_or_default();
     let (capped, over) = (row.get(9)?, row.get(10)?);
+    let modified = row.get::<_, Option<i64>>(11)?;
     let moment = |time: Option<i64>| {
         time.map(|time| Moment::from_microsecond(time).ok_or_else(|| corrupt(&"a time of it")))
             .transpose()
@@ -317,6 +372,7 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
             source: OrderNumber(source),
             capped,
             over,
+            modified: moment(modified)?,
         })
     };
     Ok(read())

@@ -3,10 +3,18 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::{Catalog, Edit, Error};
-use crate::model::{MarkerId, Moment, Order, OrderNumber, Pap, Tlp};
+use crate::model::{Brought, Direction, MarkerId, Moment, Order, OrderNumber, Pap, Tlp};
 
-/// A marker already held, and an order that names it.
-pub type Named = (MarkerId, OrderNumber);
+/// A marker already held, and an order that is about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The marker.
+    pub marker: MarkerId,
+    /// The order.
+    pub order: OrderNumber,
+    /// What the order says of it; nothing when it only names it.
+    pub brought: Option<Brought>,
+}
 
 impl Catalog {
     /// Every order, in the order of their numbers.
@@ -35,15 +43,19 @@ impl Catalog {
     /// # Errors
     /// [`Error`].
     pub fn named(&mut self) -> Result<Vec<Named>, Error> {
-        self.database.run(|connection| {
+        let rows: Vec<Option<Named>> = self.database.run(|connection| {
             connection
-                .prepare("SELECT marker, number FROM named")?
-                .query_map([], |row| {
-                    let id = row.get_ref(0)?.as_str()?.into();
-                    Ok((id, OrderNumber(row.get(1)?)))
-                })?
+                .prepare("SELECT marker, number, since, until, direction, tlp, pap FROM named")?
+                .query_map([], decode_named)?
                 .collect()
-        })
+        })?;
+        let corrupt = || {
+            self.database
+                .corrupt("what an order names", "a time or its marking")
+        };
+        rows.into_iter()
+            .map(|row| row.ok_or_else(corrupt))
+            .collect()
     }
 
     /// How many markers an order brought.
@@ -84,10 +96,23 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
             ],
         )?;
     }
-    let mut name = transaction
-        .prepare_cached("INSERT OR IGNORE INTO named (marker, number) VALUES (?1, ?2)")?;
-    for (id, number) in edit.named {
-        name.execute(params![id.as_str(), number.0])?;
+    let mut name = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO named (marker, number, since, until, direction, tlp, pap) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for one in edit.named {
+        let brought = one.brought;
+        let time =
+            |of: fn(Brought) -> Option<Moment>| brought.and_then(of).map(Moment::as_microsecond);
+        name.execute(params![
+            one.marker.as_str(),
+            one.order.0,
+            time(|brought| brought.from),
+            time(|brought| brought.until),
+            brought.map(|brought| brought.direction.name()),
+            brought.map(|brought| brought.tlp.name()),
+            brought.map(|brought| brought.pap.name()),
+        ])?;
     }
     if let Some((number, at)) = edit.withdraw {
         transaction.execute(
@@ -96,6 +121,40 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
         )?;
     }
     Ok(())
+}
+
+/// `None` when a value is none that we write.
+fn decode_named(row: &Row<'_>) -> Result<Option<Named>, rusqlite::Error> {
+    let marker = row.get_ref(0)?.as_str()?.into();
+    let order = OrderNumber(row.get(1)?);
+    let times: [Option<i64>; 2] = [row.get(2)?, row.get(3)?];
+    let [direction, tlp, pap] = [4, 5, 6].map(|column| row.get::<_, Option<String>>(column));
+    let (direction, tlp, pap) = (direction?, tlp?, pap?);
+    let moment = |time: Option<i64>| match time {
+        None => Some(None),
+        Some(time) => Moment::from_microsecond(time).map(Some),
+    };
+    let read = || {
+        Some(Brought {
+            from: moment(times[0])?,
+            until: moment(times[1])?,
+            direction: Direction::parse(direction.as_deref()?)?,
+            tlp: Tlp::parse(tlp.as_deref()?)?,
+            pap: Pap::parse(pap.as_deref()?)?,
+        })
+    };
+    let brought = match tlp {
+        None => None,
+        Some(_) => match read() {
+            None => return Ok(None),
+            brought => brought,
+        },
+    };
+    Ok(Some(Named {
+        marker,
+        order,
+        brought,
+    }))
 }
 
 /// `None` when a value is none that we write.
@@ -136,7 +195,7 @@ mod tests {
     use super::*;
     use crate::{
         db::{Error, Put},
-        model::{ClockMark, Direction, Held, Marker, Standing},
+        model::{ClockMark, Held, Marker, Standing},
     };
 
     /// A directory that goes with the test.
@@ -215,8 +274,20 @@ mod tests {
             source: OrderNumber(1),
             capped: false,
             over: false,
+            modified: Some(at(5)),
         };
-        let named = [("old".into(), OrderNumber(1))];
+        let named = [
+            Named {
+                marker: "old".into(),
+                order: OrderNumber(1),
+                brought: Some(Brought::of(&new.marker)),
+            },
+            Named {
+                marker: "older".into(),
+                order: OrderNumber(1),
+                brought: None,
+            },
+        ];
         let rows = [Put::held(&new)];
         let edit = Edit {
             put: &rows,
@@ -246,7 +317,7 @@ mod tests {
                 .over
         );
         let edit = Edit {
-            remove: &["old".to_owned()],
+            remove: &["old".to_owned(), "older".to_owned()],
             withdraw: Some((OrderNumber(1), at(5))),
             ..Edit::default()
         };

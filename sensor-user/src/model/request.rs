@@ -5,6 +5,8 @@ mod orders;
 mod sinks;
 mod status;
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -352,6 +354,9 @@ pub struct Failure {
     /// Refused lines in all.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused_total: u64,
+    /// The same by code: also those that are not listed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_codes: BTreeMap<String, u64>,
 }
 
 impl Failure {

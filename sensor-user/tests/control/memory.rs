@@ -67,7 +67,11 @@ impl Memory {
         }
         if !refusals.is_empty() {
             let total = refusals.len() as u64;
-            return Err(Error::Refused { refusals, total });
+            return Err(Error::Refused {
+                refusals,
+                total,
+                codes: [("bad_address".into(), total)].into(),
+            });
         }
         let added = rows.len() as u64;
         let mut markers = self.markers.lock().expect("no test panics with it");
@@ -83,6 +87,8 @@ impl Memory {
             added,
             removed: 0,
             duplicates: 0,
+            stale: 2,
+            ignored: 3,
             expired: 0,
             not_yet: 0,
             unmatched: 0,
@@ -102,6 +108,7 @@ impl Memory {
                 reason: "not an address".into(),
             }],
             refused_total: 1,
+            refused_codes: [("bad_address".into(), 1)].into(),
             awaiting: 1,
             destroyed: 0,
             receipt: 7,

@@ -76,6 +76,57 @@ fn an_order_names_markers_that_are_held_and_the_operators_own_go_on_without_it()
 }
 
 #[test]
+fn what_an_order_brings_runs_as_the_order_says_whatever_the_operator_says_of_it() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    // The operator's own is over, and of the other side.
+    let over = "until=2026-01-01T00:00:00Z tlp=GREEN pap=GREEN direction=source";
+    client.load(&format!(
+        "ip {MARKED} id=own {over}\nip 198.51.100.7 id=other\n"
+    ));
+    assert_eq!(scene.hits(&client, MARKED, 2_100), 0);
+    let mut order = manifest("2026-11", "1h");
+    (order["tlp"], order["pap"]) = (json!("GREEN"), json!("GREEN"));
+    let done = submit(
+        &client,
+        &order,
+        &format!("ip {MARKED} id=own tlp=RED pap=GREEN\n"),
+    );
+    assert_eq!(done["order"]["named"], 1);
+    assert_eq!(scene.hits(&client, MARKED, 2_101), 1);
+    let found = event(&client, 2_101);
+    assert_eq!(
+        (&found["orders"], &found["tlp"]),
+        (&json!(["2026-11"]), &json!("RED"))
+    );
+    // An order's marker that becomes the operator's own, for a time that is over, goes on for it.
+    submit(
+        &client,
+        &manifest("2026-12", "1h"),
+        "ip 192.0.2.9 id=brought\n",
+    );
+    let mine = format!("ip 192.0.2.9 id=brought {over}\n");
+    client.load(&format!("ip {MARKED} id=own {over}\n{mine}"));
+    for (to, port) in [(MARKED, 2_102), ("192.0.2.9", 2_103)] {
+        assert_eq!(scene.hits(&client, to, port), 1, "{to}");
+    }
+    // So it does when the operator gives it up, and after a restart.
+    client.load("ip 198.51.100.7 id=other\n");
+    assert!(daemon.stop().success());
+    let daemon = scene.start();
+    let client = daemon.client();
+    for (to, port) in [(MARKED, 2_104), ("192.0.2.9", 2_105)] {
+        assert_eq!(scene.hits(&client, to, port), 1, "{to}");
+    }
+    assert_eq!(event(&client, 2_104)["tlp"], "RED");
+    assert!(daemon.stop().success());
+}
+
+#[test]
 fn an_order_that_cannot_be_carried_out_changes_nothing() {
     if !need::root() {
         return;

@@ -1,8 +1,11 @@
 //! A change of the marker set: whole or not at all, on disk, in the kernel and in the index.
 
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use jiff::Timestamp;
@@ -212,6 +215,8 @@ impl Sensor {
             added: plan.added,
             removed: plan.removed,
             duplicates: 0,
+            stale: 0,
+            ignored: 0,
             expired: told.over,
             not_yet: told.not_yet,
             unmatched: told.unmatched,
@@ -220,6 +225,7 @@ impl Sensor {
             held_back: Vec::new(),
             refused: Vec::new(),
             refused_total: 0,
+            refused_codes: BTreeMap::new(),
             awaiting: 0,
             destroyed: 0,
             receipt: receipt.index(),

@@ -53,7 +53,7 @@ impl Sensor {
             Some((objection.code(), objection.to_string()))
         };
         intake.bar("pap", format.is_whole(), objection);
-        match intake.fatal || intake.markers.is_empty() {
+        match intake.fatal {
             true => Err(refused(std::mem::take(intake))),
             false => Ok(()),
         }

@@ -13,7 +13,7 @@ use crate::{
     hits::References,
     markers::pattern_id,
     model::{
-        Held, ImageRow, MarkerId, Moment, Order, OrderNumber, PatternId, RowKey,
+        Brought, Held, ImageRow, Marker, MarkerId, Moment, Order, OrderNumber, PatternId, RowKey,
         request::NotInForce,
     },
 };
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     all: BTreeMap<OrderNumber, Order>,
-    named: HashMap<MarkerId, Vec<OrderNumber>>,
+    named: HashMap<MarkerId, Vec<(OrderNumber, Option<Brought>)>>,
 }
 
 /// Rows whose time is to come, by it.
@@ -37,17 +37,17 @@ impl Orders {
             all: orders.into_iter().map(|one| (one.number, one)).collect(),
             named: HashMap::new(),
         };
-        for (id, number) in named {
-            all.name(id, number);
+        for one in named {
+            all.name(one);
         }
         all
     }
 
-    /// Notes that an order names a marker already held.
-    pub(super) fn name(&mut self, id: MarkerId, number: OrderNumber) {
-        let numbers = self.named.entry(id).or_default();
-        if !numbers.contains(&number) {
-            numbers.push(number);
+    /// Notes that an order is about a marker already held.
+    pub(super) fn name(&mut self, one: Named) {
+        let orders = self.named.entry(one.marker).or_default();
+        if !orders.iter().any(|(number, _)| *number == one.order) {
+            orders.push((one.order, one.brought));
         }
     }
 
@@ -95,25 +95,33 @@ impl Orders {
     pub(super) fn named_by(&self, number: OrderNumber) -> impl Iterator<Item = &MarkerId> {
         let names = self.named.iter();
         names
-            .filter(move |(_, numbers)| numbers.contains(&number))
+            .filter(move |(_, orders)| orders.iter().any(|(one, _)| *one == number))
             .map(|(id, _)| id)
     }
 
     /// Orders that name a marker, whoever brought it.
-    pub(super) fn naming(&self, id: &MarkerId) -> &[OrderNumber] {
-        self.named.get(id).map_or(&[], Vec::as_slice)
+    pub(super) fn naming(&self, id: &MarkerId) -> impl Iterator<Item = OrderNumber> {
+        let orders = self.named.get(id).map_or(&[][..], Vec::as_slice);
+        orders.iter().map(|(number, _)| *number)
+    }
+
+    /// What an order says of a marker that is held on another ground, too.
+    pub(super) fn brought(&self, number: OrderNumber, id: &MarkerId) -> Option<Brought> {
+        let orders = self.named.get(id)?;
+        let order = orders.iter().find(|(one, _)| *one == number);
+        order.and_then(|(_, brought)| *brought)
     }
 
     /// The order that goes on with a marker when the operator no longer uses it.
     pub(super) fn heir(&self, id: &MarkerId) -> Option<OrderNumber> {
-        let lives = |number: &&OrderNumber| self.get(**number).is_some_and(Order::lives);
-        self.naming(id).iter().find(lives).copied()
+        let lives = |number: &OrderNumber| self.get(*number).is_some_and(Order::lives);
+        self.naming(id).find(lives)
     }
 
     /// The orders that a marker is or will be exploited for.
     pub(super) fn of(&self, source: OrderNumber, id: &MarkerId) -> impl Iterator<Item = &Order> {
         let brought = (source != OrderNumber::OWN).then_some(source);
-        let named = self.naming(id).iter().copied();
+        let named = self.naming(id);
         let others = named.filter(move |number| Some(*number) != brought);
         brought
             .into_iter()
@@ -125,47 +133,54 @@ impl Orders {
 
 /// Visits the rows of a marker that may be in an image now or later, one for each of its grounds.
 /// What is held back, or what the data path cannot look for, has none.
-pub(super) fn each_row(put: Put<'_>, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
+pub(super) fn each_row(put: Put<'_>, orders: &Orders, visit: impl FnMut(ImageRow)) {
+    rows(put, false, orders, visit);
+}
+
+/// The same of a marker as it is held. One that is over has no row any more; when it was the cap
+/// that ended it, orders go on, and so do those that say themselves how long.
+pub(super) fn each_row_of(held: &Held, orders: &Orders, visit: impl FnMut(ImageRow)) {
+    rows(Put::held(held), held.over, orders, visit);
+}
+
+fn rows(put: Put<'_>, over: bool, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
     if put.standing.is_quarantined() || !put.marker.pattern.matchable() {
         return;
     }
-    let marker = put.marker;
-    let id = pattern_id(&marker.pattern);
-    if put.source == OrderNumber::OWN {
+    let held = put.marker;
+    let id = pattern_id(&held.pattern);
+    if put.source == OrderNumber::OWN && !over {
         visit(ImageRow {
             id,
             order: OrderNumber::OWN,
-            marker: marker.clone(),
+            marker: held.clone(),
         });
     }
-    for order in orders.of(put.source, &marker.id) {
-        let mut marker = marker.clone();
-        // The cap is the operator's own business: an order says itself how long.
-        let until = marker.until.filter(|_| !put.capped);
-        marker.from = Some(
-            marker
-                .from
-                .map_or(order.start, |from| from.max(order.start)),
-        );
-        marker.until = Some(until.map_or(order.end, |until| until.min(order.end)));
-        marker.tlp = marker.tlp.max(order.tlp);
-        marker.pap = marker.pap.max(order.pap);
+    for order in orders.of(put.source, &held.id) {
+        let brought = orders.brought(order.number, &held.id);
+        if over && !put.capped && brought.is_none() {
+            continue;
+        }
+        let terms = brought.unwrap_or_else(|| Brought {
+            // The cap is the operator's own business: an order says itself how long.
+            until: held.until.filter(|_| !put.capped),
+            ..Brought::of(held)
+        });
+        let (from, until) = (terms.from, terms.until);
+        let marker = Marker {
+            from: Some(from.map_or(order.start, |from| from.max(order.start))),
+            until: Some(until.map_or(order.end, |until| until.min(order.end))),
+            direction: terms.direction,
+            tlp: held.tlp.max(terms.tlp).max(order.tlp),
+            pap: held.pap.max(terms.pap).max(order.pap),
+            ..held.clone()
+        };
         visit(ImageRow {
             id,
             order: order.number,
             marker,
         });
     }
-}
-
-/// The same of a marker as it is held. One that is over has no row any more; when it was the cap
-/// that ended it, orders go on.
-pub(super) fn each_row_of(held: &Held, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
-    each_row(Put::held(held), orders, |row| {
-        if !held.over || (held.capped && row.order != OrderNumber::OWN) {
-            visit(row);
-        }
-    });
 }
 
 /// Why a marker is not in force at `now`; `None` when it is.

@@ -42,6 +42,7 @@ impl NamedMarkers {
         let lines = self.unknown_lines.into_iter();
         Err(Error::Refused {
             total: self.unknown.len() as u64,
+            codes: [("unknown_id".to_owned(), self.unknown.len() as u64)].into(),
             refusals: lines.take(Failure::MOST_REFUSALS).map(unknown_id).collect(),
         })
     }
@@ -158,14 +159,18 @@ pub(super) fn passed(orders: &Orders, now: Timestamp) -> Vec<OrderNumber> {
     passed.map(|order| order.number).collect()
 }
 
-/// The markers of rows that are over by their own end, not by that of an order.
+/// The markers of rows that are over by their own end, not by that of an order, or by one that an
+/// order states beside it.
 pub(super) fn over_markers<'a>(
     rows: impl Iterator<Item = &'a ImageRow>,
     orders: &Orders,
     now: Timestamp,
 ) -> Vec<MarkerId> {
     let now = Moment::from(now);
-    let by_order = |row: &&ImageRow| orders.get(row.order).is_some_and(|order| order.end <= now);
+    let by_order = |row: &&ImageRow| {
+        let ended = orders.get(row.order).is_some_and(|order| order.end <= now);
+        ended || orders.brought(row.order, &row.marker.id).is_some()
+    };
     let own = rows.filter(|row| !by_order(row));
     let mut ids: Vec<MarkerId> = own.map(|row| row.marker.id.clone()).collect();
     ids.dedup();

@@ -21,6 +21,7 @@ mod status;
 mod tally;
 mod time;
 mod touched;
+mod versions;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},

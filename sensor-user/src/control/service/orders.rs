@@ -2,12 +2,16 @@
 
 mod manifest;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::{
-    Error, Sensor, Set, change::Plan, grounds::Orders, internal, markers::held_back_of,
+    Error, Sensor, Set,
+    change::Plan,
+    grounds::Orders,
+    internal,
+    markers::{self, held_back_of, nothing_left, told},
     touched::Touched,
 };
 use crate::{
@@ -16,8 +20,8 @@ use crate::{
     journal::{Action, MarkersChange, OrderChange},
     markers::Intake,
     model::{
-        Actor, Held, Marker, Moment, Order, OrderTerms, Spool,
-        request::{Changed, OrderChanged, OrderRow, Page, Rows, Stage},
+        Actor, Brought, Held, Marker, MarkerId, Moment, Order, OrderTerms, Spool,
+        request::{OrderChanged, OrderRow, Page, Rows, Stage},
     },
 };
 use manifest::{Manifest, refused};
@@ -31,6 +35,17 @@ struct About {
     after: Vec<Held>,
     /// Those held before, for the order.
     named: Vec<db::Named>,
+}
+
+impl About {
+    fn name(&mut self, held: Held, order: &Order, brought: Option<Brought>) {
+        self.named.push(db::Named {
+            marker: held.marker.id.clone(),
+            order: order.number,
+            brought,
+        });
+        self.before.push(held);
+    }
 }
 
 impl Sensor {
@@ -84,13 +99,16 @@ impl Sensor {
         if !intake.markers.is_empty() {
             self.check_marking(manifest.format, &mut intake)?;
         }
+        if nothing_left(&intake) {
+            return Err(markers::refused(intake));
+        }
         self.work.enter(Stage::Checking, 0);
         let order = Order {
             number: set.orders.next_number(),
             acknowledged: now.into(),
             ..manifest.order()
         };
-        let brought = std::mem::take(&mut intake.markers);
+        let brought = intake.take();
         let About {
             before,
             after,
@@ -105,8 +123,8 @@ impl Sensor {
         }
         let mut orders = set.orders.clone();
         orders.put(order.clone());
-        for (id, number) in &names {
-            orders.name(id.clone(), *number);
+        for one in &names {
+            orders.name(one.clone());
         }
         let others = after.iter().filter(|held| held.source == order.number);
         let put: Vec<Put<'_>> = others.map(Put::held).collect();
@@ -131,13 +149,7 @@ impl Sensor {
             ..touched.plan(set, now, edit, action)?
         };
         let changed = self.carry_out(actor, set, plan)?;
-        let change = Changed {
-            duplicates: intake.duplicates,
-            held_back: held_back_of(&after),
-            refused: intake.refused,
-            refused_total: intake.refused_total,
-            ..changed
-        };
+        let change = told(changed, held_back_of(&after), intake);
         let order = set.orders.get(order.number).cloned().unwrap_or(order);
         Ok(OrderChanged {
             order: row(set, &order, now)?,
@@ -145,60 +157,56 @@ impl Sensor {
         })
     }
 
-    /// The markers that an order is about.
+    /// The markers that an order is about: those that it names, and those that it brings. One that it
+    /// brings and that is held is exploited for the order as the order says.
     fn about(
         &self,
         set: &mut Set,
         order: &Order,
-        brought: Vec<Marker>,
+        brought: Vec<(Marker, Option<Moment>)>,
         names: &[String],
     ) -> Result<About, Error> {
-        let About {
-            mut before,
-            mut after,
-            mut named,
-        } = About::default();
+        let mut about = About::default();
+        let mut places: HashMap<MarkerId, usize> = HashMap::new();
         for (at, id) in names.iter().enumerate() {
             let Some(held) = set.catalog.marker(id).map_err(internal)? else {
                 return Err(manifest::unknown(at));
             };
-            named.push((held.marker.id.clone(), order.number));
-            before.push(held);
+            places.insert(held.marker.id.clone(), at);
+            about.name(held, order, None);
         }
-        let already: HashSet<&str> = names.iter().map(String::as_str).collect();
-        for marker in brought {
-            if already.contains(marker.id.as_str()) {
-                continue;
-            }
-            match set.catalog.marker(&marker.id).map_err(internal)? {
-                Some(held) if held.marker.pattern == marker.pattern => {
-                    named.push((marker.id, order.number));
-                    before.push(held);
-                }
-                Some(_) => {
+        for (marker, modified) in brought {
+            let terms = Some(Brought::of(&marker));
+            let held = match places.get(&marker.id) {
+                Some(at) => Some(about.before[*at].clone()),
+                None => set.catalog.marker(&marker.id).map_err(internal)?,
+            };
+            match held {
+                Some(held) if held.marker.pattern != marker.pattern => {
                     return Err(Error::Conflict(format!(
                         "marker {} is held with another pattern; the order is not accepted",
                         marker.id
                     )));
                 }
+                Some(held) => match places.get(&marker.id) {
+                    Some(at) => about.named[*at].brought = terms,
+                    None => about.name(held, order, terms),
+                },
                 None => {
                     let standing = self.standing(&marker, None);
-                    after.push(Held {
+                    about.after.push(Held {
                         marker,
                         standing,
                         source: order.number,
                         capped: false,
                         over: false,
+                        modified,
                     });
                 }
             }
         }
-        after.extend(before.iter().cloned());
-        Ok(About {
-            before,
-            after,
-            named,
-        })
+        about.after.extend(about.before.iter().cloned());
+        Ok(about)
     }
 
     /// Ends an order before its time. Its markers are kept as withdrawn.

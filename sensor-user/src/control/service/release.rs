@@ -1,5 +1,7 @@
 //! Releasing what is held back: two persons, one after the other.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 
 use super::{
@@ -115,6 +117,8 @@ fn unchanged(set: &Set, told: MarkerStatus, receipt: &Receipt) -> Changed {
         added: 0,
         removed: 0,
         duplicates: 0,
+        stale: 0,
+        ignored: 0,
         expired: told.over,
         not_yet: told.not_yet,
         unmatched: told.unmatched,
@@ -123,6 +127,7 @@ fn unchanged(set: &Set, told: MarkerStatus, receipt: &Receipt) -> Changed {
         held_back: Vec::new(),
         refused: Vec::new(),
         refused_total: 0,
+        refused_codes: BTreeMap::new(),
         awaiting: 0,
         destroyed: 0,
         receipt: receipt.index(),

@@ -8,8 +8,9 @@ use serde::{
 };
 
 use crate::markers::{
+    Limits,
     guard::{Bounds, Broke, Guard},
-    intake::{Limits, Metered},
+    metered::Metered,
     misp::Scalar,
 };
 

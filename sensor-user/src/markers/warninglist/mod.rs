@@ -17,7 +17,7 @@ use self::{
     file::{File, Kind},
     names::{ListNumber, Names, and_above},
 };
-use super::breadth::Ranges;
+use super::{breadth::Ranges, host::host};
 use crate::model::{Pattern, PatternKind};
 
 /// Memory of the compiled expressions of a list, bytes.
@@ -245,7 +245,7 @@ impl Warninglists {
     fn of_url(&self, url: &str, kind: PatternKind) -> Option<&List> {
         let host = host(url);
         let found = match host.parse::<IpAddr>() {
-            Ok(address) => self.of_net(address.into(), host, kind),
+            Ok(address) => self.of_net(address.to_canonical().into(), host, kind),
             Err(_) => self.of_host(host, kind),
         };
         found.or_else(|| self.of_value(url, kind))
@@ -274,17 +274,6 @@ fn net(text: &str) -> Option<IpNet> {
     match text.parse::<IpAddr>() {
         Ok(address) => Some(address.into()),
         Err(_) => text.parse::<IpNet>().ok().map(|net| net.trunc()),
-    }
-}
-
-/// The host of a URL in canonical form, without brackets.
-fn host(url: &str) -> &str {
-    let rest = url.strip_prefix("http://").unwrap_or(url);
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let authority = &rest[..end];
-    match authority.strip_prefix('[') {
-        Some(address) => address.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
     }
 }
 

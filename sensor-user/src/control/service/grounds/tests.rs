@@ -1,8 +1,9 @@
 use super::*;
 use crate::{
     config::{Config, Regime},
+    db::Named,
     legal::Law,
-    model::{Marker, Pap, Standing, Tlp},
+    model::{Direction, Pap, Standing, Tlp},
 };
 
 fn at(second: i64) -> Moment {
@@ -36,6 +37,15 @@ fn held(source: u32, until: Option<i64>) -> Held {
         source: OrderNumber(source),
         capped: false,
         over: false,
+        modified: None,
+    }
+}
+
+fn named(order: u32, brought: Option<Brought>) -> Named {
+    Named {
+        marker: "m".into(),
+        order: OrderNumber(order),
+        brought,
     }
 }
 
@@ -49,8 +59,8 @@ fn windows(held: &Held, orders: &Orders) -> Vec<(u32, Option<Moment>, Option<Mom
 
 #[test]
 fn a_marker_is_exploited_on_each_of_its_grounds_for_its_time() {
-    let named = vec![("m".into(), OrderNumber(1)), ("m".into(), OrderNumber(2))];
-    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+    let both = vec![named(1, None), named(2, None)];
+    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], both);
     let own = held(0, Some(30));
     let expected = [
         (0, None, Some(at(30))),
@@ -85,6 +95,38 @@ fn a_marker_is_exploited_on_each_of_its_grounds_for_its_time() {
 }
 
 #[test]
+fn what_an_order_brings_is_looked_for_as_the_order_says() {
+    // The operator's own is over, weakly marked and of one side; the order brings it otherwise.
+    let mut own = held(0, Some(5));
+    (own.marker.tlp, own.over) = (Tlp::Red, true);
+    own.marker.direction = Direction::Source;
+    let mut says = Marker::new("m", own.marker.pattern.clone());
+    (says.until, says.tlp, says.pap) = (Some(at(30)), Tlp::Green, Pap::Green);
+    let brought = Some(Brought::of(&says));
+    let orders = Orders::new(
+        vec![order(1, 10, 20), order(2, 15, 40)],
+        vec![named(1, None), named(2, brought)],
+    );
+    let mut rows = Vec::new();
+    each_row_of(&own, &orders, |row| rows.push(row));
+    let [row] = rows.as_slice() else {
+        panic!("one row, of the second order: {rows:?}");
+    };
+    assert_eq!(row.order, OrderNumber(2));
+    let marker = &row.marker;
+    assert_eq!((marker.from, marker.until), (Some(at(15)), Some(at(30))));
+    assert_eq!(marker.direction, Direction::Either);
+    assert_eq!((marker.tlp, marker.pap), (Tlp::Red, Pap::Amber));
+    let open = Admission::new(true, Law::default());
+    assert_eq!(not_in_force(&own, &orders, at(20).into(), open), None);
+    // Its end for the order is not the end of the marker.
+    assert_eq!(
+        crate::control::service::inventory::over_markers([row].into_iter(), &orders, at(30).into()),
+        Vec::<MarkerId>::new()
+    );
+}
+
+#[test]
 fn what_is_held_back_or_of_another_kind_has_no_row() {
     let orders = Orders::default();
     let mut back = held(0, None);
@@ -109,8 +151,8 @@ fn gate_regime_and_marking_bar_what_time_would_let_in() {
     let mut config = Config::default();
     config.legal.regime = Regime::Of2023;
     let law = Law::of(&config);
-    let named = vec![("m".into(), OrderNumber(2))];
-    let orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+    let second = vec![named(2, None)];
+    let orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], second);
     let (by_hand, now) = (held(1, None), at(16).into());
     let why = |held: &Held, orders: &Orders, admission| not_in_force(held, orders, now, admission);
     let shut = Admission::new(false, Law::default());

@@ -85,6 +85,8 @@ fn each_bad_indicator_is_refused_alone_and_by_name() {
         ),
         (json!({"pattern": "x".repeat(70_000)}), "pattern_too_long"),
         (json!({"modified": "x"}), "bad_time"),
+        (json!({"valid_until": "9999-12-3 soon"}), "bad_time"),
+        (json!({"valid_until": "9999-12-31T25:00:00Z"}), "bad_time"),
         (json!({"id": "indicator--203.0.113.5"}), "bad_id"),
         (json!({"type": null}), "bad_object"),
     ];
@@ -166,6 +168,87 @@ fn the_newest_version_counts_even_revoked_or_refused() {
     );
 }
 
+#[test]
+fn of_copies_of_one_time_the_revoked_one_and_the_strictest_marking_count() {
+    let same = |changes: Value| indicator(1, changes);
+    let marked = |marking: &str| same(json!({"object_marking_refs": [marking]}));
+    let intake = read_all(&[same(json!({})), same(json!({"revoked": true}))]);
+    assert_eq!(codes(&intake), [(Some(0), "revoked"), (Some(1), "revoked")]);
+    assert!(intake.markers.is_empty());
+    let intake = read_all(&[marked(GREEN), marked(RED)]);
+    assert_eq!(intake.markers[0].tlp, Tlp::Red);
+    assert_eq!(codes(&intake), [(Some(1), "duplicate_id")]);
+    // What says no time that is understood may be the newest.
+    let intake = read_all(&[
+        same(json!({})),
+        same(json!({"modified": 5, "revoked": true})),
+    ]);
+    assert_eq!(codes(&intake), [(Some(1), "bad_property")]);
+    assert!(intake.markers.is_empty());
+}
+
+#[test]
+fn what_a_newest_version_takes_back_is_told() {
+    let at = |number, day: u32, changes: Value| {
+        let mut object = indicator(number, changes);
+        object["modified"] = json!(format!("2026-01-{day:02}T00:00:00Z"));
+        object
+    };
+    let intake = read_all(&[
+        at(1, 1, json!({})),
+        at(1, 2, json!({"revoked": true})),
+        at(2, 3, json!({"pattern_type": "snort"})),
+        at(3, 1, json!({})),
+        at(3, 4, json!({})),
+        json!({"type": "malware"}),
+    ]);
+    let day =
+        |day: i64| Moment::from_microsecond(1_767_225_600_000_000 + (day - 1) * 86_400_000_000);
+    let told: Vec<_> = intake
+        .gone
+        .iter()
+        .map(|gone| {
+            (
+                intake.id_of(gone).to_string(),
+                gone.modified,
+                gone.withdrawn,
+            )
+        })
+        .collect();
+    assert_eq!(told, [(id(1), day(2), true), (id(2), day(3), false)]);
+    assert_eq!(
+        (intake.version(0), intake.stale, intake.ignored),
+        (day(4), 2, 1)
+    );
+    let [taken_back, refused] = [intake.gone[0], intake.gone[1]];
+    assert!(taken_back.ends(day(2)) && taken_back.ends(None) && !taken_back.ends(day(3)));
+    assert!(refused.ends(day(2)) && !refused.ends(None) && !refused.ends(day(3)));
+}
+
+#[test]
+fn every_code_is_counted_and_listed_however_many_others_come_first() {
+    let mut objects = vec![indicator(1, json!({"pattern_type": "snort"})); 150];
+    objects.push(indicator(
+        2,
+        json!({"pattern": "[ipv4-addr:value = '203.0.113.999']"}),
+    ));
+    for (number, object) in (100_u32..).zip(&mut objects) {
+        object["id"] = json!(id(number));
+    }
+    let intake = read_all(&objects);
+    let counts: Vec<_> = intake
+        .refused_codes
+        .iter()
+        .map(|(code, count)| (code.as_str(), *count))
+        .collect();
+    assert_eq!(
+        counts,
+        [("bad_address", 1), ("unsupported_pattern_type", 150)]
+    );
+    assert_eq!((intake.refused.len(), intake.refused_total), (100, 151));
+    assert_eq!(codes(&intake)[99], (Some(150), "bad_address"));
+}
+
 /// TLP and PAP of an indicator with these properties, among these other objects.
 fn handling(changes: Value, others: &[Value]) -> (Tlp, Pap) {
     let intake = read_all(&[&[indicator(1, changes)], others].concat());
@@ -193,6 +276,17 @@ fn markings_in_every_encoding_and_in_any_order() {
     assert_eq!(refs(&[GREEN, pap_red]), (Tlp::Green, Pap::Red));
     assert_eq!(refs(&[GREEN, pap_clear]), (Tlp::Green, Pap::Clear));
     assert_eq!(refs(&[GREEN, pap_clear, "nonsense"]), default);
+    let labels = |labels: Value| {
+        handling(
+            json!({"object_marking_refs": [GREEN, pap_clear], "labels": labels}),
+            &[],
+        )
+    };
+    assert_eq!(labels(json!(["PAP: RED"])), (Tlp::Green, Pap::Red));
+    assert_eq!(labels(json!("PAP:RED")), (Tlp::AmberStrict, Pap::Red));
+    for unclear in [json!({"a": 1}), json!([["PAP:RED"]]), json!(7), json!("x")] {
+        assert_eq!(labels(unclear), default);
+    }
     let pap = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b";
     let tlp = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
     for (definition, expected) in [
