@@ -107,16 +107,17 @@ pub fn flow_hash_keys(seed: u64) -> [u64; 4] {
 }
 
 /// Where a flow stands in the index: products that do not wait for each other, because a hit waits
-/// for their sum. The seven words are those of a [`FlowKey`].
+/// for their sum. The seven words are those of a [`FlowKey`],
+/// the first one anything that tells the patterns apart that one packet may match.
 #[inline(always)]
 #[must_use]
 pub const fn flow_place(words: [u64; FLOW_WORDS], keys: [u64; 4]) -> crate::Place {
-    let [pattern, src_high, src, dst_high, dst, vantage, ends] = words;
+    let [kind, src_high, src, dst_high, dst, vantage, ends] = words;
     // An IPv4 address is an upper half: rotated, it reaches every bit of the product.
     let near = (src.rotate_left(32).wrapping_add(keys[0]))
         .wrapping_mul(dst.rotate_left(31).wrapping_add(keys[1]));
     let far = (src_high.wrapping_add(keys[1])).wrapping_mul(dst_high.wrapping_add(keys[2]));
-    let rest = (pattern.wrapping_add(keys[2])).wrapping_mul((ends ^ keys[3]) | 1);
+    let rest = (kind.wrapping_add(keys[2])).wrapping_mul((ends ^ keys[3]) | 1);
     let hash = (near ^ (near >> 32))
         .wrapping_add(far ^ (far >> 32))
         .wrapping_add(rest ^ (rest >> 32))

@@ -158,7 +158,7 @@ impl Place {
     #[must_use]
     pub const fn buckets(self, buckets: u32) -> [u32; 2] {
         let one = within(self.hash >> 32, buckets);
-        let apart = (self.hash >> 8) as u32 % BUCKETS_PER_PAGE as u32 | 1;
+        let apart = ((self.hash >> 8) as u32 % BUCKETS_PER_PAGE as u32) | 1;
         [one, one ^ apart]
     }
 

@@ -14,6 +14,7 @@ use sensor_common::{
 
 use crate::{
     emit,
+    flows::Key,
     lookup::has,
     maps::{self, Filter},
 };
@@ -219,8 +220,13 @@ fn probe(bytes: u32, key: PatternKey, matched_in: u8) -> u32 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_in: u32) -> u32 {
+    let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
+        return 0;
+    };
+    let flow = Key::new(words, rest | u64::from(matched_in) << 40, steering);
+    flow.approach(steering.period());
     match find(PatternKey { high, low, rest }) {
-        Some(pattern) => emit::hit(pattern, bytes, matched_in),
+        Some(pattern) => emit::hit(pattern, flow, steering, bytes, matched_in),
         None => 0,
     }
 }

@@ -1,7 +1,7 @@
 //! A hit: validity, flow table, ring. Every hit ends in exactly one term of the ledger.
 
 use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ktime_get_tai_ns};
-use sensor_common::{FLOW_WORDS, Pattern, Term, clock};
+use sensor_common::{Pattern, Term, clock};
 
 use crate::{
     flows::{Found, Key},
@@ -10,13 +10,10 @@ use crate::{
 
 /// Accounts for one (packet, pattern) match; 1 when the pattern is in force.
 #[inline(always)]
-pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
+pub fn hit(pattern: &Pattern, flow: Key, steering: Steering, bytes: u32, matched_in: u32) -> u32 {
     if !pattern.takes(matched_in) {
         return 0;
     }
-    let Some(steering) = maps::steering() else {
-        return 0;
-    };
     let time = time_of_tick(steering);
     if time < pattern.not_before || time >= pattern.not_after {
         maps::count_hit(Term::Expired);
@@ -24,10 +21,8 @@ pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
     }
     let term = if pattern.flags & Pattern::BREAKER != 0 {
         Term::Breaker
-    } else if let Some(words) = maps::sighting_of(pattern.id) {
-        account(pattern.id, words, steering, time, bytes, matched_in as u8)
     } else {
-        return 0;
+        account(pattern.id, flow, steering, time, bytes, matched_in as u8)
     };
     maps::count_hit(term);
     1
@@ -67,14 +62,14 @@ fn now(steering: Steering) -> u64 {
 #[inline(always)]
 fn account(
     pattern: u64,
-    words: *const [u64; FLOW_WORDS],
+    key: Key,
     steering: Steering,
     time: u64,
     bytes: u32,
     matched_in: u8,
 ) -> Term {
     let period = steering.period();
-    let key = Key::new(words, steering);
+    let words = key.complete(pattern);
     let free = match key.find(period) {
         Found::Flow(flow) => {
             flow.add(time, bytes);

@@ -13,7 +13,7 @@ use sensor_common::{
     FlowSlot, Place, flow_place,
 };
 
-use crate::maps::{MMAPABLE, SIZED_AT_LOAD, Steering};
+use crate::maps::{MMAPABLE, SIZED_AT_LOAD, Steering, settled};
 
 #[btf_map]
 static FLOWS: Array<FlowPage, SIZED_AT_LOAD, MMAPABLE> = Array::new();
@@ -35,7 +35,7 @@ const TRIES: usize = 4;
 /// The key of a flow, by the word: in this CPU's own map value.
 #[derive(Clone, Copy)]
 pub struct Key {
-    words: *const [u64; FLOW_WORDS],
+    words: *mut [u64; FLOW_WORDS],
     place: Place,
 }
 
@@ -54,28 +54,62 @@ pub enum Found {
 pub struct Counted(*mut FlowSlot);
 
 impl Key {
+    /// `kind` tells the patterns apart that one packet may match, before any is found: so the flow
+    /// is looked for while the pattern is.
     #[inline(always)]
-    pub fn new(words: *const [u64; FLOW_WORDS], steering: Steering) -> Self {
-        Self {
-            words,
-            // SAFETY: a map value.
-            place: flow_place(unsafe { *words }, steering.flow_keys()),
+    pub fn new(words: *mut [u64; FLOW_WORDS], kind: u64, steering: Steering) -> Self {
+        // SAFETY: a map value.
+        let [_, a, b, c, d, e, f] = unsafe { *words };
+        let place = flow_place([kind, a, b, c, d, e, f], steering.flow_keys());
+        Self { words, place }
+    }
+
+    /// Fetches what [`Key::find`] will read, and does not wait for it.
+    #[inline(always)]
+    pub fn approach(&self, period: u64) {
+        let table = period as u32 & 1;
+        let Some(words) = self.bucket(table) else {
+            return;
+        };
+        // SAFETY: in map values.
+        unsafe {
+            if let Some(number) = self.place.number((*words)[0])
+                && let Some(slot) = slot(table, number)
+            {
+                (&raw const (*slot).key.pattern).read_volatile();
+                (&raw const (*slot).flow.packets).read_volatile();
+            }
         }
+    }
+
+    /// Completes the key, once the pattern is found; the words.
+    #[inline(always)]
+    pub fn complete(&self, pattern: u64) -> *const [u64; FLOW_WORDS] {
+        // SAFETY: this CPU's own map value; XDP programs do not nest on one CPU.
+        unsafe { (*self.words)[0] = pattern };
+        self.words
+    }
+
+    #[inline(always)]
+    fn bucket(&self, table: u32) -> Option<*mut [u64; BUCKET_WORDS]> {
+        let bucket = self.place.bucket(FLOW_BUCKETS.load()) + table * FLOW_BUCKETS.load();
+        let page = FLOW_INDEX.get_ptr_mut(bucket / BUCKETS_PER_PAGE as u32)?;
+        let words: *mut [u64; BUCKET_WORDS] = settled(page).cast();
+        // SAFETY: within the page.
+        Some(unsafe { words.add(bucket as usize % BUCKETS_PER_PAGE) })
     }
 
     /// Looks the flow up in the table of `period`, or of the one two before it.
     #[inline(always)]
     pub fn find(&self, period: u64) -> Found {
         let table = period as u32 & 1;
-        let bucket = self.place.bucket(FLOW_BUCKETS.load()) + table * FLOW_BUCKETS.load();
-        let Some(page) = FLOW_INDEX.get_ptr_mut(bucket / BUCKETS_PER_PAGE as u32) else {
+        let Some(words) = self.bucket(table) else {
             return Found::Full;
         };
-        let words: *mut [u64; BUCKET_WORDS] = page.cast();
         let mut at = 0;
         while at < BUCKET_WORDS {
             // SAFETY: within the page, which other CPUs write by the word.
-            let word = unsafe { (&raw mut (*words.add(bucket as usize % BUCKETS_PER_PAGE))[at]) };
+            let word = unsafe { &raw mut (*words)[at] };
             // SAFETY: as above.
             let held = unsafe { word.read_volatile() };
             if held == 0 {
@@ -178,7 +212,7 @@ fn take(table: u32) -> Option<(u32, *mut FlowSlot)> {
 #[inline(always)]
 fn slot(table: u32, number: u32) -> Option<*mut FlowSlot> {
     let page = table * FLOW_PAGES.load() + number / FLOWS_PER_PAGE as u32;
-    let page = FLOWS.get_ptr_mut(page)?;
+    let page = settled(FLOWS.get_ptr_mut(page)?);
     // SAFETY: within the page.
     Some(unsafe { &raw mut (*page)[number as usize % FLOWS_PER_PAGE] })
 }

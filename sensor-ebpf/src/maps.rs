@@ -175,12 +175,19 @@ impl Filter {
 #[inline(always)]
 pub fn bucket(number: u32) -> Option<&'static [u64; BUCKET_WORDS]> {
     let page = INDEX.get(number / BUCKETS_PER_PAGE as u32)?;
-    let mut buckets: *const [u64; BUCKET_WORDS] = ptr::from_ref(page).cast();
-    // SAFETY: a move to itself, which keeps what is added to the pointer behind the question whether it is
-    // one: the verifier insists.
-    unsafe { asm!("{0} = {0}", inout(reg) buckets, options(nomem, nostack)) };
+    let buckets: *mut [u64; BUCKET_WORDS] = ptr::from_ref(page).cast_mut().cast();
+    let buckets = settled(buckets);
     // SAFETY: within the page.
     Some(unsafe { &*buckets.add(number as usize % BUCKETS_PER_PAGE) })
+}
+
+/// The same pointer; keeps what is added to it behind the question whether it is one, as the verifier
+/// insists.
+#[inline(always)]
+pub fn settled<T>(mut pointer: *mut T) -> *mut T {
+    // SAFETY: a move to itself.
+    unsafe { asm!("{0} = {0}", inout(reg) pointer, options(nomem, nostack)) };
+    pointer
 }
 
 /// The pattern of a number.
@@ -328,13 +335,10 @@ pub fn sighting() -> Option<&'static FlowKey> {
     SIGHTING.get(0).map(|sighting| &sighting.flow)
 }
 
-/// The same, of one pattern, by the word.
+/// The same by the word, the pattern first.
 #[inline(always)]
-pub fn sighting_of(pattern: u64) -> Option<*const [u64; FLOW_WORDS]> {
-    let words: *mut [u64; FLOW_WORDS] = SIGHTING.get_ptr_mut(0)?.cast();
-    // SAFETY: as in `count_packet`; see `set_sighting`.
-    unsafe { (*words)[0] = pattern };
-    Some(words)
+pub fn sighting_words() -> Option<*mut [u64; FLOW_WORDS]> {
+    Some(SIGHTING.get_ptr_mut(0)?.cast())
 }
 
 /// The time that this CPU last read from a clock, if it was at this tick.
