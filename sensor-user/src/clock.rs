@@ -56,17 +56,6 @@ impl KernelClock {
         }
     }
 
-    /// What the monotonic clock lacks to this one now, nanoseconds, with wrap-around: 0 for a
-    /// replay.
-    #[must_use]
-    pub fn ahead_of_monotonic(self) -> u64 {
-        if self == Self::Replay {
-            return 0;
-        }
-        let monotonic = nanoseconds(clock_gettime(ClockId::Monotonic));
-        (self.now() - monotonic) as u64
-    }
-
     /// Wall time less kernel time now, nanoseconds: 0 for a replay.
     fn ahead(self) -> i128 {
         match self {

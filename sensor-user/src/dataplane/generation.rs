@@ -95,7 +95,7 @@ impl DataPlane {
         let generation = generation.max(pins.last_generation()? + 1);
         let offset = setup.features.clock().offset();
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
-        let tap = Tap::take(&mut anchor, epoch, setup.limit, setup.features.clock())?;
+        let tap = Tap::take(&mut anchor, epoch, setup.sizes, setup.limit)?;
         // A program that waited for an agent that died goes on following its former one.
         anchor.set_live(generation)?;
         let plane = Self {

@@ -12,6 +12,7 @@ mod edit;
 mod encode;
 mod error;
 mod filter;
+mod flows;
 mod generation;
 mod install;
 mod link_state;
