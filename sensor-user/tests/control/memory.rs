@@ -13,13 +13,13 @@ use sensor_user::{
     legal::{self, Gate},
     model::{
         Actor, Direction, Event, Marker, MatchedIn, OrderState, Pap, Pattern, PatternKind,
-        RequestKind, Spool, State, SubscriberSide, Tlp, Vantage,
+        Recipient, RequestKind, Spool, State, SubscriberSide, Tlp, Vantage,
         declaration::{Declaration, DeclarationReport, Declared},
         request::{
-            BreakerStatus, Changed, Count, DestroyedEvents, EventStatus, HeldBack, InterfaceStatus,
-            JournalPage, JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource,
-            MarkerStatus, OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page, Progress,
-            Refusal, Reply, Request, Rows, Stage, Status,
+            BreakerStatus, Changed, Count, DeadRow, DestroyedEvents, EventStatus, HeldBack,
+            InterfaceStatus, JournalPage, JournalRow, JournalStatus, KindCount, MarkerRow,
+            MarkerSource, MarkerStatus, OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page,
+            Progress, Refusal, Replayed, Reply, Request, Rows, SinkRow, Stage, Status,
         },
     },
 };
@@ -161,6 +161,23 @@ impl Service for Memory {
             }
             Request::EnvelopeSubmit { body } => self.load(&whole(&body), true)?,
             Request::MarkersList { page, .. } => Reply::Markers(self.page(&page)),
+            Request::SinksList => Reply::Sinks(Rows {
+                rows: vec![sink()],
+                next: None,
+            }),
+            Request::SinksDead { .. } => Reply::Dead(Rows {
+                rows: vec![DeadRow {
+                    id: "00ff".into(),
+                    rev: 2,
+                    attempts: 1,
+                    code: "http_400".into(),
+                }],
+                next: None,
+            }),
+            Request::SinksReplay { .. } => Reply::Replayed(Replayed {
+                events: 1,
+                receipt: 7,
+            }),
             Request::BreakerOpen { .. } | Request::BreakerClose { .. } => {
                 Reply::Breaker(status().breakers.remove(0))
             }
@@ -257,6 +274,25 @@ fn order(reference: &str) -> OrderRow {
         withdrawn: Some(time.into()),
         markers: 2,
         named: 1,
+    }
+}
+
+/// A sink with every field filled in.
+fn sink() -> SinkRow {
+    SinkRow {
+        name: "soc".into(),
+        kind: "webhook".into(),
+        recipient: Recipient::Operator,
+        told: "event".into(),
+        retention: Some(86_400),
+        down: true,
+        pending: 3,
+        dead: 1,
+        oldest_unsent: Some("2026-01-02T03:04:05Z".parse().expect("time")),
+        acknowledged: 5,
+        retried: 2,
+        code: Some("http_503".into()),
+        reason: Some("https://soc.example/hook answers 503".into()),
     }
 }
 
