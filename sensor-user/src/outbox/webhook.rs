@@ -3,7 +3,7 @@
 mod batch;
 mod key;
 
-use std::{ops::Range, time::Instant};
+use std::{iter, ops::Range, time::Instant};
 
 use jiff::Timestamp;
 
@@ -168,7 +168,7 @@ impl Webhook {
         };
         let (mut taken, mut refused) = (false, 0);
         // The last one is posted next.
-        let mut waiting = vec![0..views.len()];
+        let mut waiting: Vec<_> = iter::once(0..views.len()).collect();
         while let Some(lines) = waiting.pop() {
             if lines.len() > self.most {
                 push_both(&mut waiting, &lines, self.most);

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::OFlags;
+use rustix::{
+    fs::{FlockOperation, OFlags, flock},
+    io::retry_on_intr,
+};
 
 /// Readable by the group that the SIEM's collector is in.
 const FILE_MODE: u32 = 0o640;
@@ -71,7 +74,15 @@ fn open(directory: &Path, path: &Path) -> Result<File, Error> {
         let source = io::Error::other("not a regular file: move it away");
         return Err(at(path)(source));
     }
+    lock(&file).map_err(at(path))?;
     Ok(file)
+}
+
+/// Waits for a delivery that nobody waits for any more, so that its line is whole.
+pub(super) fn lock(file: &File) -> io::Result<()> {
+    Ok(retry_on_intr(|| {
+        flock(file, FlockOperation::LockExclusive)
+    })?)
 }
 
 /// Makes a directory that is not there; its mode does not depend on the process.

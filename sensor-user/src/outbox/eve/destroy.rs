@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use rustix::fs::OFlags;
 
 use super::{
-    append::{Error, at, flags, list, sync},
+    append::{Error, at, flags, list, lock, sync},
     line::{forgotten, id},
 };
 use crate::crypto::sha256;
@@ -58,7 +58,9 @@ fn open(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     options.custom_flags(flags(OFlags::NOFOLLOW));
-    options.open(path).map_err(at(path))
+    let file = options.open(path).map_err(at(path))?;
+    lock(&file).map_err(at(path))?;
+    Ok(file)
 }
 
 /// Each event once, however many revisions of it there are: by a digest of its id.
