@@ -17,6 +17,7 @@ mod queue;
 mod serials;
 #[cfg(test)]
 pub(crate) mod tests;
+mod writes;
 
 use std::path::{Path, PathBuf};
 
