@@ -43,9 +43,9 @@ impl Events {
             ),
         )?;
         need(
-            (1 << 20..=1 << 42).contains(&self.max_size),
+            (4 << 20..=1 << 42).contains(&self.max_size),
             "events.max-size",
-            "must be between 1MiB and 4096GiB",
+            "must be between 4MiB and 4096GiB",
         )
     }
 }

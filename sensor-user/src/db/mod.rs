@@ -18,6 +18,7 @@ mod serials;
 mod settle;
 #[cfg(test)]
 pub(crate) mod tests;
+mod writes;
 
 use std::path::{Path, PathBuf};
 

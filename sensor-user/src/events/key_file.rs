@@ -29,7 +29,7 @@ const MONTHS_AT: u64 = 512;
 const MONTHS: u64 = 16;
 const MONTH: u64 = 40;
 /// Bytes by which the file grows.
-const STEP: u64 = 1 << 20;
+const STEP: u64 = 256 << 10;
 
 /// What backup programs leave out (bford.info/cachedir).
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\

@@ -26,13 +26,14 @@ const NATURE: &str = "passive probe: a program in the kernel (XDP) compares each
                       interface receives with technical markers and lets it pass unchanged";
 
 /// Measures that do not depend on the configuration.
-const SECURITY: [&str; 6] = [
+const SECURITY: [&str; 7] = [
     "control through a local socket only, by role (mode 0660, credentials of the peer)",
     "every change has its entry in a tamper-evident journal (Merkle tree) before it happens",
     "the authority's markers come in signed envelopes (Ed25519), each serial once",
     "no payload, name or URL of a communication is kept",
     "no value of a marker and no address in logs, metrics or journal",
     "a marker that is held back is released by two persons",
+    "events are encrypted one by one, their keys kept apart from them and out of backups",
 ];
 
 const RULES: [&str; 5] = [
@@ -43,9 +44,15 @@ const RULES: [&str; 5] = [
     "markers that are too broad, touch the operator's own prefixes or public resolvers, or stand on a configured warninglist, are held back",
 ];
 
-/// This version keeps events until somebody removes them: that is what is declared.
-const RETENTION: &str = "within the six months of L. 33-14 ¶3; this version does not destroy by \
-                         itself, the operator removes the store in time";
+/// How long events are kept, and how they end.
+fn retention(config: &Config) -> String {
+    format!(
+        "{}, and never more than six calendar months from an event's first packet (L. 33-14 ¶3), \
+         rounded down to the UTC day; what is not useful is destroyed at once (¶4). Each event is \
+         encrypted under a key of its own, which is destroyed with it",
+        config.events.retention
+    )
+}
 
 /// The facts of a configuration.
 #[must_use]
@@ -66,7 +73,7 @@ pub fn facts(config: &Config) -> Facts {
         },
         data: Data {
             categories: Item::ALL.map(category).into(),
-            retention: RETENTION.into(),
+            retention: retention(config),
         },
     }
 }
@@ -243,6 +250,7 @@ mod tests {
             format!("[legal]\ndedicated-passive = true\n{LINK}"),
             format!("[legal]\nregime = \"2023\"\nvalidation = \"V-1\"\n{LINK}"),
             format!("[metrics]\nenabled = false\n{LINK}"),
+            format!("[events]\nretention = \"90 days\"\n{LINK}"),
         ];
         let mut seen = BTreeSet::from([before]);
         for text in other {

@@ -248,3 +248,22 @@ fn at_its_cap_the_store_destroys_what_was_taken_oldest_first_and_then_is_full() 
     // Events that come use the room, and the file does not grow beyond the cap for long.
     assert!(store.bytes().expect("reads") < 2 << 20);
 }
+
+#[test]
+fn counts_are_kept_until_they_are_journalled() {
+    let place = place();
+    let mut store = open(&place);
+    put(&mut store, rows(1..=5, "2027-01-15T13:00:00Z"));
+    store.destroy(&[1], Destroyed::Expired).expect("destroys");
+    let told = store.owed().expect("reads");
+    // The journal cannot be written; the agent goes on, ends, and starts again.
+    store
+        .destroy(&[2, 3], Destroyed::Expired)
+        .expect("destroys");
+    drop(store);
+    let mut store = open(&place);
+    assert_eq!(store.owed().expect("reads")[&Destroyed::Expired], 3);
+    // What comes while an entry is written is told by the next.
+    store.settle(&told).expect("settles");
+    assert_eq!(store.owed().expect("reads")[&Destroyed::Expired], 2);
+}

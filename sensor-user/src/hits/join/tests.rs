@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    hits::{Index, Zone},
+    hits::{Index, Zone, event::address},
     markers::{pattern_id, read_text, rows},
     model::{Image, OrderNumber, Pap, Tlp},
 };
