@@ -64,6 +64,18 @@ impl Events {
         })
     }
 
+    /// Takes back what was lent to workers that died.
+    ///
+    /// # Errors
+    /// [`Error`]; it is lent again when its time is over.
+    pub fn take_back_leases(&mut self) -> Result<(), Error> {
+        self.database.run(|connection| {
+            connection
+                .execute("UPDATE delivery SET lease = 0 WHERE lease > 0", [])
+                .map(drop)
+        })
+    }
+
     /// Notes that a sink has to forget these events.
     ///
     /// # Errors

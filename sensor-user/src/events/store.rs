@@ -126,6 +126,7 @@ impl Store {
             options,
             state: state.into(),
         };
+        store.db.take_back_leases()?;
         let sealed = migrate::seal_clear(&mut store)?;
         let finished = store.finish()?;
         if unreadable + finished > 0 {

@@ -44,7 +44,7 @@ fn view(id: &str, extent: Extent) -> View {
         generation: 3,
         tlp: Tlp::Green,
         pap: Pap::Amber,
-        test: false,
+        test: true,
     };
     let clear = MarkerHandling {
         tlp: Tlp::Green,

@@ -11,7 +11,7 @@ use std::{
 use jiff::Timestamp;
 use sensor_tests::{bench::statistics::Median, command, random::Random};
 use sensor_user::{
-    events::{Batch, Options as StoreOptions, Store, Which},
+    events::{Batch, Options as StoreOptions, Settlement, Store, Which},
     model::{
         Event, EventRow, MarkerHandling, MatchedIn, Pap, PatternId, PatternKind, State,
         SubscriberSide, Tlp, Vantage, retention::day_of,
@@ -188,7 +188,11 @@ fn take(worker: &mut Store, over: &AtomicBool) -> Result<(), String> {
             .iter()
             .map(|one| (one.row.seq, one.rev))
             .collect();
-        worker.acknowledge(sink, &taken).map_err(text)?;
+        let settlement = Settlement {
+            taken: &taken,
+            ..Settlement::default()
+        };
+        worker.settle_deliveries(sink, settlement).map_err(text)?;
         if taken.is_empty() {
             if ending {
                 return Ok(());
