@@ -11,7 +11,7 @@ use std::{
 };
 
 use ipnet::IpNet;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use self::{
     file::{File, Kind},
@@ -153,11 +153,11 @@ impl Warninglists {
             Kind::String | Kind::Hostname | Kind::Cidr => None,
         };
         if let Some(expressions) = expressions {
-            let set = RegexSetBuilder::new(expressions)
+            let set = RegexSetBuilder::new(&expressions)
                 .case_insensitive(file.kind == Kind::Substring)
                 .size_limit(MOST_COMPILED)
                 .build()
-                .map_err(|error| format!("its expressions cannot be compiled: {error}"))?;
+                .map_err(|_| not_compiled(&expressions))?;
             list.expressions = Some(set);
             return Ok(());
         }
@@ -274,6 +274,18 @@ fn net(text: &str) -> Option<IpNet> {
     match text.parse::<IpAddr>() {
         Ok(address) => Some(address.into()),
         Err(_) => text.parse::<IpNet>().ok().map(|net| net.trunc()),
+    }
+}
+
+/// Why expressions are no set: the first that cannot be read, or all of them together. What the
+/// engine says of one repeats it, however long it is.
+fn not_compiled(expressions: &[String]) -> String {
+    let bad = expressions
+        .iter()
+        .position(|one| matches!(Regex::new(one), Err(regex::Error::Syntax(_))));
+    match bad {
+        Some(at) => format!("the expression of entry {at} cannot be compiled: it is none"),
+        None => "its expressions cannot be compiled: they are too large".into(),
     }
 }
 

@@ -119,7 +119,10 @@ fn a_file_that_is_no_list_is_named_with_what_is_wrong() {
             list("a", "cidr", "", "\"10.0.0.0/8\",\"example\""),
             "entry 1",
         ),
-        (list("a", "regex", "", "\"(\""), "cannot be compiled"),
+        (
+            list("a", "regex", "", "\"a\",\"(\""),
+            "entry 1 cannot be compiled",
+        ),
         (list("a", "regex", "", "\"/a/e\""), "entry 0"),
         (
             list("a", "regex", "", "\"(a{1000}){9000}\""),
