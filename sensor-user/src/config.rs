@@ -3,6 +3,7 @@
 //! [`Config::load`] reads and checks a file; [`Config::from_flags`] builds one without a file.
 //! Every error names the file, the line and the key. The shapes are in `deploy/sensor.toml`.
 
+mod canary;
 mod check;
 mod events;
 mod legal;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use crate::model::Role;
 use check::Problem;
 
+pub use canary::Canary;
 pub use events::Events;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
@@ -104,6 +106,8 @@ pub struct Config {
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
+    /// The self-test.
+    pub canary: Canary,
     /// Where events go.
     #[serde(rename = "sink")]
     pub sinks: Vec<Sink>,
@@ -268,6 +272,7 @@ impl Default for Config {
             events: Events::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
+            canary: Canary::default(),
             sinks: Vec::new(),
             interfaces: Vec::new(),
         }

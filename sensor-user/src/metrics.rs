@@ -43,6 +43,7 @@ pub struct Metrics {
     store_failures: prometheus::IntCounter,
     control_requests: IntCounterVec,
     outbox: outbox::Outbox,
+    canary: IntCounterVec,
     scrape: Mutex<()>,
 }
 
@@ -215,6 +216,11 @@ impl Metrics {
             latency,
             store_failures,
             outbox: outbox::Outbox::new(&registry),
+            canary: counters(
+                "marker_sensor_canary_runs_total",
+                "Runs of the self-test, by outcome: passed or failed.",
+                &["outcome"],
+            ),
             scrape: Mutex::new(()),
             registry,
         }
@@ -228,6 +234,12 @@ impl Metrics {
     /// A batch could not be stored.
     pub fn store_failed(&self) {
         self.store_failures.inc();
+    }
+
+    /// The self-test ran.
+    pub fn canary(&self, passed: bool) {
+        let outcome = if passed { "passed" } else { "failed" };
+        self.canary.with_label_values(&[outcome]).inc();
     }
 
     /// An attempt to deliver to a sink ended so.

@@ -306,3 +306,67 @@ fn each_recipient_is_told_what_is_its_own_and_status_says_how_it_fares() {
         "it is there still"
     );
 }
+
+#[test]
+fn the_self_test_goes_from_the_program_to_the_operators_sinks_and_to_nobody_else() {
+    if !need::root_and(&["nats-server"]) {
+        return;
+    }
+    let mut scene = Scene::new();
+    let eve = scene.directory.path().join("eve");
+    let more = format!(
+        "[[sink]]\nname = \"siem\"\nrecipient = \"operator\"\n[sink.eve]\ndirectory = {:?}\n\
+         [canary]\ninterval = \"1d\"\n",
+        eve.display().to_string()
+    );
+    let settings = scene.settings("authority", &more);
+    let home = Home::new();
+    let daemon = Sensord::start(&home, &scene.to, &settings);
+    let client = daemon.client();
+    let before = Identities::settled(&client);
+    let (code, report, error) = daemon.control(&["canary"]);
+    assert_eq!(code, 0, "{report}{error}");
+    for part in [
+        "program",
+        "in0",
+        "stored",
+        "siem",
+        "acknowledged",
+        "the self-test passed",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+    let after = Identities::settled(&client);
+    assert!(after.kernel["hits"] > before.kernel["hits"]);
+    let events = stored(&client);
+    assert!(
+        events.iter().all(|event| event["test"] == true),
+        "{events:?}"
+    );
+    let text = files(&eve);
+    assert!(text.contains("\"test\":true"), "{text}");
+    let journal = Value::from(client.journal()).to_string();
+    assert!(journal.contains("\"canary_run\""), "{journal}");
+    let idle = || sink(&client, "stream")["pending"] == 0;
+    assert!(wait_until(Duration::from_secs(10), idle));
+    assert_eq!(
+        scene.server.judge().count(),
+        0,
+        "the authority was told of a test"
+    );
+
+    // The operator's files cannot be written: the test says so, by its exit code, too.
+    fs::remove_dir_all(&eve).expect("it is there");
+    fs::write(&eve, "in the way").expect("a writable directory");
+    let (code, report, _) = daemon.control(&["canary"]);
+    assert_eq!(code, 69, "{report}");
+    assert!(
+        report.contains("not there") && report.contains("FAILED"),
+        "{report}"
+    );
+    let page = daemon.metrics();
+    assert!(
+        page.contains("marker_sensor_canary_runs_total{outcome=\"failed\"} 1"),
+        "{page}"
+    );
+}

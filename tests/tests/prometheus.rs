@@ -204,6 +204,7 @@ fn the_alert_rules_fire_when_they_should_and_name_series_that_exist() {
     let text = fs::read_to_string(format!("{rules}marker-sensor.rules.yml")).expect("the rules");
     let metrics = Metrics::new("0", "none", "pop1");
     metrics.acknowledged_after("soc", 1.0);
+    metrics.canary(false);
     let page = metrics.page(&Snapshot {
         attached: vec![("eth0".into(), true)],
         sinks: vec![SinkSnapshot::default()],

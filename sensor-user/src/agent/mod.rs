@@ -4,6 +4,7 @@
 //! touched), warninglists, journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
+mod canary;
 mod condemned;
 mod declaration;
 mod deliveries;
@@ -41,9 +42,12 @@ use crate::{
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::Action,
     legal::{self, Gate, Law},
-    markers::{Breadth, Hygiene},
+    markers::{self, Breadth, Hygiene},
     metrics::Metrics,
-    model::retention::{date_of, day_of},
+    model::{
+        canary::marker,
+        retention::{date_of, day_of},
+    },
 };
 pub use declaration::{declaration, record_declaration};
 use deliveries::{Sinks, Today};
@@ -93,7 +97,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let mut watch = clock::Watch::new(catalog.clock_mark()?, clock::read());
     let now = watch.observe(clock::read());
     let longest_marker = config.limits.longest_marker;
-    let admission = Admission::new(shut.is_none(), law);
+    let canary = config.canary.interval;
+    let admission = Admission::new(shut.is_none(), law).with_canary(canary.is_some());
     let inventory = Inventory::read(&mut catalog, now, longest_marker, admission)?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
@@ -148,6 +153,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         counts: tap.counts(),
         tail: tail.clone(),
         sinks: sinks.known(config),
+        metrics: Arc::clone(&metrics),
     };
     let facts = Facts {
         sensor: config.sensor.clone(),
@@ -177,6 +183,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         breakers,
         issuers,
         law,
+        canary,
         gate,
         longest_marker,
         watch,
@@ -297,6 +304,7 @@ async fn answer(
         }
         None => None,
     };
+    let canary = tokio::spawn(canary::run(Arc::clone(&sensor)));
     let mut served = tokio::spawn(doors.socket.serve(door, stopped));
     let mut tick = tokio::time::interval(LOOK_AFTER);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -312,6 +320,7 @@ async fn answer(
         }
     }
     tracing::info!("stopping; interfaces stay attached");
+    canary.abort();
     // Receivers that are gone have stopped already.
     let _ = stop.send(true);
     if !served.is_finished() {
@@ -350,6 +359,10 @@ fn today(sensor: &Arc<Sensor>) -> Today {
 fn context(config: &Config) -> EventContext {
     EventContext {
         sensor: config.sensor.clone(),
+        canary: config
+            .canary
+            .interval
+            .map(|_| markers::pattern_id(&marker().pattern)),
     }
 }
 

@@ -87,6 +87,8 @@ pub enum Command {
     /// List, show and follow events
     #[command(subcommand)]
     Events(Events),
+    /// Run the self-test: a packet through the live programs, up to your own sinks
+    Canary,
     /// How sinks fare, and what they refused
     #[command(subcommand)]
     Sinks(Sinks),

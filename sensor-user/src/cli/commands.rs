@@ -56,6 +56,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
         Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
         Command::Events(events) => session.events(events).await,
+        Command::Canary => session.canary().await,
         Command::Sinks(sinks) => session.sinks(sinks).await,
         Command::Journal(Journal::Show { from, limit }) => session.journal(from, limit).await,
         Command::Journal(Journal::Verify { dir, against }) => {

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod bundle;
+mod canary;
 pub mod client;
 pub mod commands;
 pub mod declaration;

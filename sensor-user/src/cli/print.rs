@@ -13,10 +13,12 @@ use crate::model::{
     request::{Changed, Failure, JournalPage, MarkerRow, NotInForce, Refusal},
 };
 
+mod canary;
 mod events;
 mod orders;
 mod sinks;
 
+pub use canary::canary;
 pub use events::{event, events, one_line};
 pub use orders::{order, order_changed, orders};
 pub use sinks::{dead, replayed, sinks};

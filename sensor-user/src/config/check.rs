@@ -60,6 +60,7 @@ impl Config {
         self.legal.check()?;
         self.issuers()?;
         super::sinks::check(&self.sinks)?;
+        self.canary.check()?;
         self.interfaces()
     }
 

@@ -140,6 +140,7 @@ mod tests {
             (K::EventsNotUseful, [false, true, false, false, true]),
             (K::EventsTail, [true, true, false, false, true]),
             (K::JournalShow, [false, true, false, true, true]),
+            (K::Canary, [false, true, false, false, true]),
             (K::SinksList, [true, true, false, true, true]),
             (K::SinksDead, [false, true, false, false, true]),
             (K::SinksReplay, [false, true, false, false, true]),

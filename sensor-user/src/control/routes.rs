@@ -87,7 +87,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 27] = [
+pub const ROUTES: [Route; 28] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -176,6 +176,7 @@ pub const ROUTES: [Route; 27] = [
         &[],
         Carries::Nothing,
     ),
+    send("POST", "/v1/canary", Kind::Canary, &[], Carries::Nothing),
     get("/v1/sinks", Kind::SinksList, &[]),
     get(
         "/v1/sinks/{name}/dead",
@@ -310,6 +311,7 @@ pub fn request(
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
         },
+        Kind::Canary => Request::Canary,
         Kind::SinksList => Request::SinksList,
         Kind::SinksDead => Request::SinksDead {
             name: parameter,
@@ -395,6 +397,7 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Destroyed(events) => serde_json::to_vec(events),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Canary(report) => serde_json::to_vec(report),
         Reply::Sinks(rows) => serde_json::to_vec(rows),
         Reply::Dead(rows) => serde_json::to_vec(rows),
         Reply::Replayed(replayed) => serde_json::to_vec(replayed),

@@ -8,6 +8,7 @@ mod attach;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod build;
+mod canary;
 mod edit;
 mod encode;
 mod error;

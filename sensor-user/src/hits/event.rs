@@ -26,6 +26,8 @@ pub type MonthKeys = HashMap<String, [u8; 32]>;
 pub struct EventContext {
     /// Name of the sensor.
     pub sensor: String,
+    /// Pattern of the self-test.
+    pub canary: Option<PatternId>,
 }
 
 /// What is known of an open event.

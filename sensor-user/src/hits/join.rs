@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::KernelClock,
-    model::{EventRow, MatchedIn, PatternId, State, Vantage, event::month},
+    model::{EventRow, MatchedIn, PatternId, State, SubscriberSide, Vantage, canary, event::month},
 };
 
 /// Most events held open. Beyond it those that were quiet longest are closed, once the flows of the
@@ -233,10 +233,14 @@ impl Joiner {
             NotFound::Refuted => Account::Refuted,
             NotFound::Expired => Account::Expired,
         })?;
-        let side = around
-            .subscribers
-            .side(vantage, src, dst)
-            .ok_or(Account::Transit)?;
+        let test = self.context.canary == Some(id);
+        let side = if test {
+            // Somebody else's packet to the address of the self-test is nobody's event.
+            canary::is_own(src, dst).then_some(SubscriberSide::Unknown)
+        } else {
+            around.subscribers.side(vantage, src, dst)
+        };
+        let side = side.ok_or(Account::Transit)?;
         if self.full {
             return Err(Account::StoreFull);
         }
@@ -261,7 +265,7 @@ impl Joiner {
             last: flow.first,
             packets: 0,
             bytes: 0,
-            test: false,
+            test,
         })
     }
 

@@ -91,6 +91,11 @@ pub enum Action {
         /// Deliveries that were refused for good.
         refused: u64,
     },
+    /// The self-test ran.
+    CanaryRun {
+        /// Whether every interface, the store and every sink of the operator's passed it.
+        passed: bool,
+    },
     /// What a sink refused is tried again.
     DeadLettersReplayed {
         /// Name of the sink.

@@ -1,6 +1,7 @@
 //! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
 
 pub mod actor;
+pub mod canary;
 pub mod closed_list;
 pub mod declaration;
 pub mod destroyed;

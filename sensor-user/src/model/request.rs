@@ -1,5 +1,6 @@
 //! The closed set of what can be asked through the control socket, and the answers.
 
+mod canary;
 mod change;
 mod orders;
 mod sinks;
@@ -11,6 +12,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
+pub use canary::{CanaryInterface, CanaryReport, CanarySink};
 pub use change::{Changed, HeldBack, Refusal};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use sinks::{DeadRow, Replayed, SinkRow};
@@ -120,6 +122,8 @@ pub enum Request {
         /// Most entries.
         limit: u32,
     },
+    /// Run the self-test. Operators.
+    Canary,
     /// Sinks and how they fare. Operators, readers, oversight.
     SinksList,
     /// What a sink refused for good. Operators.
@@ -401,6 +405,8 @@ pub enum Reply {
     Tail,
     /// To [`Request::JournalShow`].
     Journal(JournalPage),
+    /// To [`Request::Canary`].
+    Canary(Box<CanaryReport>),
     /// To [`Request::SinksList`].
     Sinks(Rows<SinkRow>),
     /// To [`Request::SinksDead`].

@@ -43,6 +43,8 @@ pub enum RequestKind {
     EventsTail,
     /// [`Request::JournalShow`].
     JournalShow,
+    /// [`Request::Canary`].
+    Canary,
     /// [`Request::SinksList`].
     SinksList,
     /// [`Request::SinksDead`].
@@ -61,7 +63,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -81,6 +83,7 @@ impl RequestKind {
         Self::EventsNotUseful,
         Self::EventsTail,
         Self::JournalShow,
+        Self::Canary,
         Self::SinksList,
         Self::SinksDead,
         Self::SinksReplay,
@@ -113,6 +116,7 @@ impl RequestKind {
             Self::EventsNotUseful => "events_not_useful",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
+            Self::Canary => "canary",
             Self::SinksList => "sinks_list",
             Self::SinksDead => "sinks_dead",
             Self::SinksReplay => "sinks_replay",
@@ -148,6 +152,7 @@ impl Request {
             Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::Canary => RequestKind::Canary,
             Self::SinksList => RequestKind::SinksList,
             Self::SinksDead { .. } => RequestKind::SinksDead,
             Self::SinksReplay { .. } => RequestKind::SinksReplay,

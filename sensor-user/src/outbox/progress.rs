@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use super::Reason;
 use crate::metrics::Metrics;
 
+/// Events of the self-test that are remembered: one an interface and run.
+const MOST_TESTS: usize = 256;
+
 /// A sink's progress, shared between its worker and whoever asks.
 pub struct Progress {
     name: String,
@@ -25,6 +28,8 @@ pub struct Told {
     pub refused: u64,
     /// Whether nothing can be delivered.
     pub down: bool,
+    /// Ids of events of the self-test that arrived, the last few.
+    pub tests: Vec<String>,
     /// Why something last was not delivered.
     pub reason: Option<Reason>,
 }
@@ -58,6 +63,15 @@ impl Progress {
         let seconds = now.duration_since(first_seen).as_secs_f64();
         self.metrics.delivered(&self.name, "acknowledged");
         self.metrics.acknowledged_after(&self.name, seconds);
+    }
+
+    /// An event of the self-test arrived.
+    pub(super) fn tested(&self, id: &str) {
+        let mut told = self.lock();
+        if told.tests.len() == MOST_TESTS {
+            told.tests.remove(0);
+        }
+        told.tests.push(id.to_owned());
     }
 
     /// An attempt failed.

@@ -146,6 +146,9 @@ impl<S: Sink, Q: Queue> Worker<S, Q> {
                 Outcome::Acknowledged => {
                     course.unjournalled.0 += 1;
                     self.progress.acknowledged(one.view.event.first_seen, now);
+                    if one.view.event.test {
+                        self.progress.tested(&one.view.event.id);
+                    }
                     settled.push(Settled::Acknowledged(one.place));
                 }
                 Outcome::Retry(reason) => {

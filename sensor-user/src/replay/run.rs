@@ -95,6 +95,7 @@ impl Replay {
         subscribers.insert(0, "replay".into(), zone, []);
         let context = EventContext {
             sensor: "replay".into(),
+            canary: None,
         };
         let mut run = Run {
             offline,

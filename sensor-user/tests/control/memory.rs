@@ -16,10 +16,11 @@ use sensor_user::{
         Recipient, RequestKind, Spool, State, SubscriberSide, Tlp, Vantage,
         declaration::{Declaration, DeclarationReport, Declared},
         request::{
-            BreakerStatus, Changed, Count, DeadRow, DestroyedEvents, EventStatus, HeldBack,
-            InterfaceStatus, JournalPage, JournalRow, JournalStatus, KindCount, MarkerRow,
-            MarkerSource, MarkerStatus, OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page,
-            Progress, Refusal, Replayed, Reply, Request, Rows, SinkRow, Stage, Status,
+            BreakerStatus, CanaryInterface, CanaryReport, CanarySink, Changed, Count, DeadRow,
+            DestroyedEvents, EventStatus, HeldBack, InterfaceStatus, JournalPage, JournalRow,
+            JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus, OrderChanged,
+            OrderManifest, OrderRow, OutcomeCount, Page, Progress, Refusal, Replayed, Reply,
+            Request, Rows, SinkRow, Stage, Status,
         },
     },
 };
@@ -161,6 +162,19 @@ impl Service for Memory {
             }
             Request::EnvelopeSubmit { body } => self.load(&whole(&body), true)?,
             Request::MarkersList { page, .. } => Reply::Markers(self.page(&page)),
+            Request::Canary => Reply::Canary(Box::new(CanaryReport {
+                passed: false,
+                interfaces: vec![CanaryInterface {
+                    interface: "eth0".into(),
+                    passed: true,
+                    stored: Some(3),
+                }],
+                sinks: vec![CanarySink {
+                    sink: "soc".into(),
+                    acknowledged: None,
+                }],
+                receipt: 7,
+            })),
             Request::SinksList => Reply::Sinks(Rows {
                 rows: vec![sink()],
                 next: None,

@@ -32,7 +32,7 @@ impl Sensor {
     }
 
     pub(super) fn admission(&self) -> Admission {
-        Admission::new(self.check_gate().is_ok(), self.law)
+        Admission::new(self.check_gate().is_ok(), self.law).with_canary(self.canary.is_on())
     }
 
     /// Refuses markers that the operator brings where it may not.

@@ -126,6 +126,7 @@ impl Inventory {
         }
         catalog.set_over(&over_markers, &ended)?;
         over.extend(barred);
+        sorted.rows.extend(admission.canary());
         // What is stored was compiled before: two patterns of one id were refused then.
         let image = |rows| Image::new(rows).expect("the store holds no collision");
         Ok(Self {

@@ -98,6 +98,7 @@ impl Sensor {
         let mut put: Vec<Put<'_>> = found.put.iter().map(|at| put_of(*at as usize)).collect();
         let added = put.len() as u64;
         put.extend(found.inherited.iter().map(Put::held));
+        sorted.rows.extend(admission.canary());
         let plan = Plan {
             image: Image::new(sorted.rows).map_err(collision)?,
             edit: db::Edit {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod breakers;
+mod canary;
 mod change;
 mod compare;
 mod declaration;
@@ -44,6 +45,7 @@ use crate::{
     journal::{self, Action, Journal, Receipt},
     legal::{Gate, Law},
     markers::Hygiene,
+    metrics::Metrics,
     model::{
         Actor, Event, Image, Role,
         request::{BreakerStatus, InterfaceStatus, MarkerStatus, Reply, Request},
@@ -52,6 +54,7 @@ use crate::{
 
 pub use admission::Admission;
 pub use breakers::BreakerPolicy;
+use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
 pub use sinks::KnownSink;
@@ -73,6 +76,7 @@ pub struct Sensor {
     policy: BreakerPolicy,
     issuers: Issuers,
     law: Law,
+    canary: Canary,
     gate: RwLock<Gate>,
     longest_marker: Duration,
     clock: Mutex<clock::Watch>,
@@ -110,6 +114,8 @@ pub struct Parts {
     pub tail: broadcast::Sender<Arc<Event>>,
     /// The sinks.
     pub sinks: Vec<KnownSink>,
+    /// Series.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What a change works on.
@@ -159,6 +165,8 @@ pub struct Rules {
     pub issuers: Issuers,
     /// Which markers may be used.
     pub law: Law,
+    /// How often the self-test runs; it is off without.
+    pub canary: Option<Duration>,
     /// The declaration.
     pub gate: Gate,
     /// How long a marker is in force when nobody says until when.
@@ -177,7 +185,8 @@ impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
     pub fn new(facts: Facts, parts: Parts, set: Set, reader: Store, rules: Rules) -> Self {
-        let admission = Admission::new(rules.gate.check().is_ok(), rules.law);
+        let admission = Admission::new(rules.gate.check().is_ok(), rules.law)
+            .with_canary(rules.canary.is_some());
         let markers = listing::status_of(&set, admission);
         let sensor = Self {
             facts,
@@ -193,6 +202,7 @@ impl Sensor {
             policy: rules.breakers,
             issuers: rules.issuers,
             law: rules.law,
+            canary: Canary::new(rules.canary),
             gate: RwLock::new(rules.gate),
             longest_marker: rules.longest_marker,
             clock: Mutex::new(rules.watch),
@@ -288,6 +298,9 @@ impl Service for Sensor {
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
             }
+            Request::Canary => self
+                .canary_run(actor)
+                .map(|report| Reply::Canary(Box::new(report))),
             Request::SinksList => self.sinks_list().map(Reply::Sinks),
             Request::SinksDead { name, page } => self.sinks_dead(&name, &page).map(Reply::Dead),
             Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
