@@ -19,7 +19,7 @@ pub use breakers::Breaker;
 pub use catalog::Catalog;
 pub use destroy::Stretch;
 pub use events::{Batch, EventRow, Events, Restored};
-pub use markers::{Edit, Put};
+pub use markers::{Edit, Over, Put};
 pub use orders::Named;
 pub use serials::{Mark, Serial};
 

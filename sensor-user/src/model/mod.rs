@@ -1,6 +1,7 @@
 //! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
 
 pub mod actor;
+pub mod brought;
 pub mod declaration;
 pub mod event;
 pub mod image;
@@ -15,6 +16,7 @@ pub mod spool;
 pub mod vantage;
 
 pub use actor::{Actor, Role};
+pub use brought::Brought;
 pub use event::{Event, MatchedIn, State, SubscriberSide};
 pub use image::{Collision, Difference, Image, ImagePattern, ImageRow, RowKey};
 pub use marker::{Direction, Held, Marker, MarkerId, Pap, Standing, Tlp};

@@ -51,7 +51,7 @@ impl Orders {
 
     /// Whether any order that a marker is or was exploited for came in a signed envelope.
     fn any_signed(&self, source: OrderNumber, id: &MarkerId) -> bool {
-        self.is_signed(source) || self.naming(id).iter().any(|number| self.is_signed(*number))
+        self.is_signed(source) || self.naming(id).any(|number| self.is_signed(number))
     }
 }
 

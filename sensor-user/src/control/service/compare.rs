@@ -12,8 +12,8 @@ use super::{
     tally::{Cap, Tally},
 };
 use crate::{
-    db::Put,
-    model::{Held, Marker, MarkerId, OrderNumber, Standing},
+    db::{Named, Put},
+    model::{Brought, Held, Marker, MarkerId, OrderNumber, Standing},
 };
 
 /// What a file of the operator's own markers changes of the catalogue.
@@ -36,7 +36,7 @@ pub(super) struct Comparison {
     /// Markers of the file that orders are about, too: brought by one, or named.
     pub ordered: HashSet<MarkerId>,
     /// Markers brought by an order that are the operator's own from now on, too.
-    pub adopted: Vec<(MarkerId, OrderNumber)>,
+    pub adopted: Vec<Named>,
     /// Markers of orders that the file has not.
     pub others: Tally,
     /// A marker of the file has the id of an order's marker with another pattern.
@@ -59,7 +59,7 @@ impl Comparison {
         self.removed += 1;
         match orders.heir(&held.marker.id) {
             Some(order) => {
-                let held = inherited(held, order);
+                let held = inherited(held, order, orders);
                 self.others.add(Put::held(&held), orders, admission);
                 self.inherited.push(held);
             }
@@ -68,10 +68,22 @@ impl Comparison {
     }
 }
 
+/// A marker of an order that is the operator's own from now on, too: what the order says of it
+/// stands on the order's ground.
+pub(super) fn adoption(held: &Held) -> Named {
+    Named {
+        brought: Some(Brought::of(held)),
+        ..Named::only(held.marker.id.clone(), held.source)
+    }
+}
+
 /// A marker that is an order's alone from now on.
-fn inherited(mut held: Held, order: OrderNumber) -> Held {
+fn inherited(mut held: Held, order: OrderNumber, orders: &Orders) -> Held {
     held.source = order;
-    if std::mem::take(&mut held.capped) {
+    if let Some(brought) = orders.brought(&held.marker.id, order) {
+        brought.restore(&mut held.marker);
+        (held.capped, held.over) = (false, brought.over);
+    } else if std::mem::take(&mut held.capped) {
         held.marker.until = None;
         held.over = false;
     }
@@ -145,7 +157,7 @@ pub(super) fn compare(
             if held.source == OrderNumber::OWN {
                 stays += 1;
             } else {
-                found.adopted.push((id.clone(), held.source));
+                found.adopted.push(adoption(&held));
             }
             if !holds(&held, marker, &standing, capped, cap.now()) {
                 found.put.push(at);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::BufReader};
 use super::{
     Error, Sensor, Set,
     change::{ACCEPTED, Plan},
-    compare::{compare, holds},
+    compare::{adoption, compare, holds},
     grounds::{Orders, each_row},
     internal,
     tally::Cap,
@@ -138,7 +138,7 @@ impl Sensor {
                     return Err(clash(&marker.id));
                 }
                 if held.source != OrderNumber::OWN {
-                    adopts.push((marker.id.clone(), held.source));
+                    adopts.push(adoption(&held));
                 }
                 before.push(held);
             }
@@ -223,8 +223,8 @@ pub(super) fn refused(intake: Intake) -> Error {
 fn adopted(orders: &Orders, adopted: &[db::Named]) -> Option<Orders> {
     (!adopted.is_empty()).then(|| {
         let mut orders = orders.clone();
-        for (id, number) in adopted {
-            orders.name(id.clone(), *number);
+        for named in adopted {
+            orders.name(named);
         }
         orders
     })

@@ -105,8 +105,8 @@ impl Sensor {
         }
         let mut orders = set.orders.clone();
         orders.put(order.clone());
-        for (id, number) in &names {
-            orders.name(id.clone(), *number);
+        for named in &names {
+            orders.name(named);
         }
         let others = after.iter().filter(|held| held.source == order.number);
         let put: Vec<Put<'_>> = others.map(Put::held).collect();
@@ -162,7 +162,7 @@ impl Sensor {
             let Some(held) = set.catalog.marker(id).map_err(internal)? else {
                 return Err(manifest::unknown(at));
             };
-            named.push((held.marker.id.clone(), order.number));
+            named.push(db::Named::only(held.marker.id.clone(), order.number));
             before.push(held);
         }
         let already: HashSet<&str> = names.iter().map(String::as_str).collect();
@@ -172,7 +172,7 @@ impl Sensor {
             }
             match set.catalog.marker(&marker.id).map_err(internal)? {
                 Some(held) if held.marker.pattern == marker.pattern => {
-                    named.push((marker.id, order.number));
+                    named.push(db::Named::only(marker.id, order.number));
                     before.push(held);
                 }
                 Some(_) => {

@@ -10,7 +10,7 @@ use super::{
     change::keep_generation,
     grounds::{Sorted, each_row_of},
     internal,
-    inventory::{over_markers, passed},
+    inventory::{over_rows, passed},
     listing::status_of,
 };
 use crate::{
@@ -122,7 +122,10 @@ impl Sensor {
         if let Some(receipt) = receipt.filter(|_| !over.is_empty() || admitted) {
             self.go_live(actor, set, image, (Way::OneByOne, &receipt))?;
         }
-        let markers = over_markers(over.iter(), &set.orders, now);
+        let mut noted = over_rows(over.iter(), &set.orders, now);
+        for (id, number) in &noted.brought {
+            set.orders.set_brought_over(id, *number);
+        }
         for number in &ended {
             if let Some(order) = set.orders.get_mut(*number) {
                 order.over = true;
@@ -132,7 +135,8 @@ impl Sensor {
             set.starts.remove(&start);
         }
         // What is over stays over, whatever the clock says later.
-        set.catalog.set_over(&markers, &ended).map_err(internal)?;
+        noted.orders = ended;
+        set.catalog.set_over(&noted).map_err(internal)?;
         self.tell_markers(status_of(set, self.admission()));
         Ok(())
     }

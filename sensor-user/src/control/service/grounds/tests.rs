@@ -49,8 +49,8 @@ fn windows(held: &Held, orders: &Orders) -> Vec<(u32, Option<Moment>, Option<Mom
 
 #[test]
 fn a_marker_is_exploited_on_each_of_its_grounds_for_its_time() {
-    let named = vec![("m".into(), OrderNumber(1)), ("m".into(), OrderNumber(2))];
-    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
+    let named = [1, 2].map(|number| Named::only("m".into(), OrderNumber(number)));
+    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named.into());
     let own = held(0, Some(30));
     let expected = [
         (0, None, Some(at(30))),
@@ -109,7 +109,7 @@ fn gate_regime_and_marking_bar_what_time_would_let_in() {
     let mut config = Config::default();
     config.legal.regime = Regime::Of2023;
     let law = Law::of(&config);
-    let named = vec![("m".into(), OrderNumber(2))];
+    let named = vec![Named::only("m".into(), OrderNumber(2))];
     let orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], named);
     let (by_hand, now) = (held(1, None), at(16).into());
     let why = |held: &Held, orders: &Orders, admission| not_in_force(held, orders, now, admission);
@@ -131,4 +131,32 @@ fn gate_regime_and_marking_bar_what_time_would_let_in() {
     // What is over is over, whoever else forbids it.
     let over = held(0, Some(5));
     assert_eq!(why(&over, &alone, shut), Some(NotInForce::Over));
+}
+
+#[test]
+fn what_an_order_says_of_its_marker_stands_beside_the_operators_words() {
+    let mut brought = held(1, Some(18));
+    brought.marker.tlp = Tlp::AmberStrict;
+    let named = Named {
+        brought: Some(Brought::of(&brought)),
+        ..Named::only("m".into(), OrderNumber(1))
+    };
+    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], vec![named]);
+    orders.name(&Named::only("m".into(), OrderNumber(2)));
+    let mut own = held(0, Some(12));
+    own.marker.tlp = Tlp::Clear;
+    let expected = [
+        (0, None, Some(at(12))),
+        (1, Some(at(10)), Some(at(18))),
+        (2, Some(at(15)), Some(at(12))),
+    ];
+    assert_eq!(windows(&own, &orders), expected);
+    let later = own.clone();
+    let over = Held { over: true, ..own };
+    assert_eq!(windows(&over, &orders), expected[1..2]);
+    orders.set_brought_over(&"m".into(), OrderNumber(1));
+    assert_eq!(windows(&over, &orders), []);
+    assert_eq!(windows(&later, &orders).len(), 2);
+    // What the operator no longer uses goes on in its words where an order took them.
+    assert_eq!(orders.heir(&"m".into()), Some(OrderNumber(2)));
 }
