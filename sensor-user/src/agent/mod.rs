@@ -87,7 +87,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         tracing::warn!(code = reason.code(), "{reason}");
     }
     let mut watch = clock::Watch::new(catalog.clock_mark()?, clock::read());
-    let now = watch.observe(clock::read());
+    let now = clock::judge(&mut watch);
     let longest_marker = config.limits.longest_marker;
     let admission = Admission::new(shut.is_none(), law);
     let inventory = Inventory::read(&mut catalog, now, longest_marker, admission)?;

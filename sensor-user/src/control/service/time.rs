@@ -30,7 +30,7 @@ impl Sensor {
     /// The time by which validity is judged: UTC that never goes back.
     pub(super) fn now(&self) -> Timestamp {
         let mut watch = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.observe(clock::read())
+        clock::judge(&mut watch)
     }
 
     /// Whether what the clock says is over may be destroyed: not after a step forward of more than
@@ -38,7 +38,7 @@ impl Sensor {
     #[must_use]
     pub fn destruction_allowed(&self) -> bool {
         let mut watch = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.observe(clock::read());
+        clock::judge(&mut watch);
         watch.destruction_allowed()
     }
 
@@ -70,11 +70,12 @@ impl Sensor {
     /// # Errors
     /// When the journal, the kernel or the store refuses; it is tried again later.
     pub fn keep_time(&self, actor: &Actor) -> Result<(), Error> {
+        // Asked in any case: hits are judged by it, a change under way or not.
+        let now = self.now();
         let Ok(mut set) = self.set.try_lock() else {
             return Ok(());
         };
         let set = &mut *set;
-        let now = self.now();
         self.keep_mark(set, now);
         if set.retry.is_some_and(|at| now < at) {
             return Ok(());
@@ -171,8 +172,8 @@ impl Sensor {
         }
     }
 
-    /// The kernel's clock may not follow the wall clock when it is set: deadlines are then written
-    /// anew.
+    /// The kernel's clock may not go as the time by which validity is judged when the wall clock is
+    /// set: deadlines are then written anew.
     fn renew_deadlines(&self, actor: &Actor, set: &mut Set) -> Result<(), Error> {
         if !set.plane.clock_has_moved() {
             return Ok(());
