@@ -47,6 +47,8 @@ pub(super) struct OpenEvent {
     pub last: u64,
     pub packets: u64,
     pub bytes: u64,
+    /// When the first of its grounds ends: what is seen from then on is another event.
+    pub until: Option<Timestamp>,
 }
 
 impl OpenEvent {

@@ -7,12 +7,13 @@ use sensor_common::{Flow, FlowKey, MATCHED_SRC_IP, Record};
 
 mod forget;
 mod key;
+mod restore;
 
 use key::JoinKey;
 
 use super::{
     Account, EventContext, Indexes, MonthKeys, Subscribers,
-    event::{OpenEvent, address, event_id, ip, month},
+    event::{OpenEvent, event_id, ip, month},
     index::{NotFound, Sides},
 };
 use crate::{
@@ -105,58 +106,6 @@ impl Joiner {
         self.keys.insert(month, key);
     }
 
-    /// Goes on with an event that a former agent left open.
-    pub fn restore(
-        &mut self,
-        event: &Event,
-        pattern: PatternId,
-        tunnel: u32,
-        around: Surroundings<'_>,
-    ) {
-        let (Some(src), Some(dst)) = (event.src_ip, event.dst_ip) else {
-            return;
-        };
-        let ((family, src), (_, dst)) = (address(src), address(dst));
-        let key = FlowKey {
-            pattern: pattern.0,
-            src,
-            dst,
-            vantage: event.vantage.0,
-            tunnel,
-            src_port: event.src_port.unwrap_or_default(),
-            dst_port: event.dst_port.unwrap_or_default(),
-            proto: crate::model::event::proto_number(&event.proto),
-            family,
-            reserved: [0; 2],
-        };
-        let open = Open {
-            event: OpenEvent {
-                id: event.id.clone(),
-                rev: event.rev,
-                key,
-                kind: event.pattern_kind,
-                matched_in: event.matched_in,
-                side: event.subscriber_side,
-                markers: event.markers.clone(),
-                orders: event.orders.clone(),
-                tlp: event.tlp,
-                pap: event.pap,
-                interface: event.interface.clone(),
-                generation: event.generation,
-                first_seen: event.first_seen,
-                last_seen: event.last_seen,
-                first: around.clock.to_kernel(event.first_seen),
-                last: around.clock.to_kernel(event.last_seen),
-                packets: event.packets,
-                bytes: event.bytes,
-            },
-            changed: false,
-            new: false,
-        };
-        let realm = around.subscribers.realm(event.vantage);
-        self.open.insert(JoinKey::new(&key, realm), open);
-    }
-
     /// Accounts for a record; the term it ends under.
     pub fn record(&mut self, record: &Record, around: Surroundings<'_>) -> Account {
         let flow = Flow {
@@ -209,6 +158,12 @@ impl Joiner {
         let vantage = Vantage(key.vantage);
         let join = JoinKey::new(key, around.subscribers.realm(vantage));
         let last_seen = around.clock.to_wall(flow.last);
+        if let Some(open) = self.open.get(&join)
+            && let Some(until) = open.event.until
+            && until <= around.clock.to_judged(flow.last)
+        {
+            self.close(&join);
+        }
         let opened = !self.open.contains_key(&join);
         if opened {
             let event = self.admit(key, flow, around)?;
@@ -240,34 +195,31 @@ impl Joiner {
         around: Surroundings<'_>,
     ) -> Result<OpenEvent, Account> {
         let vantage = Vantage(key.vantage);
-        let (src, dst) = (ip(key, &key.src), ip(key, &key.dst));
         let matched_in = if flow.matched_in == MATCHED_SRC_IP {
             MatchedIn::SrcIp
         } else {
             MatchedIn::DstIp
         };
-        let sides = Sides {
-            src: (src, key.src_port),
-            dst: (dst, key.dst_port),
-            proto: key.proto,
-            matched_in,
-        };
+        let sides = sides(key, matched_in);
         let first_seen = around.clock.to_wall(flow.first);
         let id = PatternId(key.pattern);
-        let mut found = Err(NotFound::Refuted);
-        for index in around.indexes.iter() {
-            found = index.find(id, sides, first_seen);
-            if !matches!(found, Err(NotFound::Refuted)) {
-                break;
-            }
-        }
+        // By its last packet: a ground that ended in between has no part in what came after.
+        let find = |kernel| {
+            around
+                .indexes
+                .find(id, sides, around.clock.to_judged(kernel))
+        };
+        let found = match find(flow.last) {
+            Err(NotFound::Expired) => find(flow.first),
+            found => found,
+        };
         let found = found.map_err(|reason| match reason {
             NotFound::Refuted => Account::Refuted,
             NotFound::Expired => Account::Expired,
         })?;
         let side = around
             .subscribers
-            .side(vantage, src, dst)
+            .side(vantage, sides.src.0, sides.dst.0)
             .ok_or(Account::Transit)?;
         Ok(OpenEvent {
             id: event_id(self.key_of(first_seen), key, flow.first),
@@ -288,6 +240,7 @@ impl Joiner {
             last: flow.first,
             packets: 0,
             bytes: 0,
+            until: found.until,
         })
     }
 
@@ -357,7 +310,8 @@ impl Joiner {
     pub fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         for join in std::mem::take(&mut self.changed) {
-            let Some(open) = self.open.get(&join) else {
+            // One that was closed and opened again is listed twice.
+            let Some(open) = self.open.get(&join).filter(|open| open.changed) else {
                 continue;
             };
             changes.push(self.change(open, State::Open));
@@ -376,6 +330,15 @@ impl Joiner {
             tunnel: open.event.key.tunnel,
             opened: open.new,
         }
+    }
+}
+
+fn sides(key: &FlowKey, matched_in: MatchedIn) -> Sides {
+    Sides {
+        src: (ip(key, &key.src), key.src_port),
+        dst: (ip(key, &key.dst), key.dst_port),
+        proto: key.proto,
+        matched_in,
     }
 }
 
