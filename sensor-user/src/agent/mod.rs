@@ -72,7 +72,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .enabled
         .then(|| bind_page(config))
         .transpose()?;
-    let hygiene = Hygiene::new(Breadth::of(config), warninglists::read(&config.limits)?);
+    let (warninglists, listed) = warninglists::read(&config.limits)?;
+    let hygiene = Hygiene::new(Breadth::of(config), warninglists);
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
     let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
@@ -81,7 +82,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let reader = Events::open(&config.state_dir)?;
 
     let law = Law::of(config);
-    let gate = Gate::new(legal::facts(config), catalog.declaration()?);
+    let gate = Gate::new(legal::facts(config, &listed), catalog.declaration()?);
     let shut = gate.check().err();
     if let Some(reason) = shut {
         tracing::warn!(code = reason.code(), "{reason}");
