@@ -34,7 +34,7 @@ use crate::{
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
-    db::{Catalog, Events},
+    db::{Catalog, Events, Over},
     envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::Action,
@@ -159,6 +159,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         interfaces,
         retry: None,
         mark_kept: None,
+        unnoted: Over::default(),
+        behind: None,
     };
     let breakers = BreakerPolicy {
         automatic: config.limits.breaker == Breaker::Automatic,

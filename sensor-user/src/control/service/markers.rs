@@ -1,6 +1,6 @@
 //! Requests that change the marker set.
 
-use std::{collections::BTreeMap, io::BufReader};
+use std::{collections::BTreeMap, io::BufReader, sync::PoisonError};
 
 use super::{
     Error, Sensor, Set,
@@ -25,6 +25,8 @@ use crate::{
 
 /// Bytes of a file that are held while it is read.
 const BUFFER: usize = 256 << 10;
+/// A larger file is read while no other such file is, bytes.
+const LARGE: u64 = 8 << 20;
 
 impl Sensor {
     pub(super) fn markers_load(
@@ -33,9 +35,10 @@ impl Sensor {
         format: Format,
         body: &Spool,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        // Before the set is locked: what ends or comes in the meantime does not wait for it.
         let intake = self.read_own(format, body, 0)?;
+        let mut set = self.set();
         self.replace(actor, &mut set, intake, None)
     }
 
@@ -45,9 +48,9 @@ impl Sensor {
         format: Format,
         body: &Spool,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
         let intake = self.read_own(format, body, 0)?;
+        let mut set = self.set();
         self.add(actor, &mut set, intake, None)
     }
 
@@ -198,6 +201,9 @@ impl Sensor {
     /// Reads a marker file that stands in a body from a byte on, telling how far it has come. One
     /// of which nothing is left is refused as a whole: it is no way to say that nothing is to stay.
     pub(super) fn read(&self, format: Format, body: &Spool, at: u64) -> Result<Intake, Error> {
+        // What a large file becomes is held in memory once, not once a request.
+        let large = body.length() - at > LARGE;
+        let _alone = large.then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
         let mut input = BufReader::with_capacity(BUFFER, body.reader_at(at));
         self.work.enter(Stage::Reading, body.length() - at);
         let limits = markers::Limits::default();
