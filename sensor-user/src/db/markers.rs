@@ -33,6 +33,8 @@ pub struct Edit<'a> {
     pub put: &'a [Put<'a>],
     /// An order that is accepted.
     pub order: Option<&'a Order>,
+    /// An order that makes room for it, and what it is called from now on.
+    pub renamed: Option<&'a (OrderNumber, String)>,
     /// Markers already held, and orders that name them.
     pub named: &'a [Named],
     /// An order that is withdrawn, and when.

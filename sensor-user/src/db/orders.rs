@@ -92,6 +92,12 @@ impl Catalog {
 }
 
 pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(), rusqlite::Error> {
+    if let Some((number, reference)) = edit.renamed {
+        transaction.execute(
+            "UPDATE marker_order SET reference = ?2 WHERE number = ?1",
+            params![number.0, reference],
+        )?;
+    }
     if let Some(order) = edit.order {
         transaction.execute(
             "INSERT INTO marker_order (number, reference, issuer, threat_reference, since, until, \

@@ -153,6 +153,16 @@ impl Envelope {
     }
 }
 
+impl Envelope {
+    /// Whether it still counts.
+    ///
+    /// # Errors
+    /// [`Error::Expired`].
+    pub fn still_counts(&self, now: Timestamp) -> Result<(), Refused> {
+        check_times(&self.manifest, now).map_err(|reason| Refused::of(reason, &self.manifest))
+    }
+}
+
 fn check_times(manifest: &Manifest, now: Timestamp) -> Result<(), Error> {
     if manifest.issued > now + AHEAD {
         return Err(Error::NotYetValid {
