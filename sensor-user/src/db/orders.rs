@@ -149,7 +149,7 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
 
 /// `None` when a value is none that we write.
 fn decode_named(row: &Row<'_>) -> Result<Option<Named>, rusqlite::Error> {
-    let mut named = Named::only(row.get_ref(0)?.as_str()?.into(), OrderNumber(row.get(1)?));
+    let named = Named::only(row.get_ref(0)?.as_str()?.into(), OrderNumber(row.get(1)?));
     if !row.get::<_, bool>(2)? {
         return Ok(Some(named));
     }
@@ -172,8 +172,10 @@ fn decode_named(row: &Row<'_>) -> Result<Option<Named>, rusqlite::Error> {
             over,
         })
     };
-    named.brought = read();
-    Ok(named.brought.is_some().then_some(named))
+    Ok(read().map(|brought| Named {
+        brought: Some(brought),
+        ..named
+    }))
 }
 
 /// `None` when a value is none that we write.

@@ -172,7 +172,7 @@ fn with_the_agent_dead_no_event_of_an_order_goes_on_after_its_end() {
     let daemon = scene.start();
     let client = daemon.client();
     scene.send(MARKED, 2_000);
-    Identities::settled(&client);
+    let _settled = Identities::settled(&client);
     assert!(wait_until(Duration::from_secs(5), || events(&client)
         .iter()
         .any(|event| event["packets"] == 2)));

@@ -189,7 +189,9 @@ fn the_operators_own_file_changes_nothing_of_what_an_order_says() {
     let scene = Scene::new();
     let daemon = scene.start();
     let client = daemon.client();
-    let until = Timestamp::now() + Duration::from_secs(8);
+    // Times are kept to the microsecond.
+    let until = Timestamp::now().as_microsecond() + 8_000_000;
+    let until = Timestamp::from_microsecond(until).expect("a time");
     let brought = format!("ip {MARKED} id=m tlp=RED until={until}\n");
     submit(&client, &manifest("2026-11", "1h"), &brought);
     // Laxer, and for longer than the authority asks.
