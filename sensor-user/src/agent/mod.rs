@@ -37,7 +37,7 @@ use crate::{
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
-    db::Catalog,
+    db::{Catalog, Over},
     envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::Action,
@@ -80,7 +80,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .enabled
         .then(|| bind_page(config))
         .transpose()?;
-    let hygiene = Hygiene::new(Breadth::of(config), warninglists::read(&config.limits)?);
+    let (warninglists, listed) = warninglists::read(&config.limits)?;
+    let hygiene = Hygiene::new(Breadth::of(config), warninglists);
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
     let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
@@ -89,13 +90,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let reader = store.another()?;
 
     let law = Law::of(config);
-    let gate = Gate::new(legal::facts(config), catalog.declaration()?);
+    let gate = Gate::new(legal::facts(config, &listed), catalog.declaration()?);
     let shut = gate.check().err();
     if let Some(reason) = shut {
         tracing::warn!(code = reason.code(), "{reason}");
     }
     let mut watch = clock::Watch::new(catalog.clock_mark()?, clock::read());
-    let now = watch.observe(clock::read());
+    let now = clock::judge(&mut watch);
     let longest_marker = config.limits.longest_marker;
     let canary = config.canary.interval;
     let admission = Admission::new(shut.is_none(), law).with_canary(canary.is_some());
@@ -173,6 +174,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         interfaces,
         retry: None,
         mark_kept: None,
+        unnoted: Over::default(),
+        behind: None,
     };
     let breakers = BreakerPolicy {
         automatic: config.limits.breaker == Breaker::Automatic,

@@ -177,6 +177,14 @@ impl Pipeline {
         if progress.drained < ended {
             self.count_flows(ended, &mut progress, stop)?;
         }
+        // After what came in their time.
+        let indexes = self.live.indexes();
+        let around = Surroundings {
+            indexes: &indexes,
+            subscribers: &self.live.subscribers,
+            clock: self.clock,
+        };
+        self.joiner.close_changed(around, self.clock.judged_now());
         self.save(&mut progress, stop)?;
         self.tap.clear(ended)?;
         let lost = progress.accounts.get(Account::LostAtRestart);

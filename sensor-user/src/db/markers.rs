@@ -33,6 +33,8 @@ pub struct Edit<'a> {
     pub put: &'a [Put<'a>],
     /// An order that is accepted.
     pub order: Option<&'a Order>,
+    /// An order that makes room for it, and what it is called from now on.
+    pub renamed: Option<&'a (OrderNumber, String)>,
     /// Markers already held, and orders that name them.
     pub named: &'a [Named],
     /// An order that is withdrawn, and when.
@@ -45,6 +47,17 @@ pub struct Edit<'a> {
     pub condemned: &'a [String],
     /// Index of the journal entry that says so.
     pub receipt: u64,
+}
+
+/// Whose end was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Over {
+    /// Markers, by their own end.
+    pub markers: Vec<MarkerId>,
+    /// Markers by the end that an order gave them which brought them.
+    pub brought: Vec<(MarkerId, OrderNumber)>,
+    /// Orders.
+    pub orders: Vec<OrderNumber>,
 }
 
 /// A marker that comes.
@@ -141,12 +154,17 @@ impl Catalog {
         })
     }
 
-    /// Notes whose end was reached: markers of the operator's own, and orders.
+    /// Notes whose end was reached.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn set_over(&mut self, markers: &[MarkerId], orders: &[OrderNumber]) -> Result<(), Error> {
-        if markers.is_empty() && orders.is_empty() {
+    pub fn set_over(&mut self, over: &Over) -> Result<(), Error> {
+        let Over {
+            markers,
+            brought,
+            orders,
+        } = over;
+        if markers.is_empty() && brought.is_empty() && orders.is_empty() {
             return Ok(());
         }
         self.database.run(|connection| {
@@ -155,6 +173,11 @@ impl Catalog {
                 transaction
                     .prepare_cached("UPDATE marker SET over = 1 WHERE id = ?1")?
                     .execute([id.as_str()])?;
+            }
+            for (id, order) in brought {
+                transaction
+                    .prepare_cached("UPDATE named SET over = 1 WHERE marker = ?1 AND number = ?2")?
+                    .execute(params![id.as_str(), order.0])?;
             }
             for order in orders {
                 transaction.execute(

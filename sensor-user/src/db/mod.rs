@@ -29,7 +29,7 @@ pub use catalog::Catalog;
 pub use events::{Events, Marks, Sealed, Writes};
 pub use legacy::Clear;
 pub use lookup::Which;
-pub use markers::{Edit, Put};
+pub use markers::{Edit, Over, Put};
 pub use orders::Named;
 pub use queue::{Pending, Waiting};
 pub use serials::{Mark, Serial};

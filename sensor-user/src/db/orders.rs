@@ -12,8 +12,20 @@ pub struct Named {
     pub marker: MarkerId,
     /// The order.
     pub order: OrderNumber,
-    /// What the order says of it; nothing when it only names it.
+    /// What the order says of it, where it brought it; nothing when it only names it.
     pub brought: Option<Brought>,
+}
+
+impl Named {
+    /// An order that takes a marker as it is held.
+    #[must_use]
+    pub const fn only(marker: MarkerId, order: OrderNumber) -> Self {
+        Self {
+            marker,
+            order,
+            brought: None,
+        }
+    }
 }
 
 impl Catalog {
@@ -45,16 +57,20 @@ impl Catalog {
     pub fn named(&mut self) -> Result<Vec<Named>, Error> {
         let rows: Vec<Option<Named>> = self.database.run(|connection| {
             connection
-                .prepare("SELECT marker, number, since, until, direction, tlp, pap FROM named")?
+                .prepare(
+                    "SELECT marker, number, brought, since, until, direction, tlp, pap, over \
+                     FROM named",
+                )?
                 .query_map([], decode_named)?
                 .collect()
         })?;
-        let corrupt = || {
-            self.database
-                .corrupt("what an order names", "a time or its marking")
-        };
         rows.into_iter()
-            .map(|row| row.ok_or_else(corrupt))
+            .map(|row| {
+                row.ok_or_else(|| {
+                    self.database
+                        .corrupt("a marker of an order", "a time or its marking")
+                })
+            })
             .collect()
     }
 
@@ -76,6 +92,12 @@ impl Catalog {
 }
 
 pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(), rusqlite::Error> {
+    if let Some((number, reference)) = edit.renamed {
+        transaction.execute(
+            "UPDATE marker_order SET reference = ?2 WHERE number = ?1",
+            params![number.0, reference],
+        )?;
+    }
     if let Some(order) = edit.order {
         transaction.execute(
             "INSERT INTO marker_order (number, reference, issuer, threat_reference, since, until, \
@@ -97,21 +119,23 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
         )?;
     }
     let mut name = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO named (marker, number, since, until, direction, tlp, pap) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR IGNORE INTO named (marker, number, brought, since, until, direction, tlp, \
+             pap, over) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    for one in edit.named {
-        let brought = one.brought;
-        let time =
-            |of: fn(Brought) -> Option<Moment>| brought.and_then(of).map(Moment::as_microsecond);
+    for named in edit.named {
+        let brought = named.brought.as_ref();
         name.execute(params![
-            one.marker.as_str(),
-            one.order.0,
-            time(|brought| brought.from),
-            time(|brought| brought.until),
-            brought.map(|brought| brought.direction.name()),
-            brought.map(|brought| brought.tlp.name()),
-            brought.map(|brought| brought.pap.name()),
+            named.marker.as_str(),
+            named.order.0,
+            brought.is_some(),
+            brought.and_then(|one| one.from).map(Moment::as_microsecond),
+            brought
+                .and_then(|one| one.until)
+                .map(Moment::as_microsecond),
+            brought.map(|one| one.direction.name()),
+            brought.map(|one| one.tlp.name()),
+            brought.map(|one| one.pap.name()),
+            brought.is_some_and(|one| one.over),
         ])?;
     }
     if let Some((number, at)) = edit.withdraw {
@@ -125,35 +149,32 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
 
 /// `None` when a value is none that we write.
 fn decode_named(row: &Row<'_>) -> Result<Option<Named>, rusqlite::Error> {
-    let marker = row.get_ref(0)?.as_str()?.into();
-    let order = OrderNumber(row.get(1)?);
-    let times: [Option<i64>; 2] = [row.get(2)?, row.get(3)?];
-    let [direction, tlp, pap] = [4, 5, 6].map(|column| row.get::<_, Option<String>>(column));
-    let (direction, tlp, pap) = (direction?, tlp?, pap?);
+    let named = Named::only(row.get_ref(0)?.as_str()?.into(), OrderNumber(row.get(1)?));
+    if !row.get::<_, bool>(2)? {
+        return Ok(Some(named));
+    }
+    let [from, until]: [Option<i64>; 2] = [row.get(3)?, row.get(4)?];
+    let direction = Direction::parse(row.get_ref(5)?.as_str()?);
+    let (tlp, pap) = (row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str()?);
+    let (tlp, pap) = (Tlp::parse(tlp), Pap::parse(pap));
+    let over = row.get(8)?;
     let moment = |time: Option<i64>| match time {
         None => Some(None),
         Some(time) => Moment::from_microsecond(time).map(Some),
     };
     let read = || {
         Some(Brought {
-            from: moment(times[0])?,
-            until: moment(times[1])?,
-            direction: Direction::parse(direction.as_deref()?)?,
-            tlp: Tlp::parse(tlp.as_deref()?)?,
-            pap: Pap::parse(pap.as_deref()?)?,
+            from: moment(from)?,
+            until: moment(until)?,
+            direction: direction?,
+            tlp: tlp?,
+            pap: pap?,
+            over,
         })
     };
-    let brought = match tlp {
-        None => None,
-        Some(_) => match read() {
-            None => return Ok(None),
-            brought => brought,
-        },
-    };
-    Ok(Some(Named {
-        marker,
-        order,
-        brought,
+    Ok(read().map(|brought| Named {
+        brought: Some(brought),
+        ..named
     }))
 }
 
@@ -194,8 +215,8 @@ fn decode(row: &Row<'_>) -> Result<Option<Order>, rusqlite::Error> {
 mod tests {
     use super::*;
     use crate::{
-        db::{Error, Put},
-        model::{ClockMark, Held, Marker, Standing},
+        db::{Error, Over, Put},
+        model::{ClockMark, Direction, Held, Marker, Standing},
     };
 
     /// A directory that goes with the test.
@@ -277,15 +298,10 @@ mod tests {
             modified: Some(at(5)),
         };
         let named = [
+            Named::only("old".into(), OrderNumber(1)),
             Named {
-                marker: "old".into(),
-                order: OrderNumber(1),
-                brought: Some(Brought::of(&new.marker)),
-            },
-            Named {
-                marker: "older".into(),
-                order: OrderNumber(1),
-                brought: None,
+                brought: Some(Brought::of(&new)),
+                ..Named::only("z".into(), OrderNumber(1))
             },
         ];
         let rows = [Put::held(&new)];
@@ -306,9 +322,15 @@ mod tests {
             std::slice::from_ref(&new)
         );
         catalog
-            .set_over(&["new".into()], &[OrderNumber(1)])
+            .set_over(&Over {
+                markers: vec!["new".into()],
+                brought: vec![("z".into(), OrderNumber(1))],
+                orders: vec![OrderNumber(1)],
+            })
             .expect("updates");
         assert!(catalog.orders().expect("reads")[0].over);
+        let brought = catalog.named().expect("reads")[1].brought.clone();
+        assert!(brought.expect("as it was").over);
         assert!(
             catalog
                 .marker("new")
@@ -317,7 +339,7 @@ mod tests {
                 .over
         );
         let edit = Edit {
-            remove: &["old".to_owned(), "older".to_owned()],
+            remove: &["old".to_owned(), "z".to_owned()],
             withdraw: Some((OrderNumber(1), at(5))),
             ..Edit::default()
         };

@@ -56,6 +56,8 @@ pub(super) struct OpenEvent {
     pub packets: u64,
     pub bytes: u64,
     pub test: bool,
+    /// When the first of its grounds ends: what is seen from then on is another event.
+    pub until: Option<Timestamp>,
 }
 
 impl OpenEvent {

@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::Indexes;
 use crate::model::{
     Image, ImageRow, MarkerHandling, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind,
     Tlp, request,
@@ -38,6 +39,8 @@ pub(super) struct Found {
     pub orders: Vec<String>,
     pub tlp: Tlp,
     pub pap: Pap,
+    /// When the first of their grounds ends.
+    pub until: Option<Timestamp>,
 }
 
 /// One side of a packet, to confirm a pattern on.
@@ -116,7 +119,9 @@ impl Index {
             .collect();
         orders.sort_unstable();
         orders.dedup();
+        let ends = in_force().filter_map(|row| row.marker.until);
         Ok(Found {
+            until: ends.min().map(Timestamp::from),
             kind: pattern.kind(),
             markers,
             handling,
@@ -151,6 +156,56 @@ fn handled<'a>(rows: impl Iterator<Item = &'a ImageRow>) -> (Vec<String>, Vec<Ma
         }
     }
     (markers, handling)
+}
+
+impl Indexes {
+    /// Confirms a match: by the index in force, and where that does not know it by those before it.
+    pub(super) fn find(
+        &self,
+        id: PatternId,
+        sides: Sides,
+        time: Timestamp,
+    ) -> Result<Found, NotFound> {
+        let mut found = Err(NotFound::Refuted);
+        for index in self.iter() {
+            found = index.find(id, sides, time);
+            if !matches!(found, Err(NotFound::Refuted)) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// When the first ground of an event ends or ended that names these markers and orders; the
+    /// beginning of time where one of them is known no more.
+    pub(super) fn end_of(
+        &self,
+        id: PatternId,
+        markers: &[String],
+        orders: &[String],
+    ) -> Option<Timestamp> {
+        let mut known: HashSet<&str> = HashSet::new();
+        let mut first = None;
+        for index in self.iter() {
+            for row in index.image.rows(id) {
+                let order = index.orders.get(&row.order);
+                let named = markers.iter().find(|marker| ***marker == *row.marker.id);
+                let (Some(marker), true) = (named, order.is_none_or(|one| orders.contains(one)))
+                else {
+                    continue;
+                };
+                known.insert(marker);
+                known.extend(order.map(String::as_str));
+                let until = row.marker.until.map(Timestamp::from);
+                first = [first, until].into_iter().flatten().min();
+            }
+        }
+        let mut all = markers.iter().chain(orders);
+        match all.all(|one| known.contains(one.as_str())) {
+            true => first,
+            false => Some(Timestamp::MIN),
+        }
+    }
 }
 
 fn covers(pattern: &Pattern, sides: Sides) -> bool {

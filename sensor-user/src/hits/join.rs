@@ -176,6 +176,12 @@ impl Joiner {
         let vantage = Vantage(key.vantage);
         let join = JoinKey::new(key, around.subscribers.realm(vantage));
         let last_seen = around.clock.to_wall(flow.last);
+        if let Some(open) = self.open.get(&join)
+            && let Some(until) = open.event.until
+            && until <= around.clock.to_judged(flow.last)
+        {
+            self.close(&join);
+        }
         let opened = !self.open.contains_key(&join);
         if opened {
             let event = self.admit(key, flow, around)?;
@@ -208,27 +214,24 @@ impl Joiner {
         around: Surroundings<'_>,
     ) -> Result<OpenEvent, Account> {
         let vantage = Vantage(key.vantage);
-        let (src, dst) = (ip(key, &key.src), ip(key, &key.dst));
         let matched_in = if flow.matched_in == MATCHED_SRC_IP {
             MatchedIn::SrcIp
         } else {
             MatchedIn::DstIp
         };
-        let sides = Sides {
-            src: (src, key.src_port),
-            dst: (dst, key.dst_port),
-            proto: key.proto,
-            matched_in,
-        };
+        let sides = sides(key, matched_in);
         let first_seen = around.clock.to_wall(flow.first);
         let id = PatternId(key.pattern);
-        let mut found = Err(NotFound::Refuted);
-        for index in around.indexes.iter() {
-            found = index.find(id, sides, first_seen);
-            if !matches!(found, Err(NotFound::Refuted)) {
-                break;
-            }
-        }
+        // By its last packet: a ground that ended in between has no part in what came after.
+        let find = |kernel| {
+            around
+                .indexes
+                .find(id, sides, around.clock.to_judged(kernel))
+        };
+        let found = match find(flow.last) {
+            Err(NotFound::Expired) => find(flow.first),
+            found => found,
+        };
         let found = found.map_err(|reason| match reason {
             NotFound::Refuted => Account::Refuted,
             NotFound::Expired => Account::Expired,
@@ -236,9 +239,9 @@ impl Joiner {
         let test = self.context.canary == Some(id);
         let side = if test {
             // Somebody else's packet to the address of the self-test is nobody's event.
-            canary::is_own(src, dst).then_some(SubscriberSide::Unknown)
+            canary::is_own(sides.src.0, sides.dst.0).then_some(SubscriberSide::Unknown)
         } else {
-            around.subscribers.side(vantage, src, dst)
+            around.subscribers.side(vantage, sides.src.0, sides.dst.0)
         };
         let side = side.ok_or(Account::Transit)?;
         if self.full {
@@ -265,6 +268,7 @@ impl Joiner {
             last: flow.first,
             packets: 0,
             bytes: 0,
+            until: found.until,
             test,
         })
     }
@@ -335,7 +339,8 @@ impl Joiner {
     pub fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         for join in std::mem::take(&mut self.changed) {
-            let Some(open) = self.open.get(&join) else {
+            // One that was closed and opened again is listed twice.
+            let Some(open) = self.open.get(&join).filter(|open| open.changed) else {
                 continue;
             };
             changes.push(self.change(open, State::Open));
@@ -352,6 +357,15 @@ impl Joiner {
             row: open.event.to_row(&self.context, state),
             opened: open.new,
         }
+    }
+}
+
+fn sides(key: &FlowKey, matched_in: MatchedIn) -> Sides {
+    Sides {
+        src: (ip(key, &key.src), key.src_port),
+        dst: (ip(key, &key.dst), key.dst_port),
+        proto: key.proto,
+        matched_in,
     }
 }
 

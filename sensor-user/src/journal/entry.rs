@@ -26,7 +26,9 @@ pub struct Entry {
 }
 
 /// Everything that is journalled. Closed on purpose: no variant has room for an address, a marker
-/// value, a name of a person or a payload; only counts, digests, ids, codes and interface names.
+/// value or a payload; only counts, digests, ids, codes, interface names, and the references and issuers
+/// that orders, declarations and envelopes have: free text of up to 128 characters where somebody
+/// types them, so that it is up to them to name no person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
@@ -170,6 +172,11 @@ pub enum Action {
     },
     /// An order is accepted and thereby acknowledged (R. 9-12-3 CPCE).
     OrderAccepted(OrderChange),
+    /// An order submitted by hand was refused; nothing was changed.
+    OrderRefused {
+        /// Stable code of the reason.
+        code: String,
+    },
     /// An order is withdrawn before its end.
     OrderWithdrawn(OrderChange),
     /// The end of an order was reached.
@@ -283,6 +290,9 @@ pub struct OrderChange {
     pub end: Timestamp,
     /// Markers already held that it names.
     pub named: u64,
+    /// What an order is called from now on that was submitted by hand under this reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<String>,
     /// What changes.
     #[serde(flatten)]
     pub change: MarkersChange,

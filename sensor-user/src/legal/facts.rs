@@ -1,23 +1,23 @@
 //! The declared facts of a configuration, and their digest.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::{
-    config::{Breaker, Config, Interface, Mode},
+    config::{self, Breaker, Config, Interface, Mode},
     crypto::{hex, sha256},
     model::{
         Event, Item, PatternKind,
         declaration::{
-            Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, Sampling,
-            Subscribers, VlanLink, WatchedLink,
+            Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, IssuerKey,
+            Sampling, Subscribers, VlanLink, WarninglistMark, WatchedLink,
         },
     },
 };
 
 /// Version of the shape of [`Facts`].
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Persons who must agree before a marker that is held back comes into force.
 const RELEASE_NEEDS: u32 = 2;
@@ -54,9 +54,15 @@ fn retention(config: &Config) -> String {
     )
 }
 
-/// The facts of a configuration.
+/// The facts of a configuration and of the warninglists that it names.
 #[must_use]
-pub fn facts(config: &Config) -> Facts {
+pub fn facts(config: &Config, warninglists: &[WarninglistMark]) -> Facts {
+    let mut own_prefixes = config.limits.own_prefixes.clone();
+    own_prefixes.sort_unstable();
+    let mut resolvers = config.limits.resolvers.clone();
+    resolvers.sort_unstable();
+    let mut warninglists = warninglists.to_vec();
+    warninglists.sort_unstable();
     Facts {
         schema: SCHEMA,
         basis: Basis {
@@ -69,6 +75,10 @@ pub fn facts(config: &Config) -> Facts {
             rules: owned(&RULES),
             widest_ipv4: config.limits.widest_ipv4,
             widest_ipv6: config.limits.widest_ipv6,
+            own_prefixes,
+            resolvers,
+            warninglists,
+            longest_marker_s: config.limits.longest_marker.as_secs(),
             release_needs: RELEASE_NEEDS,
         },
         data: Data {
@@ -88,17 +98,21 @@ fn device(config: &Config) -> Device {
         }
         .into(),
     );
-    let issuers = config.issuers.iter();
-    let names: BTreeSet<&str> = issuers
-        .filter_map(|issuer| issuer.key.split('+').next())
-        .collect();
+    let key = |issuer: &config::Issuer| IssuerKey {
+        key: issuer.key.clone(),
+        authority: issuer.authority,
+        not_before: issuer.not_before,
+        not_after: issuer.not_after,
+    };
+    let mut issuers: Vec<IssuerKey> = config.issuers.iter().map(key).collect();
+    issuers.sort_unstable();
     let matchable = PatternKind::ALL.into_iter().filter(|kind| kind.matchable());
     Device {
         sensor: config.sensor.clone(),
         nature: NATURE.into(),
         dedicated_passive: config.legal.dedicated_passive,
         security,
-        issuers: names.into_iter().map(str::to_owned).collect(),
+        issuers,
         // What is kept without being matched is no type of marker that the device uses.
         markers: matchable.collect(),
     }
@@ -216,7 +230,7 @@ fn canonical(value: &Value, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeSet, path::Path};
 
     use super::*;
 
@@ -227,9 +241,13 @@ mod tests {
 
     const LINK: &str = "[[interface]]\nname = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n";
 
+    fn issuer(more: &str) -> String {
+        format!("{LINK}[[issuer]]\nkey = \"authority.example+0a0b0c0d+AQ==\"\n{more}")
+    }
+
     #[test]
     fn the_digest_is_of_what_is_declared_alone() {
-        let of = |text: &str| digest(&facts(&config(text)));
+        let of = |text: &str| digest(&facts(&config(text), &[]));
         let before = of(LINK);
         assert_eq!(before.len(), 64);
         let same = [
@@ -240,27 +258,56 @@ mod tests {
         for text in same {
             assert_eq!(of(&text), before, "{text}");
         }
-        let other = [
+        let changed = [
             LINK.replace("eth0", "eth1"),
             LINK.replace("/24", "/25"),
             format!("{LINK}mode = \"generic\"\n"),
             format!("[flows]\ndrain-interval = \"2s\"\n{LINK}"),
             format!("[limits]\nnew-flows-per-second = 5\n{LINK}"),
             format!("[limits]\nwidest-ipv4 = 16\n{LINK}"),
+            format!("[limits]\nlongest-marker = \"30d\"\n{LINK}"),
+            format!("[limits]\nown-prefixes = [\"192.0.2.0/24\"]\n{LINK}"),
+            format!("[limits]\nresolvers = [\"192.0.2.53\"]\n{LINK}"),
+            issuer(""),
+            issuer("authority = false\n"),
+            issuer("not-after = \"2027-01-01T00:00:00Z\"\n"),
+            issuer("").replace("AQ==", "Ag=="),
+            format!(
+                "{}{}",
+                issuer(""),
+                issuer("").replace("AQ==", "Ag==").replace(LINK, "")
+            ),
             format!("[legal]\ndedicated-passive = true\n{LINK}"),
             format!("[legal]\nregime = \"2023\"\nvalidation = \"V-1\"\n{LINK}"),
             format!("[metrics]\nenabled = false\n{LINK}"),
             format!("[events]\nretention = \"90 days\"\n{LINK}"),
         ];
         let mut seen = BTreeSet::from([before]);
-        for text in other {
+        let list = |name: &str, sha256: &str| WarninglistMark {
+            name: name.into(),
+            sha256: sha256.into(),
+        };
+        for lists in [
+            vec![list("a", "1")],
+            vec![list("a", "2")],
+            vec![list("b", "2")],
+        ] {
+            assert!(
+                seen.insert(digest(&facts(&config(LINK), &lists))),
+                "{lists:?}"
+            );
+        }
+        let two = [list("a", "1"), list("b", "2")];
+        let other = two.iter().rev().cloned().collect::<Vec<_>>();
+        assert_eq!(facts(&config(LINK), &two), facts(&config(LINK), &other));
+        for text in changed {
             assert!(seen.insert(of(&text)), "{text}");
         }
     }
 
     #[test]
     fn every_field_of_an_event_has_its_category() {
-        let facts = facts(&config(LINK));
+        let facts = facts(&config(LINK), &[]);
         let declared = facts.data.categories.iter().map(|one| one.fields.len());
         assert_eq!(declared.sum::<usize>(), Event::FIELDS.len());
     }

@@ -130,36 +130,6 @@ pub struct Held {
     pub modified: Option<Moment>,
 }
 
-/// What an order says of a marker that is held on another ground, too: for the order it is looked for
-/// as the order says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Brought {
-    /// First instant at which it matches.
-    pub from: Option<Moment>,
-    /// First instant at which it no longer matches.
-    pub until: Option<Moment>,
-    /// On which side of a packet its address is looked for.
-    pub direction: Direction,
-    /// Who may receive it.
-    pub tlp: Tlp,
-    /// What may be done with it.
-    pub pap: Pap,
-}
-
-impl Brought {
-    /// What a marker says.
-    #[must_use]
-    pub const fn of(marker: &Marker) -> Self {
-        Self {
-            from: marker.from,
-            until: marker.until,
-            direction: marker.direction,
-            tlp: marker.tlp,
-            pap: marker.pap,
-        }
-    }
-}
-
 /// Whether a marker may come into force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Standing {

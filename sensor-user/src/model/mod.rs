@@ -1,6 +1,7 @@
 //! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
 
 pub mod actor;
+pub mod brought;
 pub mod canary;
 pub mod closed_list;
 pub mod declaration;
@@ -22,13 +23,14 @@ pub mod spool;
 pub mod vantage;
 
 pub use actor::{Actor, Role};
+pub use brought::Brought;
 pub use closed_list::{Field, Item};
 pub use destroyed::Destroyed;
 pub use event::{Event, MatchedIn, State, SubscriberSide};
 pub use event_row::EventRow;
 pub use handling::MarkerHandling;
 pub use image::{Collision, Difference, Image, ImagePattern, ImageRow, RowKey};
-pub use marker::{Brought, Direction, Held, Marker, MarkerId, Pap, Standing, Tlp};
+pub use marker::{Direction, Held, Marker, MarkerId, Pap, Standing, Tlp};
 pub use moment::{ClockMark, Moment};
 pub use order::{Order, OrderNumber, OrderState};
 pub use order_terms::OrderTerms;

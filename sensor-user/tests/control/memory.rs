@@ -348,7 +348,7 @@ fn declaration() -> DeclarationReport {
                 name = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n\
                 [[interface.vlan]]\ntags = [100]\n";
     let config = Config::parse("sensor.toml".as_ref(), text).expect("a configuration");
-    let mut gate = Gate::new(legal::facts(&config), None);
+    let mut gate = Gate::new(legal::facts(&config, &[]), None);
     gate.record(Declaration {
         reference: "DEC-1".into(),
         date: jiff::civil::date(2027, 1, 31),

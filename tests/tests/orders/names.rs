@@ -1,8 +1,10 @@
 //! Orders about markers that are held, beside the operator's own use.
 
-use sensor_tests::{command::wait_until, need};
-use serde_json::json;
 use std::time::Duration;
+
+use jiff::Timestamp;
+use sensor_tests::{command::wait_until, daemon::Client, need};
+use serde_json::json;
 
 use crate::scene::{MARKED, Scene, event, manifest, patterns, sleep_until, state, submit, time};
 
@@ -176,5 +178,47 @@ fn an_order_that_cannot_be_carried_out_changes_nothing() {
         (&row["source"], &row["orders"]),
         (&json!(null), &json!(["2026-10"]))
     );
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn the_operators_own_file_changes_nothing_of_what_an_order_says() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    // Times are kept to the microsecond.
+    let until = Timestamp::now().as_microsecond() + 8_000_000;
+    let until = Timestamp::from_microsecond(until).expect("a time");
+    let brought = format!("ip {MARKED} id=m tlp=RED until={until}\n");
+    submit(&client, &manifest("2026-11", "1h"), &brought);
+    // Laxer, and for longer than the authority asks.
+    let own = format!("ip {MARKED} id=m tlp=CLEAR pap=CLEAR until=2099-01-01T00:00:00Z\n");
+    client.load(&own);
+    let told = |client: &Client, port| {
+        scene.send(MARKED, port);
+        let found = event(client, port);
+        (found["orders"].clone(), found["tlp"].clone())
+    };
+    let both = (json!(["2026-11"]), json!("RED"));
+    assert_eq!(told(&client, 2_000), both);
+    daemon.kill9();
+    let daemon = scene.start();
+    let client = daemon.client();
+    assert_eq!(told(&client, 2_001), both);
+    let row = client.get("/v1/markers/m").expect("an answer").body;
+    assert_eq!((&row["tlp"], &row["orders"]), (&json!("RED"), &both.0));
+    // The operator no longer uses it: it is the order's again, as it was brought.
+    client.load("ip 198.51.100.7 id=other\n");
+    assert_eq!(told(&client, 2_002), both);
+    let row = client.get("/v1/markers/m").expect("an answer").body;
+    assert_eq!(time(&row["until"]), until);
+    client.post("/v1/markers", &own).expect("an answer");
+    sleep_until(until);
+    assert!(wait_until(Duration::from_secs(5), || {
+        told(&client, 2_003) == (json!([]), json!("CLEAR"))
+    }));
     assert!(daemon.stop().success());
 }

@@ -60,7 +60,7 @@ impl Comparison {
         self.removed += 1;
         match orders.heir(&held.marker.id) {
             Some(order) => {
-                let held = inherited(held, order);
+                let held = inherited(held, order, orders);
                 self.others.add(Put::held(&held), orders, admission);
                 self.inherited.push(held);
             }
@@ -69,10 +69,22 @@ impl Comparison {
     }
 }
 
+/// A marker of an order that is the operator's own from now on, too: what the order says of it
+/// stands on the order's ground.
+pub(super) fn adoption(held: &Held) -> Named {
+    Named {
+        brought: Some(Brought::of(held)),
+        ..Named::only(held.marker.id.clone(), held.source)
+    }
+}
+
 /// A marker that is an order's alone from now on.
-pub(super) fn inherited(mut held: Held, order: OrderNumber) -> Held {
+pub(super) fn inherited(mut held: Held, order: OrderNumber, orders: &Orders) -> Held {
     held.source = order;
-    if std::mem::take(&mut held.capped) {
+    if let Some(brought) = orders.brought(&held.marker.id, order) {
+        brought.restore(&mut held.marker);
+        (held.capped, held.over) = (false, brought.over);
+    } else if std::mem::take(&mut held.capped) {
         held.marker.until = None;
         held.over = false;
     }
@@ -153,11 +165,7 @@ pub(super) fn compare(
             if held.source == OrderNumber::OWN {
                 stays += 1;
             } else {
-                found.adopted.push(Named {
-                    marker: id.clone(),
-                    order: held.source,
-                    brought: Some(Brought::of(&held.marker)),
-                });
+                found.adopted.push(adoption(&held));
             }
             let modified = versions.get(at as usize).copied().flatten();
             if !holds(&held, marker, (&standing, capped, modified), cap.now()) {

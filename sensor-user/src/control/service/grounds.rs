@@ -23,7 +23,15 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     all: BTreeMap<OrderNumber, Order>,
-    named: HashMap<MarkerId, Vec<(OrderNumber, Option<Brought>)>>,
+    named: HashMap<MarkerId, Vec<Naming>>,
+}
+
+/// An order that names a marker.
+#[derive(Clone, Debug)]
+struct Naming {
+    order: OrderNumber,
+    /// What it says of it, where it brought it.
+    brought: Option<Box<Brought>>,
 }
 
 /// Rows whose time is to come, by it.
@@ -37,17 +45,20 @@ impl Orders {
             all: orders.into_iter().map(|one| (one.number, one)).collect(),
             named: HashMap::new(),
         };
-        for one in named {
-            all.name(one);
+        for named in &named {
+            all.name(named);
         }
         all
     }
 
-    /// Notes that an order is about a marker already held.
-    pub(super) fn name(&mut self, one: Named) {
-        let orders = self.named.entry(one.marker).or_default();
-        if !orders.iter().any(|(number, _)| *number == one.order) {
-            orders.push((one.order, one.brought));
+    /// Notes that an order names a marker already held.
+    pub(super) fn name(&mut self, named: &Named) {
+        let all = self.named.entry(named.marker.clone()).or_default();
+        if all.iter().all(|other| other.order != named.order) {
+            all.push(Naming {
+                order: named.order,
+                brought: named.brought.clone().map(Box::new),
+            });
         }
     }
 
@@ -95,27 +106,43 @@ impl Orders {
     pub(super) fn named_by(&self, number: OrderNumber) -> impl Iterator<Item = &MarkerId> {
         let names = self.named.iter();
         names
-            .filter(move |(_, orders)| orders.iter().any(|(one, _)| *one == number))
+            .filter(move |(_, all)| all.iter().any(|one| one.order == number))
             .map(|(id, _)| id)
     }
 
     /// Orders that name a marker, whoever brought it.
     pub(super) fn naming(&self, id: &MarkerId) -> impl Iterator<Item = OrderNumber> {
-        let orders = self.named.get(id).map_or(&[][..], Vec::as_slice);
-        orders.iter().map(|(number, _)| *number)
+        self.namings(id).iter().map(|one| one.order)
     }
 
-    /// What an order says of a marker that is held on another ground, too.
-    pub(super) fn brought(&self, number: OrderNumber, id: &MarkerId) -> Option<Brought> {
-        let orders = self.named.get(id)?;
-        let order = orders.iter().find(|(one, _)| *one == number);
-        order.and_then(|(_, brought)| *brought)
+    fn namings(&self, id: &MarkerId) -> &[Naming] {
+        self.named.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// The order that goes on with a marker when the operator no longer uses it.
+    /// What an order says of a marker that it brought, where others hold it in their own words.
+    pub(super) fn brought(&self, id: &MarkerId, number: OrderNumber) -> Option<&Brought> {
+        let mut all = self.namings(id).iter();
+        all.find(|one| one.order == number)?.brought.as_deref()
+    }
+
+    /// Notes that the end was reached which an order gave a marker.
+    pub(super) fn set_brought_over(&mut self, id: &MarkerId, number: OrderNumber) {
+        let all = self.named.get_mut(id).into_iter().flatten();
+        for one in all.filter(|one| one.order == number) {
+            if let Some(brought) = &mut one.brought {
+                brought.over = true;
+            }
+        }
+    }
+
+    /// The order that goes on with a marker when the operator no longer uses it: best one that has
+    /// it in the operator's words.
     pub(super) fn heir(&self, id: &MarkerId) -> Option<OrderNumber> {
-        let lives = |number: &OrderNumber| self.get(*number).is_some_and(Order::lives);
-        self.naming(id).find(lives)
+        let living = |one: &&Naming| self.get(one.order).is_some_and(Order::lives);
+        let heirs = self.namings(id).iter().filter(living);
+        heirs
+            .min_by_key(|one| one.brought.is_some())
+            .map(|one| one.order)
     }
 
     /// The orders that a marker is or will be exploited for.
@@ -133,23 +160,13 @@ impl Orders {
 
 /// Visits the rows of a marker that may be in an image now or later, one for each of its grounds.
 /// What is held back, or what the data path cannot look for, has none.
-pub(super) fn each_row(put: Put<'_>, orders: &Orders, visit: impl FnMut(ImageRow)) {
-    rows(put, false, orders, visit);
-}
-
-/// The same of a marker as it is held. One that is over has no row any more; when it was the cap
-/// that ended it, orders go on, and so do those that say themselves how long.
-pub(super) fn each_row_of(held: &Held, orders: &Orders, visit: impl FnMut(ImageRow)) {
-    rows(Put::held(held), held.over, orders, visit);
-}
-
-fn rows(put: Put<'_>, over: bool, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
+pub(super) fn each_row(put: Put<'_>, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
     if put.standing.is_quarantined() || !put.marker.pattern.matchable() {
         return;
     }
     let held = put.marker;
     let id = pattern_id(&held.pattern);
-    if put.source == OrderNumber::OWN && !over {
+    if put.source == OrderNumber::OWN {
         visit(ImageRow {
             id,
             order: OrderNumber::OWN,
@@ -157,15 +174,14 @@ fn rows(put: Put<'_>, over: bool, orders: &Orders, mut visit: impl FnMut(ImageRo
         });
     }
     for order in orders.of(put.source, &held.id) {
-        let brought = orders.brought(order.number, &held.id);
-        if over && !put.capped && brought.is_none() {
-            continue;
-        }
-        let terms = brought.unwrap_or_else(|| Brought {
-            // The cap is the operator's own business: an order says itself how long.
-            until: held.until.filter(|_| !put.capped),
-            ..Brought::of(held)
-        });
+        let terms = match orders.brought(&held.id, order.number) {
+            Some(brought) => brought.clone(),
+            None => Brought {
+                // The cap is the operator's own business: an order says itself how long.
+                until: held.until.filter(|_| !put.capped),
+                ..Brought::said(held)
+            },
+        };
         let (from, until) = (terms.from, terms.until);
         let marker = Marker {
             from: Some(from.map_or(order.start, |from| from.max(order.start))),
@@ -181,6 +197,20 @@ fn rows(put: Put<'_>, over: bool, orders: &Orders, mut visit: impl FnMut(ImageRo
             marker,
         });
     }
+}
+
+/// The same of a marker as it is held. One that is over has no row any more; when it was the cap
+/// that ended it, orders go on, and so do those that say themselves how long.
+pub(super) fn each_row_of(held: &Held, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
+    each_row(Put::held(held), orders, |row| {
+        let over = match orders.brought(&row.marker.id, row.order) {
+            Some(brought) => brought.over,
+            None => held.over && !(held.capped && row.order != OrderNumber::OWN),
+        };
+        if !over {
+            visit(row);
+        }
+    });
 }
 
 /// Why a marker is not in force at `now`; `None` when it is.

@@ -1,13 +1,13 @@
 //! Requests that change the marker set.
 
-use std::{collections::BTreeMap, io::BufReader};
+use std::{collections::BTreeMap, io::BufReader, sync::PoisonError};
 
 use hyper::StatusCode;
 
 use super::{
     Error, Sensor, Set,
     change::{ACCEPTED, Plan},
-    compare::{compare, holds, inherited},
+    compare::{adoption, compare, holds, inherited},
     grounds::{Orders, each_row},
     internal,
     tally::Cap,
@@ -21,13 +21,15 @@ use crate::{
     journal::Action,
     markers::{self, Intake},
     model::{
-        Actor, Brought, Held, Image, Marker, OrderNumber, Spool, Standing,
+        Actor, Held, Image, Marker, OrderNumber, Spool, Standing,
         request::{Changed, Failure, Format, HeldBack, Stage},
     },
 };
 
 /// Bytes of a file that are held while it is read.
 const BUFFER: usize = 256 << 10;
+/// A larger file is read while no other such file is, bytes.
+const LARGE: u64 = 8 << 20;
 
 impl Sensor {
     pub(super) fn markers_load(
@@ -36,9 +38,10 @@ impl Sensor {
         format: Format,
         body: &Spool,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        // Before the set is locked: what ends or comes in the meantime does not wait for it.
         let intake = self.read_own(format, body, 0)?;
+        let mut set = self.set();
         self.replace(actor, &mut set, intake, None)
     }
 
@@ -48,9 +51,9 @@ impl Sensor {
         format: Format,
         body: &Spool,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
         let intake = self.read_own(format, body, 0)?;
+        let mut set = self.set();
         self.add(actor, &mut set, intake, None)
     }
 
@@ -157,11 +160,7 @@ impl Sensor {
                     return Err(clash(&marker.id));
                 }
                 if held.source != OrderNumber::OWN {
-                    adopts.push(db::Named {
-                        marker: marker.id.clone(),
-                        order: held.source,
-                        brought: Some(Brought::of(&held.marker)),
-                    });
+                    adopts.push(adoption(&held));
                 }
                 before.push(held);
             }
@@ -184,7 +183,7 @@ impl Sensor {
             }
             let id = held.marker.id.clone();
             match set.orders.heir(&id).filter(|_| !all) {
-                Some(order) => after.push(inherited(held.clone(), order)),
+                Some(order) => after.push(inherited(held.clone(), order, &set.orders)),
                 None => {
                     remove.push(id.to_string());
                     orders.get_or_insert_with(|| set.orders.clone()).unname(&id);
@@ -239,6 +238,9 @@ impl Sensor {
 
     /// Reads a marker file that stands in a body from a byte on, telling how far it has come.
     pub(super) fn read(&self, format: Format, body: &Spool, at: u64) -> Result<Intake, Error> {
+        // What a large file becomes is held in memory once, not once a request.
+        let large = body.length() - at > LARGE;
+        let _alone = large.then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
         let mut input = BufReader::with_capacity(BUFFER, body.reader_at(at));
         self.work.enter(Stage::Reading, body.length() - at);
         let limits = markers::Limits::default();
@@ -283,8 +285,8 @@ fn no_markers(intake: &Intake) -> Error {
 fn adopted(orders: &Orders, adopted: &[db::Named]) -> Option<Orders> {
     (!adopted.is_empty()).then(|| {
         let mut orders = orders.clone();
-        for one in adopted {
-            orders.name(one.clone());
+        for named in adopted {
+            orders.name(named);
         }
         orders
     })

@@ -23,6 +23,7 @@ mod tally;
 mod time;
 mod touched;
 mod versions;
+mod work;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -32,13 +33,13 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use change::Work;
+use work::Work;
 
 use super::{Error, Service};
 use crate::{
     clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
-    db::{Breaker, Catalog},
+    db::{Breaker, Catalog, Over},
     envelope::Issuers,
     events::Store,
     hits::Live,
@@ -60,6 +61,8 @@ pub use inventory::Inventory;
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
+/// Pause after the kernel refused a set that is stored.
+const BEHIND_RETRY: Duration = Duration::from_secs(30);
 /// Pause after patterns that are over could not be taken out.
 const EXPIRE_RETRY: Duration = Duration::from_secs(300);
 
@@ -72,6 +75,8 @@ pub struct Sensor {
     /// What status tells without waiting for a change under way.
     told: RwLock<Told>,
     work: Arc<Work>,
+    /// One large file is read at a time.
+    reading: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
@@ -137,9 +142,13 @@ pub struct Set {
     /// Configured interfaces.
     pub interfaces: Vec<Watched>,
     /// When to try again to take out what is over.
-    pub retry: Option<Timestamp>,
+    pub retry: Option<Instant>,
     /// When the clock's high-water mark was last kept.
-    pub mark_kept: Option<Timestamp>,
+    pub mark_kept: Option<Instant>,
+    /// What is over and not noted on disk yet.
+    pub unnoted: Over,
+    /// When to try again to bring the image into the kernel, which has a former one.
+    pub behind: Option<Instant>,
 }
 
 /// A configured interface.
@@ -198,6 +207,7 @@ impl Sensor {
                 interfaces: Vec::new(),
             }),
             work: Arc::default(),
+            reading: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,

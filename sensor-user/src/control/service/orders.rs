@@ -52,13 +52,26 @@ impl Sensor {
     /// Accepts an order that somebody submits by hand: its markers are exploited from its start to
     /// its end.
     pub(super) fn orders_submit(&self, actor: &Actor, body: &Spool) -> Result<OrderChanged, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        let accepted = self.orders_submit_by_hand(actor, body);
+        accepted.or_else(|error| Err(self.refused_order(actor, error)?))
+    }
+
+    fn orders_submit_by_hand(&self, actor: &Actor, body: &Spool) -> Result<OrderChanged, Error> {
         let (line, file) = manifest::split(body)?;
         let manifest = Manifest::read(&line, self.now())?;
         self.check_own()?;
-        let file = file.map(|at| (body, at));
-        self.accept(actor, &mut set, manifest, file, None)
+        let intake = self.read_order(&manifest, file.map(|at| (body, at)))?;
+        self.accept(actor, &mut self.set(), manifest, intake, None)
+    }
+
+    /// Journals that an order submitted by hand was refused; a failure of ours is none.
+    fn refused_order(&self, actor: &Actor, error: Error) -> Result<Error, Error> {
+        if !error.status().is_server_error() {
+            let code = error.code().into();
+            let _receipt = self.journal(actor, Action::OrderRefused { code })?;
+        }
+        Ok(error)
     }
 
     /// Accepts the order of a verified envelope of the authority, its markers in the content.
@@ -67,29 +80,29 @@ impl Sensor {
         actor: &Actor,
         set: &mut Set,
         (envelope, terms): (&Envelope, &OrderTerms),
-        body: &Spool,
+        intake: Intake,
     ) -> Result<OrderChanged, Error> {
         let manifest = Manifest::of(terms, &envelope.manifest, self.now())?;
-        let file = (envelope.manifest.content_length > 0).then_some((body, envelope.content_at));
-        self.accept(actor, set, manifest, file, Some(envelope))
+        self.accept(actor, set, manifest, intake, Some(envelope))
     }
 
-    /// Accepts an order; its marker file stands in a body from a byte on.
-    fn accept(
+    /// Reads the markers of an order in a verified envelope, before the set is locked.
+    pub(super) fn read_signed_order(
         &self,
-        actor: &Actor,
-        set: &mut Set,
-        manifest: Manifest,
+        (envelope, terms): (&Envelope, &OrderTerms),
+        body: &Spool,
+    ) -> Result<Intake, Error> {
+        let manifest = Manifest::of(terms, &envelope.manifest, self.now())?;
+        let file = (envelope.manifest.content_length > 0).then_some((body, envelope.content_at));
+        self.read_order(&manifest, file)
+    }
+
+    /// Reads the markers of an order; its file stands in a body from a byte on.
+    fn read_order(
+        &self,
+        manifest: &Manifest,
         file: Option<(&Spool, u64)>,
-        envelope: Option<&Envelope>,
-    ) -> Result<OrderChanged, Error> {
-        let now = self.now();
-        if set.orders.by_reference(&manifest.reference).is_some() {
-            return Err(Error::Conflict(format!(
-                "order {} was submitted before; an order is accepted once",
-                manifest.reference
-            )));
-        }
+    ) -> Result<Intake, Error> {
         self.check_gate()?;
         self.check_order(manifest.pap)?;
         let mut intake = match file {
@@ -102,6 +115,34 @@ impl Sensor {
         if nothing_left(&intake) {
             return Err(markers::refused(intake));
         }
+        Ok(intake)
+    }
+
+    /// Accepts an order with what its file holds.
+    fn accept(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        manifest: Manifest,
+        mut intake: Intake,
+        envelope: Option<&Envelope>,
+    ) -> Result<OrderChanged, Error> {
+        let now = self.now();
+        let known = set.orders.by_reference(&manifest.reference);
+        let renamed = match known {
+            // What somebody typed is no reason to refuse what the authority signed.
+            Some(known) if known.serial.is_none() && envelope.is_some() => Some((
+                known.number,
+                format!("{} (by hand, {})", known.reference, known.number.0),
+            )),
+            Some(known) => {
+                return Err(Error::Conflict(format!(
+                    "order {} was submitted before; an order is accepted once",
+                    known.reference
+                )));
+            }
+            None => None,
+        };
         self.work.enter(Stage::Checking, 0);
         let order = Order {
             number: set.orders.next_number(),
@@ -122,15 +163,21 @@ impl Sensor {
             ));
         }
         let mut orders = set.orders.clone();
+        if let Some((number, reference)) = &renamed
+            && let Some(order) = orders.get_mut(*number)
+        {
+            order.reference.clone_from(reference);
+        }
         orders.put(order.clone());
-        for one in &names {
-            orders.name(one.clone());
+        for named in &names {
+            orders.name(named);
         }
         let others = after.iter().filter(|held| held.source == order.number);
         let put: Vec<Put<'_>> = others.map(Put::held).collect();
         let edit = db::Edit {
             put: &put,
             order: Some(&order),
+            renamed: renamed.as_ref(),
             named: &names,
             ..db::Edit::default()
         };
@@ -141,7 +188,13 @@ impl Sensor {
             admission: self.admission(),
         };
         let change = order_change(&order, names.len());
-        let action = Box::new(move |change_of| Action::OrderAccepted(change(change_of)));
+        let renamed = renamed.as_ref().map(|(_, reference)| reference.clone());
+        let action = Box::new(move |change_of| {
+            Action::OrderAccepted(OrderChange {
+                renamed,
+                ..change(change_of)
+            })
+        });
         let plan = Plan {
             added: put.len() as u64,
             removed: 0,
@@ -176,7 +229,7 @@ impl Sensor {
             about.name(held, order, None);
         }
         for (marker, modified) in brought {
-            let terms = Some(Brought::of(&marker));
+            let terms = Some(Brought::said(&marker));
             let held = match places.get(&marker.id) {
                 Some(at) => Some(about.before[*at].clone()),
                 None => set.catalog.marker(&marker.id).map_err(internal)?,
@@ -215,8 +268,8 @@ impl Sensor {
         actor: &Actor,
         reference: &str,
     ) -> Result<OrderChanged, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        let mut set = self.set();
         let now = self.now();
         let order = find(&set.orders, reference)?.clone();
         if !order.lives() || order.end <= Moment::from(now) {
@@ -302,6 +355,7 @@ fn order_change(order: &Order, named: usize) -> impl FnOnce(MarkersChange) -> Or
         start: order.start.into(),
         end: order.end.into(),
         named: named as u64,
+        renamed: None,
         change,
     }
 }

@@ -39,6 +39,10 @@ impl Sensor {
                 reason: "you have approved this release already; another person must, too".into(),
             });
         }
+        if second.is_empty() && first.is_empty() {
+            let reason = "none of these markers is held back; there is nothing to release";
+            return Err(Error::Conflict(reason.into()));
+        }
         let approved = match first.len() as u64 {
             0 => None,
             markers => {

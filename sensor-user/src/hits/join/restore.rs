@@ -1,11 +1,12 @@
-//! Going on with the events of a former agent.
+//! Going on with what a former agent left open.
 
+use jiff::Timestamp;
 use sensor_common::FlowKey;
 
-use super::{JoinKey, Joiner, Open, Surroundings};
+use super::{JoinKey, Joiner, Open, Surroundings, sides};
 use crate::{
     hits::event::{OpenEvent, address},
-    model::{EventRow, event::proto_number},
+    model::{EventRow, PatternId, event::proto_number},
 };
 
 impl Joiner {
@@ -50,6 +51,9 @@ impl Joiner {
                 last: around.clock.to_kernel(event.last_seen),
                 packets: event.packets,
                 bytes: event.bytes,
+                until: around
+                    .indexes
+                    .end_of(row.pattern, &event.markers, &event.orders),
                 test: event.test,
             },
             changed: false,
@@ -57,5 +61,17 @@ impl Joiner {
         };
         let realm = around.subscribers.realm(event.vantage);
         self.open.insert(JoinKey::new(&key, realm), open);
+    }
+
+    /// Closes the events that name other grounds than a packet now would: what became of markers
+    /// and orders while no agent ran. `now` is the time by which validity is judged.
+    pub fn close_changed(&mut self, around: Surroundings<'_>, now: Timestamp) {
+        self.close_where(|_, event| {
+            let id = PatternId(event.key.pattern);
+            let found = around
+                .indexes
+                .find(id, sides(&event.key, event.matched_in), now);
+            !found.is_ok_and(|found| found.markers == event.markers && found.orders == event.orders)
+        });
     }
 }

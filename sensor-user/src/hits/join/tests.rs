@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     hits::{Index, Zone, event::address},
     markers::{pattern_id, read_text, rows},
-    model::{Image, OrderNumber, Pap, Tlp},
+    model::{Image, ImageRow, OrderNumber, Pap, Tlp},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -270,4 +270,79 @@ fn a_long_flow_is_cut_at_the_active_timeout() {
         world.record(0, "10.0.0.1", "203.0.113.5", ports, START + 1801 * SECOND),
         Account::Events
     );
+}
+
+/// A pattern with a ground of the operator's own, and an order's that ends after ten seconds.
+fn two_grounds(end: &[&str]) -> World {
+    let mut markers = read_text("ip 203.0.113.5 id=c2\n").markers;
+    let mut all = rows(markers.clone());
+    if !end.is_empty() {
+        markers[0].until = Some(end[0].parse::<Timestamp>().expect("a time").into());
+        let order = |row| ImageRow {
+            order: OrderNumber(1),
+            ..row
+        };
+        all.extend(rows(markers).into_iter().map(order));
+    }
+    let references = std::sync::Arc::new([(OrderNumber(1), "ORD-1".to_owned())].into());
+    let mut world = world("");
+    let image = Image::new(all).expect("no collision");
+    world.indexes = Indexes::of(Index::with_orders(image, references));
+    world
+}
+
+#[test]
+fn what_is_seen_after_an_order_ended_is_another_event() {
+    let ends = "2026-01-01T00:00:10Z";
+    let ports = (5, 6);
+    let mut world = two_grounds(&[ends]);
+    let key = key(0, "10.0.0.1", "203.0.113.5", ports);
+    world.record(0, "10.0.0.1", "203.0.113.5", ports, START);
+    assert!(!world.flow(key, 2, START + 9 * SECOND));
+    let before = world.joiner.take_changes().remove(0);
+    assert_eq!(before.row.event.orders, ["ORD-1"]);
+    // A restarted agent, too, whose image has the order no more and whose index of what is over has.
+    let mut next = two_grounds(&[]);
+    let live = crate::hits::Live::new(
+        next.indexes.iter().next().expect("one").clone(),
+        Subscribers::default(),
+    );
+    live.put_former(world.indexes.iter().next().expect("one").clone());
+    next.indexes = live.indexes();
+    let around = Surroundings {
+        indexes: &next.indexes,
+        subscribers: &next.subscribers,
+        clock: KernelClock::Replay,
+    };
+    next.joiner.start_at(before.row.seq + 1);
+    next.joiner.restore(&before.row, around);
+    assert!(!next.flow(key, 1, START + 9 * SECOND), "it was in its time");
+    for world in [&mut world, &mut next] {
+        assert!(world.flow(key, 4, START + 10 * SECOND));
+        let changes = world.joiner.take_changes();
+        let told = |state| {
+            let mut of = changes.iter().filter(|one| one.row.event.state == state);
+            let event = &of.next().expect("one").row.event;
+            assert!(of.next().is_none());
+            (event.orders.len(), event.packets)
+        };
+        assert_eq!(told(State::Open), (0, 4));
+        assert_eq!(told(State::Closed).0, 1);
+    }
+}
+
+#[test]
+fn a_restored_event_whose_order_is_over_is_closed() {
+    let mut world = two_grounds(&["2026-01-01T00:00:10Z"]);
+    world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
+    let around = Surroundings {
+        indexes: &world.indexes,
+        subscribers: &world.subscribers,
+        clock: KernelClock::Replay,
+    };
+    let at = |time| KernelClock::Replay.to_wall(START + time * SECOND);
+    world.joiner.close_changed(around, at(9));
+    assert_eq!(world.joiner.open_count(), 1);
+    world.joiner.close_changed(around, at(10));
+    assert_eq!(world.joiner.open_count(), 0);
 }

@@ -110,11 +110,15 @@ impl About {
 }
 
 impl Warninglists {
-    /// Adds a list; `path` is only named in errors.
+    /// Adds a list; `path` is only named in errors. What the list calls itself.
     ///
     /// # Errors
     /// [`WarninglistError::Content`].
-    pub fn add(&mut self, path: &Path, input: &mut dyn BufRead) -> Result<(), WarninglistError> {
+    pub fn add(
+        &mut self,
+        path: &Path,
+        input: &mut dyn BufRead,
+    ) -> Result<String, WarninglistError> {
         let bad = |reason| WarninglistError::Content {
             path: path.to_owned(),
             reason,
@@ -123,6 +127,7 @@ impl Warninglists {
         let number = ListNumber::try_from(self.lists.len())
             .map_err(|_| bad("there are more than 65,536 lists".into()))?;
         let about = About::of(&file.matching_attributes);
+        let name = file.name.clone();
         let mut list = List {
             name: file.name.as_str().into(),
             about,
@@ -134,7 +139,7 @@ impl Warninglists {
             self.fill(&mut list, file, number).map_err(bad)?;
         }
         self.lists.push(list);
-        Ok(())
+        Ok(name)
     }
 
     fn fill(&mut self, list: &mut List, file: File, number: ListNumber) -> Result<(), String> {

@@ -59,6 +59,7 @@ fn view(id: &str, extent: Extent) -> View {
 fn least() -> View {
     let mut view = view("0f", Extent::Alert);
     view.event.orders.clear();
+    view.event.test = false;
     view
 }
 

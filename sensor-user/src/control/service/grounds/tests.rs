@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     config::{Config, Regime},
+    control::service::inventory::over_rows,
     db::Named,
     legal::Law,
     model::{Direction, Pap, Standing, Tlp},
@@ -43,9 +44,8 @@ fn held(source: u32, until: Option<i64>) -> Held {
 
 fn named(order: u32, brought: Option<Brought>) -> Named {
     Named {
-        marker: "m".into(),
-        order: OrderNumber(order),
         brought,
+        ..Named::only("m".into(), OrderNumber(order))
     }
 }
 
@@ -102,7 +102,7 @@ fn what_an_order_brings_is_looked_for_as_the_order_says() {
     own.marker.direction = Direction::Source;
     let mut says = Marker::new("m", own.marker.pattern.clone());
     (says.until, says.tlp, says.pap) = (Some(at(30)), Tlp::Green, Pap::Green);
-    let brought = Some(Brought::of(&says));
+    let brought = Some(Brought::said(&says));
     let orders = Orders::new(
         vec![order(1, 10, 20), order(2, 15, 40)],
         vec![named(1, None), named(2, brought)],
@@ -120,10 +120,9 @@ fn what_an_order_brings_is_looked_for_as_the_order_says() {
     let open = Admission::new(true, Law::default());
     assert_eq!(not_in_force(&own, &orders, at(20).into(), open), None);
     // Its end for the order is not the end of the marker.
-    assert_eq!(
-        crate::control::service::inventory::over_markers([row].into_iter(), &orders, at(30).into()),
-        Vec::<MarkerId>::new()
-    );
+    let noted = over_rows([row].into_iter(), &orders, at(30).into());
+    assert_eq!(noted.markers, Vec::<MarkerId>::new());
+    assert_eq!(noted.brought, [("m".into(), OrderNumber(2))]);
 }
 
 #[test]
@@ -173,4 +172,29 @@ fn gate_regime_and_marking_bar_what_time_would_let_in() {
     // What is over is over, whoever else forbids it.
     let over = held(0, Some(5));
     assert_eq!(why(&over, &alone, shut), Some(NotInForce::Over));
+}
+
+#[test]
+fn what_an_order_says_of_its_marker_stands_beside_the_operators_words() {
+    let mut brought = held(1, Some(18));
+    brought.marker.tlp = Tlp::AmberStrict;
+    let first = named(1, Some(Brought::of(&brought)));
+    let mut orders = Orders::new(vec![order(1, 10, 20), order(2, 15, 40)], vec![first]);
+    orders.name(&named(2, None));
+    let mut own = held(0, Some(12));
+    own.marker.tlp = Tlp::Clear;
+    let expected = [
+        (0, None, Some(at(12))),
+        (1, Some(at(10)), Some(at(18))),
+        (2, Some(at(15)), Some(at(12))),
+    ];
+    assert_eq!(windows(&own, &orders), expected);
+    let later = own.clone();
+    let over = Held { over: true, ..own };
+    assert_eq!(windows(&over, &orders), expected[1..2]);
+    orders.set_brought_over(&"m".into(), OrderNumber(1));
+    assert_eq!(windows(&over, &orders), []);
+    assert_eq!(windows(&later, &orders).len(), 2);
+    // What the operator no longer uses goes on in its words where an order took them.
+    assert_eq!(orders.heir(&"m".into()), Some(OrderNumber(2)));
 }
