@@ -1,43 +1,17 @@
 use super::*;
-use crate::model::{
-    Event, MarkerHandling, MatchedIn, Pap, PatternKind, Recipient, State, SubscriberSide, Tlp,
-    Vantage, event::SCHEMA,
-};
+use crate::model::{Event, MarkerHandling, Pap, Recipient, State, Tlp};
 
 fn event() -> Event {
-    let time = |second: u8| {
-        format!("2026-01-31T12:00:0{second}.123456Z")
-            .parse()
-            .expect("a time")
-    };
-    Event {
-        schema: SCHEMA,
-        id: "00ff".repeat(8),
-        rev: 1,
-        state: State::Open,
-        sensor: "pop1".into(),
-        vantage: Vantage(1),
-        markers: vec!["first".into(), "second".into()],
-        orders: vec!["ORDER-1".into()],
-        pattern_kind: PatternKind::Ip,
-        matched_in: MatchedIn::DstIp,
-        first_seen: time(0),
-        last_seen: time(1),
-        src_ip: Some([10, 0, 0, 1].into()),
-        src_port: Some(40_000),
-        dst_ip: Some([203, 0, 113, 5].into()),
-        dst_port: Some(443),
-        proto: "tcp".into(),
-        packets: 7,
-        bytes: 60,
-        subscriber_side: SubscriberSide::Src,
-        interface: "access0".into(),
-        vlan: vec![100],
-        generation: 1,
-        tlp: Tlp::Red,
-        pap: Pap::Amber,
-        test: false,
-    }
+    let event = json!({
+        "schema": 1, "id": "00ff".repeat(8), "rev": 1, "state": "open", "sensor": "pop1",
+        "vantage": 1, "markers": ["first", "second"], "orders": ["ORDER-1"],
+        "pattern_kind": "ip", "matched_in": "dst_ip",
+        "first_seen": "2026-01-31T12:00:00.123456Z", "last_seen": "2026-01-31T12:00:01.123456Z",
+        "src_ip": "10.0.0.1", "src_port": 40_000, "dst_ip": "203.0.113.5", "dst_port": 443,
+        "proto": "tcp", "packets": 7, "bytes": 60, "subscriber_side": "src",
+        "interface": "access0", "vlan": [100], "generation": 1, "tlp": "RED", "pap": "AMBER",
+    });
+    serde_json::from_value(event).expect("an event")
 }
 
 fn told(event: Event, tlp: [Tlp; 2], to: (Recipient, Extent)) -> Vec<Value> {
