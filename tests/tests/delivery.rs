@@ -312,7 +312,7 @@ fn the_self_test_goes_from_the_program_to_the_operators_sinks_and_to_nobody_else
     if !need::root_and(&["nats-server"]) {
         return;
     }
-    let mut scene = Scene::new();
+    let scene = Scene::new();
     let eve = scene.directory.path().join("eve");
     let more = format!(
         "[[sink]]\nname = \"siem\"\nrecipient = \"operator\"\n[sink.eve]\ndirectory = {:?}\n\
