@@ -185,8 +185,14 @@ pub fn bucket(number: u32) -> Option<&'static [u64; BUCKET_WORDS]> {
 /// insists.
 #[inline(always)]
 pub fn settled<T>(mut pointer: *mut T) -> *mut T {
+    #[expect(
+        clippy::pointers_in_nomem_asm_block,
+        reason = "the pointer is moved, nothing is read through it"
+    )]
     // SAFETY: a move to itself.
-    unsafe { asm!("{0} = {0}", inout(reg) pointer, options(nomem, nostack)) };
+    unsafe {
+        asm!("{0} = {0}", inout(reg) pointer, options(nomem, nostack))
+    };
     pointer
 }
 

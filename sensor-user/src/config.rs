@@ -32,7 +32,7 @@ pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
-/// Where the configuration is read from unless told otherwise.
+/// Where the configuration is read from by default.
 pub const PATH: &str = "/etc/marker-sensor/sensor.toml";
 
 /// Where the control socket is unless told otherwise.
@@ -122,8 +122,7 @@ pub struct Config {
 pub struct Control {
     /// Its path, at most 107 bytes.
     pub socket: PathBuf,
-    /// Largest request body, bytes. A file of markers, an order or an envelope waits on disk while it
-    /// comes in, not in memory.
+    /// Largest request body, bytes; files wait on disk while they come in, not in memory.
     #[serde(deserialize_with = "units::size")]
     pub max_body: u64,
     /// Group of the socket file; the agent's own by default.

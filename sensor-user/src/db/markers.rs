@@ -5,16 +5,14 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{
-    Catalog, Error, Mark, Named, Serial,
+    Catalog, Error, Mark, Named, Over, Serial,
     approvals::forget_stale,
     catalog::write_generation,
     condemned::condemn,
     orders,
     serials::{write_mark, write_serial},
 };
-use crate::model::{
-    Direction, Held, Marker, MarkerId, Moment, Order, OrderNumber, Pap, Standing, Tlp,
-};
+use crate::model::{Direction, Held, Marker, Moment, Order, OrderNumber, Pap, Standing, Tlp};
 
 const COLUMNS: &str =
     "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified";
@@ -47,17 +45,6 @@ pub struct Edit<'a> {
     pub condemned: &'a [String],
     /// Index of the journal entry that says so.
     pub receipt: u64,
-}
-
-/// Whose end was reached.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Over {
-    /// Markers, by their own end.
-    pub markers: Vec<MarkerId>,
-    /// Markers by the end that an order gave them which brought them.
-    pub brought: Vec<(MarkerId, OrderNumber)>,
-    /// Orders.
-    pub orders: Vec<OrderNumber>,
 }
 
 /// A marker that comes.

@@ -28,6 +28,17 @@ impl Named {
     }
 }
 
+/// Whose end was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Over {
+    /// Markers, by their own end.
+    pub markers: Vec<MarkerId>,
+    /// Markers by the end that an order gave them which brought them.
+    pub brought: Vec<(MarkerId, OrderNumber)>,
+    /// Orders.
+    pub orders: Vec<OrderNumber>,
+}
+
 impl Catalog {
     /// Every order, in the order of their numbers.
     ///

@@ -21,6 +21,9 @@ pub struct Stretch {
     pub open: HashSet<i64>,
 }
 
+/// Events that were destroyed, by reason; for each sink, revisions that it never took.
+pub type Destructions = (BTreeMap<Destroyed, u64>, BTreeMap<String, u64>);
+
 impl Store {
     /// Destroys events now: keys, then rows. An agent that dies in between leaves it to the next.
     ///
@@ -152,9 +155,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error`].
-    pub fn destroyed(
-        &mut self,
-    ) -> Result<(BTreeMap<Destroyed, u64>, BTreeMap<String, u64>), Error> {
+    pub fn destroyed(&mut self) -> Result<Destructions, Error> {
         let tallies = self.db.tallies()?;
         let destroyed = by_reason("destroyed", &tallies);
         let undelivered = tallies.iter().filter_map(|(name, count)| {

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod brought;
 pub mod canary;
+#[macro_use]
 pub mod closed_list;
 pub mod declaration;
 pub mod destroyed;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{State, request::Page};
 
 fn found(method: &str, path: &str) -> Option<(Target, String)> {
     let (route, parameter) = find(method, path).ok()?;
