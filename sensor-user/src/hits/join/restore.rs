@@ -60,7 +60,10 @@ impl Joiner {
             new: false,
         };
         let realm = around.subscribers.realm(event.vantage);
-        self.open.insert(JoinKey::new(&key, realm), open);
+        let join = JoinKey::new(&key, realm);
+        // Under other realms these were two flows; now they are one, and one event goes on.
+        self.close(&join);
+        self.open.insert(join, open);
     }
 
     /// Closes the events that name other grounds than a packet now would: what became of markers
