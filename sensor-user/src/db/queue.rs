@@ -94,14 +94,21 @@ impl Events {
     /// # Errors
     /// [`Error`]; all of them stay.
     pub fn acknowledge(&mut self, sink: i64, taken: &[(i64, u32)]) -> Result<(), Error> {
-        self.each(
-            "DELETE FROM delivery WHERE sink = ?1 AND seq = ?2 AND rev <= ?3",
-            taken.iter().map(|(seq, rev)| params_of(sink, *seq, *rev)),
-        )?;
-        self.each(
-            "UPDATE delivery SET lease = 0 WHERE sink = ?1 AND seq = ?2 AND rev > ?3",
-            taken.iter().map(|(seq, rev)| params_of(sink, *seq, *rev)),
-        )
+        self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            let mut take = transaction.prepare_cached(
+                "DELETE FROM delivery WHERE sink = ?1 AND seq = ?2 AND rev <= ?3",
+            )?;
+            let mut stay = transaction
+                .prepare_cached("UPDATE delivery SET lease = 0 WHERE sink = ?1 AND seq = ?2")?;
+            for (seq, rev) in taken {
+                if take.execute(params![sink, seq, rev])? == 0 {
+                    stay.execute([sink, *seq])?;
+                }
+            }
+            drop((take, stay));
+            transaction.commit()
+        })
     }
 
     /// Revisions that were not taken and are tried again at a time. One that has grown meanwhile
@@ -199,19 +206,4 @@ impl Events {
             })
         })
     }
-
-    /// Runs a statement once for each set of values, in one transaction.
-    fn each(&mut self, sql: &str, values: impl Iterator<Item = [i64; 3]>) -> Result<(), Error> {
-        self.database.run(|connection| {
-            let transaction = connection.transaction()?;
-            for values in values {
-                transaction.prepare_cached(sql)?.execute(values)?;
-            }
-            transaction.commit()
-        })
-    }
-}
-
-fn params_of(sink: i64, seq: i64, rev: u32) -> [i64; 3] {
-    [sink, seq, rev.into()]
 }

@@ -56,6 +56,9 @@ impl Joiner {
             new: false,
         };
         let realm = around.subscribers.realm(event.vantage);
-        self.open.insert(JoinKey::new(&key, realm), open);
+        let join = JoinKey::new(&key, realm);
+        // Under other realms these were two flows; now they are one, and one event goes on.
+        self.close(&join);
+        self.open.insert(join, open);
     }
 }

@@ -252,6 +252,28 @@ fn a_restored_event_goes_on_under_its_id() {
 }
 
 #[test]
+fn of_two_restored_events_of_one_flow_the_earlier_is_closed() {
+    let mut world = world("ip 203.0.113.5 id=c2\n");
+    world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
+    let change = world.joiner.take_changes().remove(0);
+    let mut next = self::world("ip 203.0.113.5 id=c2\n");
+    let around = Surroundings {
+        indexes: &next.indexes,
+        subscribers: &next.subscribers,
+        clock: KernelClock::Replay,
+    };
+    next.joiner.restore(&change.row, around);
+    let mut second = change.row;
+    second.seq = 2;
+    next.joiner.restore(&second, around);
+    let changes = next.joiner.take_changes();
+    let told = |change: &Change| (change.row.seq, change.row.event.rev, change.row.event.state);
+    let told: Vec<_> = changes.iter().map(told).collect();
+    assert_eq!(told, [(1, 2, State::Closed)]);
+    assert_eq!(next.joiner.open_count(), 1);
+}
+
+#[test]
 fn a_long_flow_is_cut_at_the_active_timeout() {
     let mut world = world("ip 203.0.113.5 id=c2\n");
     let ports = (5, 6);
