@@ -190,7 +190,7 @@ mod tests {
             "interface eth0, VLAN 100.7, subscribers 198.51.100.0/24",
             "R. 10-15, 1° (",
             "R. 10-15, 3° (terminal equipment concerned): nothing",
-            "six months",
+            "six calendar months",
         ] {
             assert!(document.contains(told), "no {told:?}: {document}");
         }
