@@ -10,7 +10,7 @@ use super::{Pap, PatternKind, Tlp, Vantage};
 /// Version of the event's JSON form.
 pub const SCHEMA: u32 = 1;
 
-crate::closed_list! {
+closed_list! {
     /// One event: a flow, its markers and its provenance. The fields are the closed list of
     /// R. 10-15 CPCE, as DESIGN §5 maps them; a field that is not here does not exist.
     pub struct Event {

@@ -1,6 +1,7 @@
 //! The vocabulary: types that every part speaks. No I/O, no async; imports nobody.
 
 pub mod actor;
+#[macro_use]
 pub mod closed_list;
 pub mod declaration;
 pub mod destroyed;
