@@ -236,7 +236,7 @@ fn an_event_that_is_not_useful_is_destroyed_at_once() {
     ping_marked(&topology);
     let identities = Identities::settled(&client);
     assert_eq!(identities.agent["store_full"], 0);
-    assert_eq!(events(&client).len(), 1);
+    assert!(wait_until(PATIENCE, || events(&client).len() == 1));
 }
 
 #[test]

@@ -251,8 +251,8 @@ fn remove(
     };
     for marker in Labels::of_column(&markers) {
         transaction
-            .prepare_cached("DELETE FROM event_marker WHERE marker = ?1 AND day = ?2 AND seq = ?3")?
-            .execute([marker, day, seq])?;
+            .prepare_cached("DELETE FROM event_marker WHERE day = ?1 AND marker = ?2 AND seq = ?3")?
+            .execute([day, marker, seq])?;
         labels.insert(marker);
     }
     transaction

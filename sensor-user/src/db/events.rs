@@ -106,6 +106,16 @@ impl Events {
         })
     }
 
+    /// Has commits of this connection not survive a power cut by themselves: for what is found out
+    /// again.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn relax(&mut self) -> Result<(), Error> {
+        self.database
+            .run(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL"))
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -34,11 +34,12 @@ CREATE TABLE event_id (
     seq  INTEGER NOT NULL,
     PRIMARY KEY (run, head, seq)
 ) STRICT, WITHOUT ROWID;
+-- The day first: what is written in a day then stands in few pages, however many markers there are.
 CREATE TABLE event_marker (
-    marker INTEGER NOT NULL,
     day    INTEGER NOT NULL,
+    marker INTEGER NOT NULL,
     seq    INTEGER NOT NULL,
-    PRIMARY KEY (marker, day, seq)
+    PRIMARY KEY (day, marker, seq)
 ) STRICT, WITHOUT ROWID;
 -- Ids of markers (kind 0) and references of orders (kind 1). Numbers are never used twice, so that
 -- every connection may remember them.

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::lookup::days;
+
 /// Most labels that a connection remembers.
 const MOST: usize = 100_000;
 
@@ -97,15 +99,23 @@ impl Labels {
         connection: &Connection,
         markers: impl Iterator<Item = i64>,
     ) -> Result<(), rusqlite::Error> {
-        let mut drop = connection.prepare_cached(
-            "DELETE FROM label WHERE number = ?1 \
-             AND NOT EXISTS (SELECT 1 FROM event_marker WHERE marker = ?1)",
-        )?;
-        let mut any = false;
-        for number in markers {
-            any |= drop.execute([number])? > 0;
+        let mut markers = markers.peekable();
+        if markers.peek().is_none() {
+            return Ok(());
         }
-        if any {
+        let days = days(connection)?;
+        let mut used = connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM event_marker WHERE day = ?1 AND marker = ?2)",
+        )?;
+        let mut drop = connection.prepare_cached("DELETE FROM label WHERE number = ?1")?;
+        'markers: for number in markers {
+            // The last day first: a marker that is in use has events of today.
+            for day in days.iter().rev() {
+                if used.query_row(params![day, number], |row| row.get(0))? {
+                    continue 'markers;
+                }
+            }
+            drop.execute([number])?;
             self.numbers.clear();
         }
         Ok(())

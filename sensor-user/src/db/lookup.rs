@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{OptionalExtension as _, Row, ToSql, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params, params_from_iter};
 
 use super::{
     Error, Events, Sealed,
@@ -24,6 +24,19 @@ pub struct Which {
 /// Columns of [`read`].
 const COLUMNS: &str = "event.seq, id, rev, markers, orders, day, expires, sealed, \
                        EXISTS (SELECT 1 FROM open_event WHERE open_event.seq = event.seq)";
+
+/// The UTC days on which there are events, one look each.
+pub(super) fn days(connection: &Connection) -> Result<Vec<i32>, rusqlite::Error> {
+    let mut next = connection
+        .prepare_cached("SELECT day FROM event_marker WHERE day > ?1 ORDER BY day LIMIT 1")?;
+    let mut days = Vec::new();
+    let mut last = i32::MIN;
+    while let Some(day) = next.query_row([last], |row| row.get(0)).optional()? {
+        days.push(day);
+        last = day;
+    }
+    Ok(days)
+}
 
 /// A row whose labels are still numbers.
 type Raw = (Sealed, String, String);
@@ -159,7 +172,7 @@ impl Events {
         self.rows(&found[..found.len().min(2)])
     }
 
-    /// Events of any of these markers with numbers above a place, lowest first.
+    /// Events of a marker, of its first days: `limit` of each, until there are as many.
     ///
     /// # Errors
     /// [`Error`].
@@ -171,11 +184,20 @@ impl Events {
         let Some(number) = number else {
             return Ok(Vec::new());
         };
-        let seqs: Vec<i64> = self.database.run(|connection| {
-            connection
-                .prepare_cached("SELECT seq FROM event_marker WHERE marker = ?1 LIMIT ?2")?
-                .query_map(params![number, limit], |row| row.get(0))?
-                .collect()
+        let seqs = self.database.run(|connection| {
+            let mut found = Vec::new();
+            for day in days(connection)? {
+                let mut of_day = connection.prepare_cached(
+                    "SELECT seq FROM event_marker WHERE day = ?1 AND marker = ?2 LIMIT ?3",
+                )?;
+                for seq in of_day.query_map(params![day, number, limit], |row| row.get(0))? {
+                    found.push(seq?);
+                }
+                if found.len() >= limit as usize {
+                    break;
+                }
+            }
+            Ok(found)
         })?;
         self.rows(&seqs)
     }

@@ -22,7 +22,7 @@ mod writes;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 pub use breakers::Breaker;
 pub use catalog::Catalog;
@@ -101,8 +101,19 @@ impl Database {
             connection,
             path: path.into(),
         };
-        database.run(|connection| connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL"))?;
+        database.run(|connection| {
+            // Several threads write: one that reads first and writes later would be refused at once
+            // when another wrote in between, however long it is ready to wait.
+            connection.set_transaction_behavior(TransactionBehavior::Immediate);
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")
+        })?;
         database.prepare(migrations)?;
+        // A batch changes some thousand pages: they stay in memory until it commits, and the log is
+        // folded into the file once for several batches.
+        database.run(|connection| {
+            connection
+                .execute_batch("PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192;")
+        })?;
         Ok(database)
     }
 

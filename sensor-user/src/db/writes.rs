@@ -20,7 +20,7 @@ pub(super) fn insert(
     )?;
     let mut open = transaction.prepare_cached("INSERT INTO open_event (seq) VALUES (?1)")?;
     let mut marker = transaction
-        .prepare_cached("INSERT INTO event_marker (marker, day, seq) VALUES (?1, ?2, ?3)")?;
+        .prepare_cached("INSERT INTO event_marker (day, marker, seq) VALUES (?1, ?2, ?3)")?;
     for row in events {
         let markers = labels.numbers(transaction, Labels::MARKER, &row.markers)?;
         let orders = labels.numbers(transaction, Labels::ORDER, &row.orders)?;
@@ -38,7 +38,7 @@ pub(super) fn insert(
             open.execute([row.seq])?;
         }
         for number in markers {
-            marker.execute(params![number, row.day, row.seq])?;
+            marker.execute(params![row.day, number, row.seq])?;
         }
     }
     Ok(())
@@ -55,7 +55,7 @@ pub(super) fn update(
         .prepare_cached("UPDATE event SET rev = ?2, markers = ?3, sealed = ?4 WHERE seq = ?1")?;
     let mut close = transaction.prepare_cached("DELETE FROM open_event WHERE seq = ?1")?;
     let mut strike = transaction
-        .prepare_cached("DELETE FROM event_marker WHERE marker = ?1 AND day = ?2 AND seq = ?3")?;
+        .prepare_cached("DELETE FROM event_marker WHERE day = ?1 AND marker = ?2 AND seq = ?3")?;
     let (mut revised, mut struck) = (Vec::new(), Vec::new());
     for row in events {
         let found = before
@@ -68,7 +68,7 @@ pub(super) fn update(
         let markers = labels.numbers(transaction, Labels::MARKER, &row.markers)?;
         let column = Labels::column(&markers);
         for gone in Labels::of_column(&was).filter(|number| !markers.contains(number)) {
-            strike.execute(params![gone, row.day, row.seq])?;
+            strike.execute(params![row.day, gone, row.seq])?;
             struck.push(gone);
         }
         write.execute(params![row.seq, row.rev, column, row.sealed])?;

@@ -146,8 +146,11 @@ impl Store {
     /// # Errors
     /// [`Error`].
     pub fn another(&self) -> Result<Self, Error> {
+        let mut db = db::Events::open(&self.state, &self.options.sinks)?;
+        // What a worker notes may be lost by a power cut: it is then sent twice.
+        db.relax()?;
         Ok(Self {
-            db: db::Events::open(&self.state, &self.options.sinks)?,
+            db,
             keys: Arc::clone(&self.keys),
             options: self.options.clone(),
             state: self.state.clone(),

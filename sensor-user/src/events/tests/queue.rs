@@ -145,3 +145,34 @@ fn what_waits_dies_with_its_event_and_is_counted() {
         [("siem".into(), 1), ("authority".into(), 2)].into()
     );
 }
+
+#[test]
+fn a_worker_and_the_writer_wait_for_each_other() {
+    let place = place();
+    let mut store = open(&place);
+    let (siem, _) = sinks(&mut store);
+    let mut worker = store.another().expect("opens");
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let taken = std::thread::scope(|scope| {
+        let taking = scope.spawn(|| {
+            let mut taken = 0;
+            loop {
+                let last = over.load(std::sync::atomic::Ordering::Relaxed);
+                let leased = worker.lease(siem, NOW, NOW + 60_000, 50).expect("lends");
+                let of = |one: &Leased| (one.row.seq, one.rev);
+                let revs: Vec<(i64, u32)> = leased.iter().map(of).collect();
+                take(&mut worker, siem, &revs);
+                taken += revs.len();
+                if last && revs.is_empty() {
+                    return taken;
+                }
+            }
+        });
+        for first in (1..=2_000).step_by(20) {
+            put(&mut store, rows(first..=first + 19, "2027-01-15T13:00:00Z"));
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        taking.join().expect("it ends")
+    });
+    assert_eq!(taken, 2_000);
+}

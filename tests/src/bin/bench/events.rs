@@ -92,13 +92,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
         number(found.destroyed),
     ));
     let name = format!("one marker's 1,000 events of one day among {total}");
-    report.figure(Figure::of(&name, found.warm, Limit::AtMost(50.0), " ms"));
-    report.figure(Figure::of(
-        format!("{name}, nothing in memory"),
-        found.cold,
-        Limit::AtMost(50.0),
-        " ms",
-    ));
+    report.figure(Figure::of(name, found.warm, Limit::AtMost(50.0), " ms"));
     report.raw(
         "events",
         json!({
