@@ -14,12 +14,11 @@ pub struct Control {
     pub limit_interval: u64,
     /// Nanoseconds of cost that a pattern may run ahead of the clock.
     pub limit_burst: u64,
-    /// What the coarse clock (`bpf_ktime_get_coarse_ns`) lacks to kernel time, nanoseconds; added
-    /// with wrap-around.
-    pub coarse_lag: u64,
+    /// Keys of [`crate::flow_place`]; made with the epoch and as secret.
+    pub flow_keys: [u64; 4],
 }
 
-const _: () = assert!(size_of::<Control>() == 48 && align_of::<Control>() == 8);
+const _: () = assert!(size_of::<Control>() == 72 && align_of::<Control>() == 8);
 
 // SAFETY: `repr(C)`, integers only, no padding (the size is asserted above).
 #[cfg(feature = "user")]

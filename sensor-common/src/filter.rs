@@ -32,7 +32,7 @@ pub struct Block {
 }
 
 /// 2^64 over the golden ratio.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+pub(crate) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Odd constants of the 64-bit finaliser of MurmurHash3.
 pub(crate) const MIX_1: u64 = 0xff51_afd7_ed55_8ccd;

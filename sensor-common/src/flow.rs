@@ -10,7 +10,7 @@ pub const MATCHED_DST_IP: u8 = 2;
 
 /// Identity of a flow.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FlowKey {
     /// Pattern id.
     pub pattern: u64,
@@ -38,7 +38,7 @@ pub struct FlowKey {
 /// tells left out: `packets` is exactly what the flow adds to the ledger's `aggregated` and
 /// `ring_lost`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
     /// Kernel time of the first packet, nanoseconds.
     pub first: u64,
@@ -56,13 +56,82 @@ pub struct Flow {
     pub reserved: [u8; 3],
 }
 
+/// A place of the flow table: a flow once its `key` has a family.
+///
+/// The programs hand places out in order ([`TAKEN`](crate::map::TAKEN)), the agent clears them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowSlot {
+    /// Programs that took this place: two that were handed the same one at once both leave it.
+    pub claims: u64,
+    /// The flow.
+    pub key: FlowKey,
+    /// What has been counted on it.
+    pub flow: Flow,
+    /// Zero: whole cache lines.
+    pub reserved: [u64; 3],
+}
+
+/// Places in one value of the flow table's map: a page.
+pub const FLOWS_PER_PAGE: usize = 32;
+
+/// One value of the flow table's map.
+pub type FlowPage = [FlowSlot; FLOWS_PER_PAGE];
+
+/// Words of a flow's key.
+pub const FLOW_WORDS: usize = 7;
+
+/// Pages of the index of one flow table: buckets of eight words that hold two on average when all of
+/// its places are taken; one in some thousand overflows.
+#[must_use]
+pub const fn flow_index_pages(places: u32) -> u32 {
+    places.div_ceil(crate::CHUNK_WORDS as u32 / 4)
+}
+
+/// Pages of the places of one flow table.
+#[must_use]
+pub const fn flow_pages(places: u32) -> u32 {
+    places.div_ceil(FLOWS_PER_PAGE as u32)
+}
+
+/// Keys of the hash of flows, odd, from a random number: who chooses addresses and ports cannot choose
+/// where flows stand (SplitMix64).
+#[must_use]
+pub fn flow_hash_keys(seed: u64) -> [u64; 4] {
+    core::array::from_fn(|at| {
+        let word = seed.wrapping_add((at as u64 + 1).wrapping_mul(crate::filter::GOLDEN));
+        let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (word ^ (word >> 31)) | 1
+    })
+}
+
+/// Where a flow stands in the index: products that do not wait for each other, because a hit waits
+/// for their sum. The seven words are those of a [`FlowKey`],
+/// the first one anything that tells the patterns apart that one packet may match.
+#[inline(always)]
+#[must_use]
+pub const fn flow_place(words: [u64; FLOW_WORDS], keys: [u64; 4]) -> crate::Place {
+    let [kind, src_high, src, dst_high, dst, vantage, ends] = words;
+    // An IPv4 address is an upper half: rotated, it reaches every bit of the product.
+    let near = (src.rotate_left(32).wrapping_add(keys[0]))
+        .wrapping_mul(dst.rotate_left(31).wrapping_add(keys[1]));
+    let far = (src_high.wrapping_add(keys[1])).wrapping_mul(dst_high.wrapping_add(keys[2]));
+    let rest = (kind.wrapping_add(keys[2])).wrapping_mul((ends ^ keys[3]) | 1);
+    let hash = (near ^ (near >> 32))
+        .wrapping_add(far ^ (far >> 32))
+        .wrapping_add(rest ^ (rest >> 32))
+        .wrapping_add(ends.wrapping_add(vantage).wrapping_mul(keys[0]));
+    crate::Place::of_hash((hash ^ (hash >> 32)).wrapping_mul(keys[3]))
+}
+
+const _: () = assert!(size_of::<FlowSlot>() == 128 && align_of::<FlowSlot>() == 8);
+const _: () = assert!(size_of::<FlowPage>() == size_of::<crate::Chunk>());
 const _: () = assert!(size_of::<FlowKey>() == 56 && align_of::<FlowKey>() == 8);
 const _: () = assert!(size_of::<Flow>() == 40 && align_of::<Flow>() == 8);
 
 #[cfg(feature = "user")]
 mod pod {
     // SAFETY: `repr(C)`, integers only, no padding (the sizes are asserted above).
-    unsafe impl aya::Pod for super::FlowKey {}
-    // SAFETY: as above.
-    unsafe impl aya::Pod for super::Flow {}
+    unsafe impl aya::Pod for super::FlowSlot {}
 }

@@ -18,16 +18,19 @@ pub use filter::{
     BLOCK4, BLOCK6, Block, CHUNK_WORDS, Chunk, SHORT4_WORDS, SHORT6, rest_short6, rest4, rest6,
     short_lengths4, short4,
 };
-pub use flow::{Address, Flow, FlowKey, MATCHED_DST_IP, MATCHED_SRC_IP};
+pub use flow::{
+    Address, FLOW_WORDS, FLOWS_PER_PAGE, Flow, FlowKey, FlowPage, FlowSlot, MATCHED_DST_IP,
+    MATCHED_SRC_IP, flow_hash_keys, flow_index_pages, flow_pages, flow_place,
+};
 pub use pattern::{
-    BUCKET_WORDS, BUCKETS_PER_PAGE, MOST_PATTERNS, PATTERNS_PER_PAGE, Pattern, PatternKey,
-    PatternPage, Place,
+    BUCKET_WORDS, BUCKETS_PER_PAGE, MOST_PATTERNS, NUMBER_BITS, PATTERNS_PER_PAGE, Pattern,
+    PatternKey, PatternPage, Place,
 };
 pub use record::Record;
 pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
 
 /// Version of every layout in this crate; part of the bpffs path.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
@@ -77,8 +80,12 @@ pub mod map {
     pub const TRAFFIC: &str = "TRAFFIC";
     /// Terms of the hit identity; shared.
     pub const LEDGER: &str = "LEDGER";
-    /// Flow tables, one written while the other is drained; shared.
-    pub const FLOWS: [&str; 2] = ["FLOWS_EVEN", "FLOWS_ODD"];
+    /// Flow tables, of even and of odd periods, one written while the other is drained; shared.
+    pub const FLOWS: &str = "FLOWS";
+    /// Where flows stand in them; shared.
+    pub const FLOW_INDEX: &str = "FLOW_INDEX";
+    /// How many places of each were handed out; shared.
+    pub const TAKEN: &str = "TAKEN";
     /// First packet of each flow; shared.
     pub const RECORDS: &str = "RECORDS";
     /// What each pattern has spent of its limit, per CPU; shared.
@@ -92,8 +99,8 @@ pub mod map {
     /// Maps that belong to one generation.
     pub const OF_GENERATION: [&str; 4] = [INDEX, PATTERNS, FILTER, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 8] = [
-        TRAFFIC, LEDGER, FLOWS[0], FLOWS[1], RECORDS, LIMITS, CONTROL, LIVE,
+    pub const SHARED: [&str; 9] = [
+        TRAFFIC, LEDGER, FLOWS, FLOW_INDEX, TAKEN, RECORDS, LIMITS, CONTROL, LIVE,
     ];
 }
 
@@ -105,8 +112,12 @@ pub mod global {
     pub const BUILT_AS: &str = "BUILT_AS";
     /// One of [`clock`](super::clock).
     pub const CLOCK: &str = "CLOCK";
-    /// 1: the kernel has the coarse clock (5.11).
-    pub const COARSE: &str = "COARSE";
+    /// Places of one flow table.
+    pub const FLOW_PLACES: &str = "FLOW_PLACES";
+    /// Pages of one flow table.
+    pub const FLOW_PAGES: &str = "FLOW_PAGES";
+    /// Buckets of its index.
+    pub const FLOW_BUCKETS: &str = "FLOW_BUCKETS";
     /// 1: the image holds endpoints.
     pub const ENDPOINTS: &str = "ENDPOINTS";
     /// 1: no lookup at all (the yardstick of the benches).

@@ -18,7 +18,8 @@ pub const MOST_PATTERNS: u32 = (1 << NUMBER_BITS) - 2;
 /// One value of the patterns map.
 pub type PatternPage = [Pattern; PATTERNS_PER_PAGE];
 
-const NUMBER_BITS: u32 = 24;
+/// Bits of a word that number its value; its key's tag is above them.
+pub const NUMBER_BITS: u32 = 24;
 
 /// Key of a pattern: an address (`prefix` of full length, `port` and `proto` 0), a prefix (masked
 /// address, its length) or an endpoint (address, port, protocol, full length).
@@ -105,9 +106,7 @@ impl PatternKey {
     pub const fn place(self) -> Place {
         let word = self.high.wrapping_mul(crate::filter::MIX_1) ^ self.low.rotate_left(23);
         let hash = crate::filter::mix(word ^ self.rest.wrapping_mul(crate::filter::MIX_2));
-        Place {
-            hash: hash ^ (hash >> 29),
-        }
+        Place::of_hash(hash)
     }
 }
 
@@ -123,15 +122,44 @@ pub struct Place {
 }
 
 impl Place {
-    /// The two buckets it may stand in, of `buckets`.
+    /// Of a hash whose upper bits are mixed well.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) const fn of_hash(hash: u64) -> Self {
+        Self {
+            hash: hash ^ (hash >> 29),
+        }
+    }
+
+    /// The only bucket it may stand in, of `buckets`, where there is one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn bucket(self, buckets: u32) -> u32 {
+        within(self.hash >> 32, buckets)
+    }
+
+    /// What a word of this key has above its number's [`NUMBER_BITS`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn tag(self) -> u64 {
+        (self.hash << NUMBER_BITS) >> NUMBER_BITS
+    }
+
+    /// The number that a word stands for.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number_of(word: u64) -> u32 {
+        ((word & ((1 << NUMBER_BITS) - 1)) as u32).wrapping_sub(1)
+    }
+
+    /// The two buckets it may stand in, of `buckets`, which are whole pages: both of one page, so
+    /// that a look-up takes one entry of the processor's address caches.
     #[inline(always)]
     #[must_use]
     pub const fn buckets(self, buckets: u32) -> [u32; 2] {
-        let other = self.hash.wrapping_mul(crate::filter::MIX_1);
-        [
-            within(self.hash >> 32, buckets),
-            within(other >> 32, buckets),
-        ]
+        let one = within(self.hash >> 32, buckets);
+        let apart = ((self.hash >> 8) as u32 % BUCKETS_PER_PAGE as u32) | 1;
+        [one, one ^ apart]
     }
 
     /// The word for it, given the number of its value (below [`MOST_PATTERNS`]); never zero.
@@ -145,8 +173,8 @@ impl Place {
     #[inline(always)]
     #[must_use]
     pub const fn number(self, word: u64) -> Option<u32> {
-        if word >> NUMBER_BITS == (self.hash << NUMBER_BITS) >> NUMBER_BITS {
-            Some(((word & ((1 << NUMBER_BITS) - 1)) as u32).wrapping_sub(1))
+        if word >> NUMBER_BITS == self.tag() {
+            Some(Self::number_of(word))
         } else {
             None
         }

@@ -1,28 +1,20 @@
 //! A hit: validity, flow table, ring. Every hit ends in exactly one term of the ledger.
 
-use aya_ebpf::helpers::generated::{
-    bpf_ktime_get_boot_ns, bpf_ktime_get_coarse_ns, bpf_ktime_get_tai_ns,
+use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ktime_get_tai_ns};
+use sensor_common::{Pattern, Term, clock};
+
+use crate::{
+    flows::{Found, Key},
+    maps::{self, Steering},
 };
-use sensor_common::{Flow, FlowKey, Pattern, Term, clock};
-
-use crate::maps::{self, Steering};
-
-/// `EEXIST`, as the map helpers return it.
-const EXISTS: i32 = -17;
 
 /// Accounts for one (packet, pattern) match; 1 when the pattern is in force.
 #[inline(always)]
-pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
+pub fn hit(pattern: &Pattern, flow: Key, steering: Steering, bytes: u32, matched_in: u32) -> u32 {
     if !pattern.takes(matched_in) {
         return 0;
     }
-    let Some(key) = maps::sighting_of(pattern.id) else {
-        return 0;
-    };
-    let Some(steering) = maps::steering() else {
-        return 0;
-    };
-    let time = coarse_now(steering);
+    let time = time_of_tick(steering);
     if time < pattern.not_before || time >= pattern.not_after {
         maps::count_hit(Term::Expired);
         return 0;
@@ -30,22 +22,29 @@ pub fn hit(pattern: &Pattern, bytes: u32, matched_in: u32) -> u32 {
     let term = if pattern.flags & Pattern::BREAKER != 0 {
         Term::Breaker
     } else {
-        account(key, steering, time, bytes, matched_in as u8)
+        account(pattern.id, flow, steering, time, bytes, matched_in as u8)
     };
     maps::count_hit(term);
     1
 }
 
-/// Kernel time to a tick (1 to 10 ms), at a quarter of the price: for the deadline and for a flow's
-/// last packet.
+/// Kernel time to a tick (1 to 10 ms), for the deadline and for a flow's last packet: the clock is
+/// read once a tick. The tick count is a load, a clock three calls.
 #[inline(always)]
-fn coarse_now(steering: Steering) -> u64 {
-    if maps::CLOCK.load() == clock::REPLAY || maps::COARSE.load() == 0 {
-        return now(steering);
+fn time_of_tick(steering: Steering) -> u64 {
+    if maps::CLOCK.load() == clock::REPLAY {
+        return steering.replay_clock();
     }
-    // SAFETY: a helper without arguments; the agent has seen that the kernel has it.
-    let coarse = unsafe { bpf_ktime_get_coarse_ns() };
-    coarse.wrapping_add(steering.coarse_lag())
+    // SAFETY: a helper without arguments, of which the verifier makes a load.
+    let tick = unsafe { bpf_jiffies64() };
+    match maps::time_at(tick) {
+        Some(time) => time,
+        None => {
+            let time = now(steering);
+            maps::set_time(tick, time);
+            time
+        }
+    }
 }
 
 #[inline(always)]
@@ -61,37 +60,42 @@ fn now(steering: Steering) -> u64 {
 
 /// Counts a hit in force and names the term it fell under.
 #[inline(always)]
-fn account(key: &FlowKey, steering: Steering, time: u64, bytes: u32, matched_in: u8) -> Term {
+fn account(
+    pattern: u64,
+    key: Key,
+    steering: Steering,
+    time: u64,
+    bytes: u32,
+    matched_in: u8,
+) -> Term {
     let period = steering.period();
-    if maps::add_to_flow(period, key, time, bytes) {
-        return Term::Aggregated;
-    }
+    let words = key.complete(pattern);
+    let free = match key.find(period) {
+        Found::Flow(flow) => {
+            flow.add(time, bytes);
+            return Term::Aggregated;
+        }
+        Found::Free(word) => Some(word),
+        Found::Full => None,
+    };
     // A flow of the period before is no new one: it needs no leave and no record.
-    let known = maps::in_flow_table(period + 1, key);
-    if !known && !within_limit(key.pattern, steering, time) {
+    let known = matches!(key.find(period + 1), Found::Flow(_));
+    if !known && !within_limit(pattern, steering, time) {
         return Term::Limited;
     }
-    let time = now(steering);
-    let flow = Flow {
-        first: time,
-        last: time,
-        packets: u64::from(known),
-        bytes: if known { u64::from(bytes) } else { 0 },
-        generation: maps::generation(),
-        matched_in,
-        reserved: [0; 3],
+    let Some(free) = free else {
+        return Term::FlowTableFull;
     };
-    match maps::insert_flow(period, key, &flow) {
-        Ok(()) => {}
-        // Another CPU was first.
-        Err(EXISTS) if maps::add_to_flow(period, key, time, bytes) => return Term::Aggregated,
-        Err(_) => return Term::FlowTableFull,
-    }
+    let time = now(steering);
+    let Some(flow) = key.insert(period, free, time, maps::generation(), matched_in) else {
+        return Term::FlowTableFull;
+    };
     if known {
+        flow.add(time, bytes);
         return Term::Aggregated;
     }
-    if !maps::send(key, time, bytes, matched_in) {
-        maps::add_to_flow(period, key, time, bytes);
+    if !maps::send(words, time, bytes, matched_in) {
+        flow.add(time, bytes);
         return Term::RingLost;
     }
     Term::Records

@@ -10,6 +10,7 @@ mod confirm;
 mod emit;
 mod encap;
 mod extension;
+mod flows;
 mod judge;
 mod lookup;
 mod maps;

@@ -4,25 +4,39 @@ use core::{arch::asm, ptr};
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf},
+    btf_maps::{Array, PerCpuArray, ProgramArray, RingBuf},
     helpers::generated::bpf_get_smp_processor_id,
     macros::btf_map,
     programs::XdpContext,
 };
 use sensor_common::{
     BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
-    Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Outcome, PATTERNS_PER_PAGE,
-    Pattern, PatternPage, Record, Term, Traffic,
+    FLOW_WORDS, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Outcome,
+    PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
 /// configuration before it creates them.
-const SIZED_AT_LOAD: usize = 1;
+pub const SIZED_AT_LOAD: usize = 1;
+
+/// `BPF_F_MMAPABLE` (5.5), for its side effect: values begin on a page, so that what is laid out by
+/// cache lines takes no more of them. Nobody maps them.
+pub const MMAPABLE: usize = 1 << 10;
+
+/// What one CPU sets aside.
+#[repr(C)]
+struct Sighting {
+    /// The flow of the packet under judgement, its pattern left out.
+    flow: FlowKey,
+    /// The kernel's tick at which it was `time`.
+    tick: u64,
+    time: u64,
+}
 
 #[btf_map]
-static INDEX: Array<Chunk, SIZED_AT_LOAD> = Array::new();
+static INDEX: Array<Chunk, SIZED_AT_LOAD, MMAPABLE> = Array::new();
 #[btf_map]
-static PATTERNS: Array<PatternPage, SIZED_AT_LOAD> = Array::new();
+static PATTERNS: Array<PatternPage, SIZED_AT_LOAD, MMAPABLE> = Array::new();
 #[btf_map]
 static FILTER: Array<[u64; FILTER_PLACEHOLDER], 1> = Array::new();
 #[btf_map]
@@ -34,14 +48,9 @@ static TRAFFIC: PerCpuArray<Traffic, { (INTERFACE_SLOTS * OUTCOMES) as usize }> 
 #[btf_map]
 static LEDGER: PerCpuArray<Ledger, 1> = PerCpuArray::new();
 #[btf_map]
-static FLOWS_EVEN: HashMap<FlowKey, Flow, SIZED_AT_LOAD> = HashMap::new();
-#[btf_map]
-static FLOWS_ODD: HashMap<FlowKey, Flow, SIZED_AT_LOAD> = HashMap::new();
-#[btf_map]
 static RECORDS: RingBuf<Record, 4096> = RingBuf::new();
-/// The flow of the packet under judgement, its pattern left out.
 #[btf_map]
-static SIGHTING: PerCpuArray<FlowKey, 1> = PerCpuArray::new();
+static SIGHTING: PerCpuArray<Sighting, 1> = PerCpuArray::new();
 /// Time up to which each pattern has spent its limit.
 #[btf_map]
 static LIMITS: PerCpuArray<u64, { LIMIT_SLOTS as usize }> = PerCpuArray::new();
@@ -59,8 +68,6 @@ pub static BUILT_AS: Global<u32> = Global::new(0);
 pub static SLOT: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static CLOCK: Global<u32> = Global::new(0);
-#[unsafe(no_mangle)]
-pub static COARSE: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static ENDPOINTS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -164,11 +171,29 @@ impl Filter {
     }
 }
 
-/// The page of the index that holds a bucket, and where the bucket begins in it.
+/// The words of a bucket of the index.
 #[inline(always)]
-pub fn bucket(number: u32) -> Option<(&'static Chunk, usize)> {
+pub fn bucket(number: u32) -> Option<&'static [u64; BUCKET_WORDS]> {
     let page = INDEX.get(number / BUCKETS_PER_PAGE as u32)?;
-    Some((page, number as usize % BUCKETS_PER_PAGE * BUCKET_WORDS))
+    let buckets: *mut [u64; BUCKET_WORDS] = ptr::from_ref(page).cast_mut().cast();
+    let buckets = settled(buckets);
+    // SAFETY: within the page.
+    Some(unsafe { &*buckets.add(number as usize % BUCKETS_PER_PAGE) })
+}
+
+/// The same pointer; keeps what is added to it behind the question whether it is one, as the verifier
+/// insists.
+#[inline(always)]
+pub fn settled<T>(mut pointer: *mut T) -> *mut T {
+    #[expect(
+        clippy::pointers_in_nomem_asm_block,
+        reason = "the pointer is moved, nothing is read through it"
+    )]
+    // SAFETY: a move to itself.
+    unsafe {
+        asm!("{0} = {0}", inout(reg) pointer, options(nomem, nostack))
+    };
+    pointer
 }
 
 /// The pattern of a number.
@@ -252,8 +277,15 @@ steering! {
     limit_interval
     /// How far a pattern may run ahead of the clock, nanoseconds.
     limit_burst
-    /// What the coarse clock lacks to kernel time, nanoseconds.
-    coarse_lag
+}
+
+impl Steering {
+    /// Keys of the hash of flows.
+    #[inline(always)]
+    pub fn flow_keys(self) -> [u64; 4] {
+        // SAFETY: written before any packet is judged, and never again.
+        unsafe { (*self.0).flow_keys }
+    }
 }
 
 /// Time up to which a pattern has spent its limit on this CPU.
@@ -306,31 +338,46 @@ pub const fn pair(first: u32, second: u32, bits: u32) -> u64 {
 /// The flow of the packet under judgement.
 #[inline(always)]
 pub fn sighting() -> Option<&'static FlowKey> {
-    SIGHTING.get(0)
+    SIGHTING.get(0).map(|sighting| &sighting.flow)
 }
 
-/// The same, of one pattern.
+/// The same by the word, the pattern first.
 #[inline(always)]
-pub fn sighting_of(pattern: u64) -> Option<&'static FlowKey> {
-    let sighting = SIGHTING.get_ptr_mut(0)?;
-    // SAFETY: as in `count_packet`.
-    unsafe {
-        (*sighting).pattern = pattern;
-        Some(&*sighting)
+pub fn sighting_words() -> Option<*mut [u64; FLOW_WORDS]> {
+    Some(SIGHTING.get_ptr_mut(0)?.cast())
+}
+
+/// The time that this CPU last read from a clock, if it was at this tick.
+#[inline(always)]
+pub fn time_at(tick: u64) -> Option<u64> {
+    let sighting = SIGHTING.get(0)?;
+    (sighting.tick == tick).then_some(sighting.time)
+}
+
+/// Sets it aside.
+#[inline(always)]
+pub fn set_time(tick: u64, time: u64) {
+    if let Some(sighting) = SIGHTING.get_ptr_mut(0) {
+        // SAFETY: as in `count_packet`.
+        unsafe {
+            (*sighting).tick = tick;
+            (*sighting).time = time;
+        }
     }
 }
 
 /// Sends the record of a flow's first packet to the agent; false when the ring is full. Written
 /// field by field into the ring: the stack is too small for a copy.
 #[inline(always)]
-pub fn send(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> bool {
+pub fn send(key: *const [u64; FLOW_WORDS], time: u64, bytes: u32, matched_in: u8) -> bool {
     let Some(mut entry) = RECORDS.reserve(0) else {
         return false;
     };
     let record = entry.as_mut_ptr();
     // SAFETY: the reservation is `size_of::<Record>()` bytes; every field is written.
     unsafe {
-        (*record).key = *key;
+        let words: *mut [u64; FLOW_WORDS] = (&raw mut (*record).key).cast();
+        *words = *key;
         (*record).time = time;
         (*record).sequence = ledger_term(Term::Records) + 1;
         (*record).bytes = bytes;
@@ -341,55 +388,4 @@ pub fn send(key: &FlowKey, time: u64, bytes: u32, matched_in: u8) -> bool {
     }
     entry.submit(0);
     true
-}
-
-/// Adds a packet to a flow that is in the table of `period`; false when it is not there.
-#[inline(always)]
-pub fn add_to_flow(period: u64, key: &FlowKey, time: u64, bytes: u32) -> bool {
-    let flow = if period & 1 == 0 {
-        FLOWS_EVEN.get_ptr_mut(key)
-    } else {
-        FLOWS_ODD.get_ptr_mut(key)
-    };
-    let Some(flow) = flow else { return false };
-    // SAFETY: the entry is not freed before this program ends (RCU).
-    unsafe {
-        add_atomic(&raw mut (*flow).packets, 1);
-        add_atomic(&raw mut (*flow).bytes, u64::from(bytes));
-        (*flow).last = time;
-    }
-    true
-}
-
-/// Whether a flow is in the table of `period`, or of the one two before it.
-#[inline(always)]
-pub fn in_flow_table(period: u64, key: &FlowKey) -> bool {
-    if period & 1 == 0 {
-        FLOWS_EVEN.get_ptr(key).is_some()
-    } else {
-        FLOWS_ODD.get_ptr(key).is_some()
-    }
-}
-
-/// Adds to a word that several CPUs may add to. The BPF target has no compare-and-swap, so `core`
-/// offers no atomic addition for it; the instruction is there since the first BPF.
-///
-/// # Safety
-///
-/// `word` points into a map value.
-#[inline(always)]
-unsafe fn add_atomic(word: *mut u64, amount: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) word, in(reg) amount) };
-}
-
-/// Puts a new flow in the table of `period`; the kernel's error when it is there or the table is full.
-#[inline(always)]
-pub fn insert_flow(period: u64, key: &FlowKey, flow: &Flow) -> Result<(), i32> {
-    const BPF_NOEXIST: u64 = 1;
-    if period & 1 == 0 {
-        FLOWS_EVEN.insert(key, flow, BPF_NOEXIST)
-    } else {
-        FLOWS_ODD.insert(key, flow, BPF_NOEXIST)
-    }
 }

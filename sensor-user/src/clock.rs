@@ -2,7 +2,10 @@
 
 mod watch;
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicI64, Ordering::Relaxed},
+};
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, DynamicClockId, Timespec, clock_gettime, clock_gettime_dynamic};
@@ -56,17 +59,6 @@ impl KernelClock {
         }
     }
 
-    /// What the monotonic clock lacks to this one now, nanoseconds, with wrap-around: 0 for a
-    /// replay.
-    #[must_use]
-    pub fn ahead_of_monotonic(self) -> u64 {
-        if self == Self::Replay {
-            return 0;
-        }
-        let monotonic = nanoseconds(clock_gettime(ClockId::Monotonic));
-        (self.now() - monotonic) as u64
-    }
-
     /// Wall time less kernel time now, nanoseconds: 0 for a replay.
     fn ahead(self) -> i128 {
         match self {
@@ -96,13 +88,32 @@ impl KernelClock {
     /// The kernel time of a wall time; 0 when it is before the clock began.
     #[must_use]
     pub fn to_kernel(self, wall: Timestamp) -> u64 {
-        self.offset().to_kernel(wall)
+        Offset(self.ahead()).to_kernel(wall)
     }
 
-    /// The way from wall time to kernel time as it is now, for many times at once.
+    /// The time by which validity is judged at a kernel time: the wall clock's, unless that was set
+    /// back since.
+    #[must_use]
+    pub fn to_judged(self, kernel: u64) -> Timestamp {
+        let nanoseconds = i128::from(kernel) + self.offset().0;
+        Timestamp::from_nanosecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// The time by which validity is judged now.
+    #[must_use]
+    pub fn judged_now(self) -> Timestamp {
+        self.to_judged(u64::try_from(self.now()).unwrap_or_default())
+    }
+
+    /// The way from the time by which validity is judged to kernel time as it is now: deadlines are
+    /// told by it, so that setting the wall clock back moves none of them.
     #[must_use]
     pub fn offset(self) -> Offset {
-        Offset(self.ahead())
+        let lead = match self {
+            Self::Replay => 0,
+            _ => LEAD.load(Relaxed),
+        };
+        Offset(self.ahead() + i128::from(lead))
     }
 }
 
@@ -122,6 +133,22 @@ impl Offset {
     pub fn moved(self, since: Self) -> u128 {
         self.0.abs_diff(since.0)
     }
+}
+
+/// By how much the time by which validity is judged is ahead of the wall clock, nanoseconds: more
+/// than nothing once that was set back. A machine has one wall clock, so a process has one of these.
+static LEAD: AtomicI64 = AtomicI64::new(0);
+
+/// The time by which validity is judged, as the watch tells it; kernel times are judged by it from
+/// now on.
+pub fn judge(watch: &mut Watch) -> Timestamp {
+    let reading = read();
+    let now = watch.observe(reading);
+    LEAD.store(
+        (now.as_microsecond() - reading.wall).saturating_mul(1_000),
+        Relaxed,
+    );
+    now
 }
 
 /// What the clocks show now.

@@ -3,10 +3,13 @@
 //! [`Config::load`] reads and checks a file; [`Config::from_flags`] builds one without a file.
 //! Every error names the file, the line and the key. The shapes are in `deploy/sensor.toml`.
 
+mod canary;
 mod check;
+mod events;
 mod legal;
 mod limits;
 mod locate;
+mod sinks;
 mod units;
 
 use std::{
@@ -23,10 +26,13 @@ use serde::Deserialize;
 use crate::model::Role;
 use check::Problem;
 
+pub use canary::Canary;
+pub use events::Events;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
+pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
-/// Where the configuration is read from unless told otherwise.
+/// Where the configuration is read from by default.
 pub const PATH: &str = "/etc/marker-sensor/sensor.toml";
 
 /// Where the control socket is unless told otherwise.
@@ -93,11 +99,18 @@ pub struct Config {
     pub flows: Flows,
     /// What a pattern may cost and cover.
     pub limits: Limits,
+    /// How long events are kept, and how many.
+    pub events: Events,
     /// Under which text the sensor is used.
     pub legal: Legal,
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
+    /// The self-test.
+    pub canary: Canary,
+    /// Where events go.
+    #[serde(rename = "sink")]
+    pub sinks: Vec<Sink>,
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
@@ -109,8 +122,7 @@ pub struct Config {
 pub struct Control {
     /// Its path, at most 107 bytes.
     pub socket: PathBuf,
-    /// Largest request body, bytes. A file of markers, an order or an envelope waits on disk while it
-    /// comes in, not in memory.
+    /// Largest request body, bytes; files wait on disk while they come in, not in memory.
     #[serde(deserialize_with = "units::size")]
     pub max_body: u64,
     /// Group of the socket file; the agent's own by default.
@@ -256,8 +268,11 @@ impl Default for Config {
             metrics: Metrics::default(),
             flows: Flows::default(),
             limits: Limits::default(),
+            events: Events::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
+            canary: Canary::default(),
+            sinks: Vec::new(),
             interfaces: Vec::new(),
         }
     }

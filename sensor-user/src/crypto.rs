@@ -1,12 +1,14 @@
 //! The one door to hashes, signatures and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104),
-//! Ed25519 (RFC 8032), the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
+//! Ed25519 (RFC 8032), XChaCha20-Poly1305, the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
 
+mod seal;
 mod signature;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+pub use seal::{NONCE, open, seal};
 pub use signature::{PublicKey, SecretKey};
 pub use zeroize::Zeroizing;
 
@@ -25,6 +27,9 @@ pub enum Error {
     /// No key, or one that everybody can sign for.
     #[error("not an Ed25519 key: it has 32 bytes and is no point of small order")]
     Key,
+    /// What was sealed does not open.
+    #[error("it does not open: another key, or it was changed")]
+    Sealed,
 }
 
 /// SHA-256 of the parts, one after the other. The borders between parts are not hashed: a caller
@@ -73,6 +78,14 @@ pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(Error::Random)?;
     Ok(bytes)
+}
+
+/// Fills a buffer with random bytes fit for keys.
+///
+/// # Errors
+/// [`Error::Random`] when the kernel gives none.
+pub fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::fill(bytes).map_err(Error::Random)
 }
 
 /// Lower-case hexadecimal, two digits a byte.

@@ -1,7 +1,7 @@
 //! The agent of marker-sensor: library of `sensord` and `sensorctl`.
 //!
 //! A layer imports only lower ones, siblings never each other (`cargo xtask tidy`): `bins > agent, cli,
-//! replay > control > {dataplane, envelope, hits, legal, markers} > journal > {config, clock, crypto,
+//! replay > control > {dataplane, envelope, events, hits, legal, markers} > journal > {config, clock, crypto,
 //! db, metrics} > model`.
 //!
 //! # Invariants
@@ -14,6 +14,9 @@
 //!    `tests: a_packet_is_judged_by_one_generation_through_swaps, a_load_that_fails_at_any_step_changes_nothing, an_agent_that_dies_at_any_step_leaves_the_old_generation_matching`
 //! 4. A kernel match is confirmed on the exact value before it becomes an event.
 //!    `tests: transit_refuted_and_expired_hits_open_nothing`
+//! 6. No event outlives six calendar months; destruction is real and journalled.
+//!    `tests: six_months_and_a_second_later_neither_key_nor_ciphertext_is_left,
+//!    six_months_later_an_event_is_gone_from_the_api_and_every_file, more_than_six_months_are_refused_at_start`
 //! 7. Nothing is lost silently: both identities hold, ring and table full included.
 //!    `tests: a_full_ring_is_counted_and_its_flows_are_told_by_the_table, a_full_flow_table_is_counted,
 //!    a_pattern_announces_what_its_limit_lets_through_and_no_other_pattern_pays`
@@ -30,8 +33,7 @@
 //!     what_is_too_broad_is_held_back_until_somebody_releases_it`
 //! 12. The agent has no `unsafe` of its own. `tests: the_agent_forbids_it`
 //!
-//! Numbers are those of the design. Not built yet: 5 (the inspection lane and what it borrows) and
-//! 6 (six months, and destruction).
+//! Numbers are those of the design. Not built yet: 5 (the inspection lane and what it borrows).
 #![forbid(unsafe_code)]
 
 pub mod agent;
@@ -43,6 +45,7 @@ pub mod crypto;
 pub mod dataplane;
 pub mod db;
 pub mod envelope;
+pub mod events;
 mod fault;
 pub mod hits;
 pub mod journal;
@@ -50,4 +53,5 @@ pub mod legal;
 pub mod markers;
 pub mod metrics;
 pub mod model;
+pub mod outbox;
 pub mod replay;

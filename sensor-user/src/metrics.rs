@@ -1,12 +1,18 @@
 //! The metrics page: the only file that imports prometheus. Labels name interfaces, outcomes and
 //! terms; never a marker value, a subscriber or a name from traffic.
 
+mod outbox;
+
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
+
+use crate::model::request::{Count, EventStatus};
+
+pub use outbox::SinkSnapshot;
 
 /// Seconds from first packet to stored event: the drain interval and an fsync lie in between.
 const LATENCY_BUCKETS: [f64; 12] = [
@@ -22,6 +28,10 @@ pub struct Metrics {
     agent_records: IntCounterVec,
     flow_events: IntCounterVec,
     events: IntGaugeVec,
+    store_bytes: IntGaugeVec,
+    store_full: IntGauge,
+    destroyed: IntCounterVec,
+    undelivered: IntCounterVec,
     markers: IntGauge,
     quarantined: IntGauge,
     breakers: IntGaugeVec,
@@ -32,6 +42,8 @@ pub struct Metrics {
     latency: Histogram,
     store_failures: prometheus::IntCounter,
     control_requests: IntCounterVec,
+    outbox: outbox::Outbox,
+    canary: IntCounterVec,
     scrape: Mutex<()>,
 }
 
@@ -58,12 +70,14 @@ pub struct Snapshot {
     pub breakers: [(&'static str, u64); 2],
     /// Generation in force.
     pub generation: u32,
-    /// Events stored and, of these, open.
-    pub events: (u64, u64),
+    /// The store of events.
+    pub events: EventStatus,
     /// Entries of the journal.
     pub journal: u64,
     /// What came to the control socket: kind, count.
     pub door: Vec<(&'static str, u64)>,
+    /// The sinks.
+    pub sinks: Vec<SinkSnapshot>,
 }
 
 impl Metrics {
@@ -153,6 +167,25 @@ impl Metrics {
                 "Events in the store, by state.",
                 &["state"],
             ),
+            store_bytes: gauges(
+                "marker_sensor_store_bytes",
+                "Bytes of the store of events and its keys, and the most that they may take.",
+                &["what"],
+            ),
+            store_full: gauge(
+                "marker_sensor_store_full",
+                "1 when the store is at its cap and takes no new event.",
+            ),
+            destroyed: counters(
+                "marker_sensor_events_destroyed_total",
+                "Events destroyed since the store was made, by reason.",
+                &["reason"],
+            ),
+            undelivered: counters(
+                "marker_sensor_expired_undelivered_total",
+                "Revisions of events destroyed before a sink took them, by sink.",
+                &["sink"],
+            ),
             markers: gauge("marker_sensor_markers", "Markers in the set."),
             quarantined: gauge(
                 "marker_sensor_markers_quarantined",
@@ -182,6 +215,12 @@ impl Metrics {
             ),
             latency,
             store_failures,
+            outbox: outbox::Outbox::new(&registry),
+            canary: counters(
+                "marker_sensor_canary_runs_total",
+                "Runs of the self-test, by outcome: passed or failed.",
+                &["outcome"],
+            ),
             scrape: Mutex::new(()),
             registry,
         }
@@ -195,6 +234,44 @@ impl Metrics {
     /// A batch could not be stored.
     pub fn store_failed(&self) {
         self.store_failures.inc();
+    }
+
+    /// The self-test ran.
+    pub fn canary(&self, passed: bool) {
+        let outcome = if passed { "passed" } else { "failed" };
+        self.canary.with_label_values(&[outcome]).inc();
+    }
+
+    /// An attempt to deliver to a sink ended so.
+    pub fn delivered(&self, sink: &str, outcome: &str) {
+        self.outbox.delivered(sink, outcome);
+    }
+
+    /// A recipient acknowledged an event this long after its first packet, seconds.
+    pub fn acknowledged_after(&self, sink: &str, seconds: f64) {
+        self.outbox.acknowledged_after(sink, seconds);
+    }
+
+    fn store(&self, events: &EventStatus) {
+        let (stored, open) = (events.stored, events.open);
+        for (vec, label, value) in [
+            (&self.events, "open", open),
+            (&self.events, "closed", stored.saturating_sub(open)),
+            (&self.store_bytes, "used", events.bytes),
+            (&self.store_bytes, "most", events.most_bytes),
+        ] {
+            vec.with_label_values(&[label]).set(value.cast_signed());
+        }
+        self.store_full.set(events.full.into());
+        for (vec, counts) in [
+            (&self.destroyed, &events.destroyed),
+            (&self.undelivered, &events.expired_undelivered),
+        ] {
+            vec.reset();
+            for Count { term, count } in counts {
+                vec.with_label_values(&[term]).inc_by(*count);
+            }
+        }
     }
 
     /// The page, in the text exposition format.
@@ -248,14 +325,9 @@ impl Metrics {
                 .set(count.cast_signed());
         }
         self.generation.set(snapshot.generation.into());
-        let (stored, open) = snapshot.events;
-        self.events
-            .with_label_values(&["open"])
-            .set(open.cast_signed());
-        self.events
-            .with_label_values(&["closed"])
-            .set((stored - open).cast_signed());
+        self.store(&snapshot.events);
         self.journal.set(snapshot.journal.cast_signed());
+        self.outbox.set(&snapshot.sinks);
         let mut page = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut page)

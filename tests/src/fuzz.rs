@@ -5,6 +5,7 @@
 //! does not explain.
 
 mod mutate;
+mod others;
 mod readers;
 mod stix;
 
@@ -104,7 +105,7 @@ pub fn run(
         let told = outcome
             .map_err(|_| finding("panicked".into()))?
             .map_err(finding)?;
-        if peak > BASE + PER_BYTE * input.len() {
+        if peak > BASE + reader.beside + PER_BYTE * input.len() {
             let bytes = input.len();
             return Err(finding(format!(
                 "{peak} bytes of memory for {bytes} of input"

@@ -7,17 +7,25 @@
 
 pub mod bench;
 pub mod capture;
+pub mod certificates;
 pub mod command;
 pub mod daemon;
 pub mod fuzz;
 pub mod identity;
 pub mod issuer;
+pub mod medallion;
+pub mod nats;
 pub mod need;
 pub mod netns;
+pub mod nginx;
 pub mod offline;
 pub mod oracle;
 pub mod packet;
+pub mod proxy;
 pub mod python;
 pub mod random;
+pub mod scripted;
+pub mod sinks;
+pub mod told;
 pub mod traffic;
 pub mod tshark;

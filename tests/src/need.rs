@@ -6,13 +6,16 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 17] = [
+pub const FROM_SETUP: [&str; 20] = [
     "curl",
     "editcap",
     "ethtool",
     "ip",
     "mount",
+    "nats-server",
+    "nginx",
     "nsenter",
+    "openssl",
     "ping",
     "prometheus",
     "promtool",

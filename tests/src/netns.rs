@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
     process::{self, Output},
     sync::atomic::{AtomicU32, Ordering},
@@ -51,6 +52,17 @@ impl Netns {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Has this thread, and what it starts, live inside from now on.
+    ///
+    /// # Panics
+    /// When it may not.
+    pub fn enter(&self) {
+        let path = format!("/run/netns/{}", self.name);
+        let netns = std::fs::File::open(path).expect("it is there");
+        let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(netns.as_fd(), kind).expect("root may");
     }
 
     /// The words that run `words` inside. `ip netns exec` would remount `/sys`, which hides bpffs.

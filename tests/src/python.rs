@@ -14,6 +14,22 @@ const ENVIRONMENT: &str = ".tools/python";
 /// absent is no reason to pass.
 #[must_use]
 pub fn run(name: &str, input: &[u8]) -> String {
+    let python = program("python3");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("python")
+        .join(name);
+    let words = [&python, &script].map(|path| path.to_str().expect("a path in UTF-8"));
+    let (code, said, errors) = command::said(command::feed(&words, input));
+    assert_eq!(code, 0, "{name}: {errors}");
+    said
+}
+
+/// A program of the environment.
+///
+/// # Panics
+/// When the environment is missing or not the pinned one.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let environment = environment();
     let pins = |folder: &Path| std::fs::read(folder.join("requirements.txt")).ok();
@@ -21,12 +37,7 @@ pub fn run(name: &str, input: &[u8]) -> String {
         pins(&environment).is_some_and(|there| Some(there) == pins(&tests.join("python"))),
         "the Python packages that judge this are missing or others; run `cargo xtask setup`"
     );
-    let python = environment.join("bin/python3");
-    let script = tests.join("python").join(name);
-    let words = [&python, &script].map(|path| path.to_str().expect("a path in UTF-8"));
-    let (code, said, errors) = command::said(command::feed(&words, input));
-    assert_eq!(code, 0, "{name}: {errors}");
-    said
+    environment.join("bin").join(name)
 }
 
 fn environment() -> PathBuf {

@@ -30,20 +30,17 @@ fn named(events: &[Value]) -> Vec<(Vec<String>, u64)> {
     found
 }
 
-/// Files below a directory in which the text stands.
-fn holding(directory: &Path, text: &str) -> Vec<String> {
+/// Files below a directory in which the bytes of an id stand.
+fn holding(directory: &Path, id: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            found.extend(holding(&path, text));
+            found.extend(holding(&path, id));
             continue;
         }
         let bytes = fs::read(&path).unwrap_or_default();
-        if bytes
-            .windows(text.len())
-            .any(|part| part == text.as_bytes())
-        {
+        if bytes.windows(id.len()).any(|part| part == id) {
             found.push(path.display().to_string());
         }
     }
@@ -83,7 +80,8 @@ fn a_false_positive_takes_its_events_with_it() {
         .as_str()
         .expect("an id")
         .to_owned();
-    assert!(!holding(&home.state(), &doomed).is_empty(), "it is stored");
+    let bytes = sensor_user::crypto::unhex(&doomed).expect("hexadecimal");
+    assert!(!holding(&home.state(), &bytes).is_empty(), "it is stored");
 
     let ids = home.state().join("ids");
     fs::write(&ids, "wide\nwrong\nnever-there\n").expect("a writable directory");
@@ -102,7 +100,7 @@ fn a_false_positive_takes_its_events_with_it() {
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(rows[0].0, ["right"]);
     assert_eq!(
-        holding(&home.state(), &doomed),
+        holding(&home.state(), &bytes),
         [] as [&str; 0],
         "bytes of it are left"
     );

@@ -1,10 +1,10 @@
 //! Loads that fail at each of their steps, and an agent that dies at each: until the last step the
 //! old generation matches on every interface.
 
-use std::{fs, net::IpAddr};
+use std::{fs, net::IpAddr, time::Duration};
 
 use sensor_tests::{
-    command::run,
+    command::{run, wait_until},
     daemon::{Client, Home, Sensord, Settings},
     identity::Identities,
     need,
@@ -87,6 +87,35 @@ fn a_load_that_fails_at_any_step_changes_nothing() {
         "nothing is in the way"
     );
     assert_eq!(hits_of(&topology, &client, OLD), 0);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn a_load_that_is_stored_comes_into_force_although_its_last_step_failed() {
+    if !need::root() {
+        return;
+    }
+    let (topology, home) = (topology(), Home::new());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let client = daemon.client();
+    load(&client, &set(OLD, 0));
+    fs::write(home.fault(), format!("{COMMITTED} fail")).expect("a writable directory");
+    let failed = client.put("/v1/markers", &set(NEW, 1)).expect("an answer");
+    assert_eq!(failed.status, 500, "{:?}", failed.body);
+    let order = "{\"reference\": \"r\", \"issuer\": \"a\", \"duration\": \"1h\"}\n";
+    let failed = client.post("/v1/orders", &format!("{order}ip 192.0.2.9 id=brought\n"));
+    assert_eq!(failed.expect("an answer").status, 500);
+    fs::remove_file(home.fault()).expect("it is there");
+    let live = || hits_of(&topology, &client, NEW) == HITS;
+    assert!(wait_until(Duration::from_secs(10), live));
+    assert_eq!(hits_of(&topology, &client, OLD), 0);
+    // Memory is of the same time as the store: the next order has a number of its own.
+    let next = order.replace("\"r\"", "\"next\"");
+    let next = client.post("/v1/orders", &format!("{next}ip 192.0.2.10 id=next\n"));
+    let next = next.expect("an answer");
+    assert_eq!(next.status, 200, "{:?}", next.body);
+    let orders = client.get("/v1/orders").expect("an answer").body;
+    assert_eq!(orders["rows"].as_array().expect("rows").len(), 2);
     assert!(daemon.stop().success());
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use sensor_common::{Control, Flow, FlowKey, LAYOUT_VERSION, map};
+use sensor_common::{Control, FlowPage, LAYOUT_VERSION, flow_index_pages, flow_pages, map};
 use sensor_tests::{
     command::run,
     daemon::{Home, Interface, Sensord, Settings},
@@ -12,6 +12,8 @@ use sensor_tests::{
     packet::{Body, Frame, Ip4},
 };
 
+/// Places of a flow table.
+const TABLE_ENTRIES: u32 = 1024;
 const MARKERS: &str = "ip 203.0.113.5 id=m\n";
 
 /// A sensor that was stopped while its interface stays attached.
@@ -81,7 +83,7 @@ impl Stopped {
 
 fn settings() -> Settings {
     let mut settings = Settings::on(vec![Interface::new(Wire::IN, &["10.0.0.0/8"])]);
-    settings.table_entries = 1024;
+    settings.table_entries = TABLE_ENTRIES;
     settings
 }
 
@@ -92,9 +94,11 @@ fn a_map_with_another_attribute_is_refused() {
     }
     let mut stopped = Stopped::new();
     // Each map once, each attribute once: what is pinned instead, what is said.
-    let keys = format!("{} bytes", size_of::<FlowKey>());
+    let pages = format!("{} entries", 2 * flow_pages(TABLE_ENTRIES));
     let values = format!("{} bytes", size_of::<Control>());
-    let flags = format!("hash {} {} 1024 1", size_of::<FlowKey>(), size_of::<Flow>());
+    let page = size_of::<FlowPage>();
+    let fewer = format!("array 4 {page} 1 1024");
+    let flags = format!("array 4 {page} {} 0", 2 * flow_index_pages(TABLE_ENTRIES));
     let cases = [
         (
             map::LEDGER,
@@ -102,12 +106,7 @@ fn a_map_with_another_attribute_is_refused() {
             "the type Array",
             "PerCpuArray",
         ),
-        (
-            map::FLOWS[0],
-            "hash 44 40 1024 0",
-            "keys of 44 bytes",
-            keys.as_str(),
-        ),
+        (map::FLOWS, fewer.as_str(), "1 entries", pages.as_str()),
         (
             map::CONTROL,
             "array 4 12 1 0",
@@ -120,7 +119,12 @@ fn a_map_with_another_attribute_is_refused() {
             "64 entries",
             "640 entries",
         ),
-        (map::FLOWS[1], flags.as_str(), "the flags 0x1", "flags 0x0"),
+        (
+            map::FLOW_INDEX,
+            flags.as_str(),
+            "the flags 0x0",
+            "flags 0x400",
+        ),
         (map::RECORDS, "hash 4 4 64 0", "keys of 4 bytes", "RingBuf"),
     ];
     for (name, other, found, expected) in cases {

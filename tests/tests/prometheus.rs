@@ -4,14 +4,17 @@ use std::{fs, net::IpAddr, time::Duration};
 
 use sensor_common::{Outcome, Term};
 use sensor_tests::{
-    command::{Background, feed, said, wait_until},
+    command::{Background, feed, output, said, wait_until},
     daemon::{Home, Interface, Sensord, Settings},
     identity::{Identities, events},
     need,
     netns::{Netns, Topology},
     traffic::ping,
 };
-use sensor_user::hits::Account;
+use sensor_user::{
+    hits::Account,
+    metrics::{Metrics, SinkSnapshot, Snapshot},
+};
 use serde_json::Value;
 
 const MARKED: &str = "203.0.113.5";
@@ -186,4 +189,29 @@ fn a_prometheus_server_scrapes_it_and_both_identities_hold_there() {
     assert_eq!(query(router, &agent), Some(0.0));
     let stored = query(router, "sum(marker_sensor_events)");
     assert_eq!(stored, Some(events(&daemon.client()).len() as f64));
+}
+
+#[test]
+fn the_alert_rules_fire_when_they_should_and_name_series_that_exist() {
+    if !need::root() || !need::tool("promtool") {
+        return;
+    }
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/prometheus/");
+    let cases = format!("{rules}marker-sensor.rules.test.yml");
+    let (code, told, error) = said(output(&["promtool", "test", "rules", &cases]));
+    assert_eq!(code, 0, "{told}{error}");
+    // A rule about a series that nobody writes never fires.
+    let text = fs::read_to_string(format!("{rules}marker-sensor.rules.yml")).expect("the rules");
+    let metrics = Metrics::new("0", "none", "pop1");
+    metrics.acknowledged_after("soc", 1.0);
+    metrics.canary(false);
+    let page = metrics.page(&Snapshot {
+        attached: vec![("eth0".into(), true)],
+        sinks: vec![SinkSnapshot::default()],
+        ..Snapshot::default()
+    });
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    for word in words.filter(|word| word.starts_with("marker_sensor_")) {
+        assert!(page.contains(word), "no series {word}");
+    }
 }

@@ -10,7 +10,7 @@ use sensor_tests::{
     netns::Wire,
     packet::{Body, Frame, Ip4},
 };
-use sensor_user::db;
+use sensor_user::events::{Options, Store};
 use serde_json::Value;
 
 const MARKERS: &str = "ip 203.0.113.5 id=m\n";
@@ -96,7 +96,8 @@ fn a_stop_stores_what_is_in_flight() {
         wire.send(&sent, 20_000);
         end(daemon, signal);
         // Nobody has touched the store since.
-        let mut store = db::Events::open(&home.state()).expect("the store");
+        let opened = Store::open(&home.state(), Options::default());
+        let (mut store, _) = opened.expect("the store");
         let stored = store.restore().expect("the store");
         let packets: u64 = stored.open.iter().map(|row| row.event.packets).sum();
         assert_eq!(packets, sent.len() as u64, "{signal}");

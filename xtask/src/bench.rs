@@ -12,14 +12,16 @@ pub const COMMAND: Command = Command {
     help: "cargo xtask bench [--peers] [--quick] [--full] [--only=PART] [--rounds=N] [--json] [--no-save]
 
 Costs of a packet for marker sets of several sizes beside an empty program, plain hash and trie
-lookups and xdp-filter; rates through a wire; times and memory of loads. Needs root; it takes about
+lookups and xdp-filter; rates through a wire; times and memory of loads; how many events a second
+the store takes, and how fast it finds them. Needs root; it takes about
 ten minutes and wants an idle machine. Each figure is printed with its limit, `pass` or `short`.
 The exit code tells whether it could be measured, not whether it passes.
 
 --peers      also beside Suricata 7, which is installed
 --quick      small sets and few rounds: whether everything works, in a minute
---full       ten million markers even where less than 8 GiB are available
---only=PART  packet, live, load or peers
+--full       ten million markers even where less than 8 GiB are available, and events for ten
+             minutes at 20,000 a second (6 GB in the directory for temporary files)
+--only=PART  packet, live, load, events or peers
 --rounds=N   rounds of each comparison (20)
 --json       every sample on standard output
 --no-save    no run folder under tests/bench/runs/

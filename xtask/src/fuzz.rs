@@ -8,7 +8,7 @@ use crate::{Command, process::Line, setup, tree};
 
 pub const COMMAND: Command = Command {
     name: "fuzz",
-    summary: "feed damaged marker files to every reader",
+    summary: "feed damaged files to every reader",
     help: "cargo xtask fuzz [--reader R] [--inputs N] [--seed N] [--from N]
 
 A million inputs for each reader, made from the files under tests/seeds/. A reader may refuse them; it
@@ -16,7 +16,7 @@ may not panic, and not take memory or time that the input does not explain. What
 the seed and the number of the input. The last line of each reader has the counts. No root needed;
 a minute or two a reader.
 
---reader R   text, csv, misp, stix, stix-pattern: one of them only
+--reader R   text, csv, misp, stix, stix-pattern, envelope, warninglist: one of them only
 --inputs N   so many inputs for each reader (1000000)
 --seed N     others than those of seed 1
 --from N     number of the first input (0)

@@ -5,17 +5,15 @@ use std::collections::{BTreeMap, HashSet};
 use super::Error;
 use crate::{
     control::service::agent,
-    db::{Catalog, Events},
+    db::Catalog,
+    events::Store,
     journal::{Action, Journal},
 };
-
-/// Events looked through at once.
-const STRETCH: u32 = 10_000;
 
 /// Destroys the events of false positives whose removal is kept and whose destruction is not.
 pub(super) fn destroy(
     catalog: &mut Catalog,
-    store: &mut Events,
+    store: &mut Store,
     journal: &Journal,
 ) -> Result<(), Error> {
     let mut condemned: BTreeMap<u64, HashSet<String>> = BTreeMap::new();
@@ -23,12 +21,15 @@ pub(super) fn destroy(
         condemned.entry(receipt).or_default().insert(id.to_string());
     }
     for (of, markers) in condemned {
-        let (mut after, mut events) = (Some(0), 0);
-        while let Some(from) = after {
-            let stretch = store.destroy(&markers, from, STRETCH)?;
+        let mut events = 0;
+        loop {
+            let stretch = store.destroy_markers(&markers)?;
             events += stretch.destroyed;
-            after = stretch.next;
+            if !stretch.more {
+                break;
+            }
         }
+        store.give_back()?;
         let action = Action::EventsDestroyed { events, of };
         let _receipt = journal.append_reserved(&agent(), action)?;
         catalog.set_destroyed(of)?;

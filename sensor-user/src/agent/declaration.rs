@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::Date};
 
-use super::{Error, make_directory, restore};
+use super::{Error, make_directory, restore, warninglists};
 use crate::{
     config::Config,
     db::{Catalog, Mark},
@@ -24,7 +24,8 @@ pub fn declaration(config: &Config) -> Result<DeclarationReport, Error> {
     } else {
         None
     };
-    Ok(Gate::new(legal::facts(config), record).report())
+    let (_, listed) = warninglists::read(&config.limits)?;
+    Ok(Gate::new(legal::facts(config, &listed), record).report())
 }
 
 /// Records a declaration of the facts of a configuration; false when they are declared already. For
@@ -33,9 +34,10 @@ pub fn declaration(config: &Config) -> Result<DeclarationReport, Error> {
 /// # Errors
 /// An agent runs, store and journal are not of one time, or the disk fails.
 pub fn record_declaration(config: &Config, reference: &str, date: Date) -> Result<bool, Error> {
+    let (_, listed) = warninglists::read(&config.limits)?;
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
-    let gate = Gate::new(legal::facts(config), catalog.declaration()?);
+    let gate = Gate::new(legal::facts(config, &listed), catalog.declaration()?);
     if gate.check().is_ok() {
         return Ok(false);
     }

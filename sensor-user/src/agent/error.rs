@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::Restored;
 use crate::{
-    control, crypto, dataplane, db, envelope::IssuerError, journal, markers::WarninglistError,
+    control, crypto, dataplane, db, envelope::IssuerError, events, journal,
+    markers::WarninglistError,
 };
 
 /// Why the agent cannot start or go on.
@@ -22,9 +23,12 @@ pub enum Error {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] journal::Error),
-    /// The stores.
+    /// The catalogue.
     #[error(transparent)]
-    Store(#[from] db::Error),
+    Catalogue(#[from] db::Error),
+    /// The store of events.
+    #[error(transparent)]
+    Store(#[from] events::Error),
     /// A warninglist.
     #[error(transparent)]
     Warninglist(#[from] WarninglistError),

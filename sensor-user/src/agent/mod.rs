@@ -4,12 +4,15 @@
 //! touched), warninglists, journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
+mod canary;
 mod condemned;
 mod declaration;
+mod deliveries;
 mod error;
 mod metrics_page;
 mod pipeline;
 mod restore;
+mod stored;
 mod warninglists;
 mod watched;
 
@@ -34,15 +37,20 @@ use crate::{
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
-    db::{Catalog, Events},
+    db::{Catalog, Over},
     envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
     journal::Action,
     legal::{self, Gate, Law},
-    markers::{Breadth, Hygiene},
+    markers::{self, Breadth, Hygiene},
     metrics::Metrics,
+    model::{
+        canary::marker,
+        retention::{date_of, day_of},
+    },
 };
 pub use declaration::{declaration, record_declaration};
+use deliveries::{Sinks, Today};
 pub use error::Error;
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
@@ -72,24 +80,26 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .enabled
         .then(|| bind_page(config))
         .transpose()?;
-    let hygiene = Hygiene::new(Breadth::of(config), warninglists::read(&config.limits)?);
+    let (warninglists, listed) = warninglists::read(&config.limits)?;
+    let hygiene = Hygiene::new(Breadth::of(config), warninglists);
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
     let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
-    let mut store = Events::open(&config.state_dir)?;
+    let mut store = stored::open(config)?;
     condemned::destroy(&mut catalog, &mut store, &journal)?;
-    let reader = Events::open(&config.state_dir)?;
+    let reader = store.another()?;
 
     let law = Law::of(config);
-    let gate = Gate::new(legal::facts(config), catalog.declaration()?);
+    let gate = Gate::new(legal::facts(config, &listed), catalog.declaration()?);
     let shut = gate.check().err();
     if let Some(reason) = shut {
         tracing::warn!(code = reason.code(), "{reason}");
     }
     let mut watch = clock::Watch::new(catalog.clock_mark()?, clock::read());
-    let now = watch.observe(clock::read());
+    let now = clock::judge(&mut watch);
     let longest_marker = config.limits.longest_marker;
-    let admission = Admission::new(shut.is_none(), law);
+    let canary = config.canary.interval;
+    let admission = Admission::new(shut.is_none(), law).with_canary(canary.is_some());
     let inventory = Inventory::read(&mut catalog, now, longest_marker, admission)?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
@@ -132,13 +142,19 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let index = |image| Index::with_orders(image, Arc::clone(&references));
     let live = Arc::new(Live::new(index(inventory.image.clone()), subscribers));
     live.put_former(index(inventory.over));
+    if watch.destruction_allowed() {
+        live.expire(day_of(now));
+    }
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
+    let sinks = Sinks::of(config, &metrics);
     let (tail, _) = broadcast::channel(TAIL);
     let parts = Parts {
         journal: Arc::clone(&journal),
         live: Arc::clone(&live),
         counts: tap.counts(),
         tail: tail.clone(),
+        sinks: sinks.known(config),
+        metrics: Arc::clone(&metrics),
     };
     let facts = Facts {
         sensor: config.sensor.clone(),
@@ -158,6 +174,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         interfaces,
         retry: None,
         mark_kept: None,
+        unnoted: Over::default(),
+        behind: None,
     };
     let breakers = BreakerPolicy {
         automatic: config.limits.breaker == Breaker::Automatic,
@@ -168,11 +186,13 @@ pub fn run(config: &Config) -> Result<(), Error> {
         breakers,
         issuers,
         law,
+        canary,
         gate,
         longest_marker,
         watch,
     };
     let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
+    let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,
         joiner: Joiner::new(context(config), timeouts(config)),
@@ -181,6 +201,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         metrics: Arc::clone(&metrics),
         tail,
         clock: features.clock(),
+        bells: sinks.bells,
         drain_interval: config.flows.drain_interval,
         floods: Floods::new(
             config.limits.new_flows_per_second,
@@ -190,6 +211,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     };
     let doors = Doors { socket, page };
     let outcome = serve(config, doors, sensor, metrics, pipeline);
+    // Last: what the loop stored when stopping goes out, too, if the recipients are quick.
+    deliveries.stop();
     let _receipt = journal.append_reserved(&actor, Action::Stopped)?;
     outcome
 }
@@ -284,6 +307,7 @@ async fn answer(
         }
         None => None,
     };
+    let canary = tokio::spawn(canary::run(Arc::clone(&sensor)));
     let mut served = tokio::spawn(doors.socket.serve(door, stopped));
     let mut tick = tokio::time::interval(LOOK_AFTER);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -299,6 +323,7 @@ async fn answer(
         }
     }
     tracing::info!("stopping; interfaces stay attached");
+    canary.abort();
     // Receivers that are gone have stopped already.
     let _ = stop.send(true);
     if !served.is_finished() {
@@ -325,9 +350,22 @@ async fn look_after(sensor: &Arc<Sensor>) {
     let _ = looked.await;
 }
 
+/// The day in UTC, while the clock may be trusted with destroying something.
+fn today(sensor: &Arc<Sensor>) -> Today {
+    let sensor = Arc::clone(sensor);
+    Arc::new(move || {
+        let today = || date_of(day_of(jiff::Timestamp::now()));
+        sensor.destruction_allowed().then(today)
+    })
+}
+
 fn context(config: &Config) -> EventContext {
     EventContext {
         sensor: config.sensor.clone(),
+        canary: config
+            .canary
+            .interval
+            .map(|_| markers::pattern_id(&marker().pattern)),
     }
 }
 

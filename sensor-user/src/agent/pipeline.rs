@@ -19,14 +19,14 @@ use sensor_common::Record;
 use tokio::sync::broadcast;
 use tracing::{error, info, warn};
 
+use super::deliveries::Bells;
 use crate::{
     clock::KernelClock,
-    crypto,
     dataplane::{self, Tap},
-    db::{self, Batch, EventRow, Events},
+    events::{self, Batch, Store},
     hits::{Account, Accounts, Floods, Joiner, Live, Surroundings},
     metrics::Metrics,
-    model::{Event, PatternId},
+    model::{Event, EventRow, PatternId},
 };
 use destroy::Destruction;
 
@@ -45,10 +45,7 @@ pub enum Error {
     DataPlane(#[from] dataplane::Error),
     /// The store.
     #[error(transparent)]
-    Store(#[from] db::Error),
-    /// No randomness for a month's key.
-    #[error(transparent)]
-    Crypto(#[from] crypto::Error),
+    Store(#[from] events::Error),
 }
 
 /// The loop's parts.
@@ -58,7 +55,7 @@ pub struct Pipeline {
     /// Open events.
     pub joiner: Joiner,
     /// Their store.
-    pub store: Events,
+    pub store: Store,
     /// Shared with control.
     pub live: Arc<Live>,
     /// Series.
@@ -67,6 +64,8 @@ pub struct Pipeline {
     pub tail: broadcast::Sender<Arc<Event>>,
     /// Clock of records and flows.
     pub clock: KernelClock,
+    /// Wakes the sinks' workers.
+    pub bells: Bells,
     /// Time between two drains of the flow tables.
     pub drain_interval: Duration,
     /// Watches for patterns that flood.
@@ -83,12 +82,13 @@ struct Progress {
     began_in: u64,
     /// Period whose flows are stored and still in their table.
     uncleared: Option<u64>,
-    /// Changes taken from the joiner and not stored yet.
-    unsaved: Vec<EventRow>,
+    /// Changes taken from the joiner and not stored yet: new events, and others.
+    new: Vec<EventRow>,
+    changed: Vec<EventRow>,
     opened: Vec<Timestamp>,
     dirty: bool,
     /// What is being destroyed.
-    doomed: Option<Destruction>,
+    doomed: Destruction,
 }
 
 impl Pipeline {
@@ -104,13 +104,14 @@ impl Pipeline {
             let stopping = stop.load(Ordering::Relaxed);
             if !stopping {
                 let until_drain = next_drain.saturating_duration_since(Instant::now());
-                let busy = progress.doomed.is_some();
+                let busy = progress.doomed.is_under_way();
                 let most = if busy { Duration::ZERO } else { WAIT };
                 self.tap.wait(until_drain.min(most));
             }
-            let read = self.consume(&mut records, &mut progress)?;
+            let read = self.consume(&mut records, &mut progress, stop)?;
             if stopping || Instant::now() >= next_drain {
                 self.drain(&mut records, &mut progress, stop)?;
+                progress.doomed.look_again();
                 next_drain = Instant::now() + self.drain_interval;
             }
             self.save(&mut progress, stop)?;
@@ -132,9 +133,9 @@ impl Pipeline {
                 subscribers: &self.live.subscribers,
                 clock: self.clock,
             };
-            self.joiner
-                .restore(&row.event, row.pattern, row.tunnel, around);
+            self.joiner.restore(row, around);
         }
+        self.joiner.start_at(restored.next);
         if !same {
             // Another set of maps, most often another boot: what was open then is over.
             self.joiner.close_all();
@@ -155,10 +156,11 @@ impl Pipeline {
             drained: if same { restored.drained } else { 0 },
             began_in: self.tap.period(),
             uncleared: None,
-            unsaved: Vec::new(),
+            new: Vec::new(),
+            changed: Vec::new(),
             opened: Vec::new(),
             dirty: true,
-            doomed: None,
+            doomed: Destruction::default(),
         };
         self.live.tell(accounts);
         // A period that ended without its flows stored is drained now; one that was stored but not
@@ -168,13 +170,21 @@ impl Pipeline {
         // What these counts tell is whole in the ring only when its programs have finished.
         dataplane::grace_period()?;
         let mut records = Vec::with_capacity(BATCH);
-        while self.consume(&mut records, &mut progress)? == BATCH {}
+        while self.consume(&mut records, &mut progress, stop)? == BATCH {}
         for (cpu, last) in (0u32..).zip(emitted) {
             progress.account_gap(cpu, last + 1);
         }
         if progress.drained < ended {
-            self.count_flows(ended, &mut progress)?;
+            self.count_flows(ended, &mut progress, stop)?;
         }
+        // After what came in their time.
+        let indexes = self.live.indexes();
+        let around = Surroundings {
+            indexes: &indexes,
+            subscribers: &self.live.subscribers,
+            clock: self.clock,
+        };
+        self.joiner.close_changed(around, self.clock.judged_now());
         self.save(&mut progress, stop)?;
         self.tap.clear(ended)?;
         let lost = progress.accounts.get(Account::LostAtRestart);
@@ -190,6 +200,7 @@ impl Pipeline {
         &mut self,
         records: &mut Vec<Record>,
         progress: &mut Progress,
+        stop: &AtomicBool,
     ) -> Result<usize, Error> {
         records.clear();
         let read = self.tap.read_records(records, BATCH);
@@ -198,7 +209,7 @@ impl Pipeline {
         }
         let indexes = self.live.indexes();
         for record in records.iter() {
-            self.ensure_key(record.time)?;
+            self.ensure_key(record.time, stop)?;
             progress.account_gap(record.cpu, record.sequence);
             progress.sequences.insert(record.cpu, record.sequence);
             let around = Surroundings {
@@ -227,8 +238,8 @@ impl Pipeline {
         }
         let ended = self.tap.flip()?;
         // Records of the period are all in the ring now, before the flows that count on them.
-        while self.consume(records, progress)? == BATCH {}
-        let any = self.count_flows(ended, progress)?;
+        while self.consume(records, progress, stop)? == BATCH {}
+        let any = self.count_flows(ended, progress, stop)?;
         if let Some(flooding) = self.floods.end_drain() {
             self.live.tell_flooding(flooding);
         }
@@ -243,11 +254,16 @@ impl Pipeline {
         Ok(())
     }
 
-    fn count_flows(&mut self, period: u64, progress: &mut Progress) -> Result<bool, Error> {
+    fn count_flows(
+        &mut self,
+        period: u64,
+        progress: &mut Progress,
+        stop: &AtomicBool,
+    ) -> Result<bool, Error> {
         let flows = self.tap.flows(period)?;
         let indexes = self.live.indexes();
         for (key, flow) in &flows {
-            self.ensure_key(flow.first)?;
+            self.ensure_key(flow.first, stop)?;
             let around = Surroundings {
                 indexes: &indexes,
                 subscribers: &self.live.subscribers,
@@ -264,33 +280,45 @@ impl Pipeline {
         Ok(!flows.is_empty())
     }
 
-    /// Makes sure that the joiner has the key of the month of a record.
-    fn ensure_key(&mut self, time: u64) -> Result<(), Error> {
-        if let Some(month) = self.joiner.missing_key(time, self.clock) {
-            let key = self.store.month_key(&month, crypto::random()?)?;
-            self.joiner.add_key(month, key);
-        }
+    /// Makes sure that the joiner has the key of the month of a record; tries again as long as the
+    /// store fails.
+    fn ensure_key(&mut self, time: u64, stop: &AtomicBool) -> Result<(), Error> {
+        let Some(month) = self.joiner.missing_key(time, self.clock) else {
+            return Ok(());
+        };
+        let key = loop {
+            match self.store.month_key(&month) {
+                Ok(key) => break key,
+                Err(error) if stop.load(Ordering::Relaxed) => return Err(error.into()),
+                Err(error) => {
+                    self.metrics.store_failed();
+                    error!(%error, "no key for this month's events; trying again every second");
+                    std::thread::sleep(RETRY);
+                }
+            }
+        };
+        self.joiner.add_key(month, *key);
         Ok(())
     }
 
     /// Stores everything that changed; tries again until it is stored, or until stopping.
     fn save(&mut self, progress: &mut Progress, stop: &AtomicBool) -> Result<(), Error> {
         for change in self.joiner.take_changes() {
-            if change.opened {
-                progress.opened.push(change.event.first_seen);
-            }
             progress.dirty = true;
-            progress.unsaved.push(EventRow {
-                event: change.event,
-                pattern: change.pattern,
-                tunnel: change.tunnel,
-            });
+            if change.opened {
+                progress.opened.push(change.row.event.first_seen);
+                progress.new.push(change.row);
+            } else {
+                progress.changed.push(change.row);
+            }
         }
+        progress.new.sort_unstable_by_key(|row| row.seq);
         if !progress.dirty {
             return Ok(());
         }
         let batch = Batch {
-            events: std::mem::take(&mut progress.unsaved),
+            new: std::mem::take(&mut progress.new),
+            changed: std::mem::take(&mut progress.changed),
             epoch: self.tap.epoch(),
             drained: progress.drained,
             accounts: progress.accounts.to_stored(),
@@ -319,7 +347,8 @@ impl Pipeline {
             self.metrics
                 .stored_after(now.duration_since(first_seen).as_secs_f64());
         }
-        for row in batch.events {
+        self.bells.ring();
+        for row in batch.new.into_iter().chain(batch.changed) {
             // Nobody may be listening; a listener that is too slow is told how much it missed.
             let _ = self.tail.send(Arc::new(row.event));
         }

@@ -1,27 +1,37 @@
 //! The warninglists of the configuration, from their files.
 
-use std::{fs::File, io::BufReader};
+use std::fs;
 
 use crate::{
     config,
+    crypto::{hex, sha256},
     markers::{WarninglistError, Warninglists},
+    model::declaration::WarninglistMark,
 };
 
-/// Reads all of them; a start without one that was asked for would let through what it holds back.
+/// Reads all of them, and what is declared of each; a start without one that was asked for would
+/// let through what it holds back.
 ///
 /// # Errors
 /// The first file that cannot be used.
-pub(super) fn read(limits: &config::Limits) -> Result<Warninglists, WarninglistError> {
-    let mut lists = Warninglists::default();
+pub(super) fn read(
+    limits: &config::Limits,
+) -> Result<(Warninglists, Vec<WarninglistMark>), WarninglistError> {
+    let (mut lists, mut marks) = (Warninglists::default(), Vec::new());
     for path in &limits.warninglists {
-        let file = File::open(path).map_err(|source| WarninglistError::Open {
+        // What is declared is what is used: the file is read once.
+        let bytes = fs::read(path).map_err(|source| WarninglistError::Open {
             path: path.clone(),
             source,
         })?;
-        lists.add(path, &mut BufReader::new(file))?;
+        let name = lists.add(path, &mut bytes.as_slice())?;
+        marks.push(WarninglistMark {
+            name,
+            sha256: hex(&sha256(&[&bytes])),
+        });
     }
     if lists.count() > 0 {
         tracing::info!(lists = lists.count(), "warninglists are read");
     }
-    Ok(lists)
+    Ok((lists, marks))
 }

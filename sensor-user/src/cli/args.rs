@@ -2,6 +2,7 @@
 
 mod bundle;
 mod orders;
+mod sinks;
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -15,6 +16,7 @@ use super::failure::USAGE;
 use crate::model::{State, request::Format};
 pub use bundle::{Bundle, Create, When};
 pub use orders::{Orders, Submit};
+pub use sinks::Sinks;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,6 +87,11 @@ pub enum Command {
     /// List, show and follow events
     #[command(subcommand)]
     Events(Events),
+    /// Run the self-test: a packet through the live programs, up to your own sinks
+    Canary,
+    /// How sinks fare, and what they refused
+    #[command(subcommand)]
+    Sinks(Sinks),
     /// Read the journal
     #[command(subcommand)]
     Journal(Journal),
@@ -210,6 +217,12 @@ pub enum Events {
         /// Only in this state
         #[arg(long)]
         state: Option<StateArg>,
+        /// Only with their first packet on this UTC day, as 2027-01-31
+        #[arg(long)]
+        day: Option<jiff::civil::Date>,
+        /// Only of the marker with this id; --day must be given with it
+        #[arg(long, requires = "day")]
+        marker: Option<String>,
         /// Most events
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
@@ -218,6 +231,12 @@ pub enum Events {
     Show {
         /// Its id, or its first digits as `list` shows them
         id: String,
+    },
+    /// Destroy events that are not useful, now
+    NotUseful {
+        /// Their ids, or the first digits as `list` shows them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
     },
     /// Follow events as they are stored
     Tail,

@@ -1,6 +1,7 @@
 //! `sensorctl bundle`: for whoever issues envelopes, and for whoever hands them in.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, Permissions},
     io::{self, BufWriter, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -292,11 +293,12 @@ fn refused(refused: Refused) -> Error {
         error: refused.to_string(),
         refused: Vec::new(),
         refused_total: 0,
+        refused_codes: BTreeMap::new(),
     };
     let mut body = serde_json::to_vec(&failure).unwrap_or_default();
     body.push(b'\n');
     Error::Refused {
-        failure,
+        failure: Box::new(failure),
         body: body.into(),
     }
 }

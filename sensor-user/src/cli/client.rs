@@ -121,7 +121,10 @@ impl Client {
         let body = response.into_body().collect().await?.to_bytes();
         let failure: Failure = serde_json::from_slice(&body)
             .map_err(|_| Error::Answer(format!("status {status} without a reason")))?;
-        Err(Error::Refused { failure, body })
+        Err(Error::Refused {
+            failure: Box::new(failure),
+            body,
+        })
     }
 
     fn unreachable(&self, source: io::Error) -> Error {

@@ -26,7 +26,8 @@ use crate::{
     model::{
         Event, State,
         request::{
-            BreakerStatus, Changed, InterfaceStatus, JournalPage, MarkerRow, Page, Rows, Status,
+            BreakerStatus, Changed, DestroyedEvents, InterfaceStatus, JournalPage, MarkerRow, Page,
+            Rows, Status,
         },
     },
 };
@@ -55,6 +56,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
         Command::Breaker(Breaker::Close { id }) => session.breaker(Method::DELETE, &id).await,
         Command::Events(events) => session.events(events).await,
+        Command::Canary => session.canary().await,
+        Command::Sinks(sinks) => session.sinks(sinks).await,
         Command::Journal(Journal::Show { from, limit }) => session.journal(from, limit).await,
         Command::Journal(Journal::Verify { dir, against }) => {
             let against = against.as_deref().map(journal::checkpoint).transpose()?;
@@ -152,24 +155,50 @@ impl Session {
 
     async fn events(&self, command: Events) -> Result<(), Error> {
         match command {
-            Events::List { state, limit } => {
-                let filter = match state.map(State::from) {
+            Events::List {
+                state,
+                day,
+                marker,
+                limit,
+            } => {
+                let mut filter = String::from(match state.map(State::from) {
                     None => "",
                     Some(State::Open) => "&state=open",
                     Some(State::Closed) => "&state=closed",
-                };
+                });
+                if let Some(day) = day {
+                    filter += &format!("&day={day}");
+                }
+                if let Some(marker) = marker {
+                    filter += &format!("&marker={}", encode(&marker));
+                }
                 let rows =
                     |page: &Rows<Event>, first, out: &Out| print::events(&page.rows, first, out);
                 let page = limit.min(Page::MOST);
-                self.pages("/v1/events", filter, page, limit.into(), rows)
+                self.pages("/v1/events", &filter, page, limit.into(), rows)
                     .await
             }
             Events::Show { id } => {
                 let target = format!("/v1/events/{}", encode(&id));
                 self.show(&target, print::event).await.map(drop)
             }
+            Events::NotUseful { ids } => {
+                for id in ids {
+                    self.not_useful(&id).await?;
+                }
+                Ok(())
+            }
             Events::Tail => self.tail().await,
         }
+    }
+
+    async fn not_useful(&self, id: &str) -> Result<(), Error> {
+        let target = format!("/v1/events/{}/not-useful", encode(id));
+        let call = self.client.call(Method::POST, &target, Bytes::new());
+        let bytes = call.await?;
+        let destroyed: DestroyedEvents = read(&bytes)?;
+        self.out
+            .answer(&bytes, || format!("{} events destroyed", destroyed.events))
     }
 
     /// Shows page after page, at most `most` rows. The sensor's JSON is one document a page.

@@ -26,7 +26,7 @@ pub enum Error {
     #[error("{}", failure.error)]
     Refused {
         /// What it said.
-        failure: Failure,
+        failure: Box<Failure>,
         /// The same, byte for byte.
         body: Bytes,
     },
@@ -85,6 +85,9 @@ pub enum Error {
     /// The journal does not prove itself.
     #[error("{0}")]
     Journal(String),
+    /// The self-test did not come through.
+    #[error("the self-test failed; the rows above say where")]
+    Canary,
     /// The argument cannot be used.
     #[error("{0}")]
     Usage(String),
@@ -112,7 +115,7 @@ impl Error {
                 "internal" | "method_not_allowed" => SOFTWARE,
                 _ => DATA,
             },
-            Self::Unreachable { .. } | Self::Ended => UNAVAILABLE,
+            Self::Unreachable { .. } | Self::Ended | Self::Canary => UNAVAILABLE,
             Self::Forbidden { .. } => DENIED,
             Self::Answer(_) | Self::Runtime(_) => SOFTWARE,
             Self::Key { .. } => DATA,

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod bundle;
+mod canary;
 pub mod client;
 pub mod commands;
 pub mod declaration;
@@ -14,6 +15,7 @@ pub mod journal;
 mod orders;
 pub mod print;
 mod progress;
+mod sinks;
 pub mod status;
 
 use std::{

@@ -13,11 +13,15 @@ use crate::model::{
     request::{Changed, Failure, JournalPage, MarkerRow, NotInForce, Refusal},
 };
 
+mod canary;
 mod events;
 mod orders;
+mod sinks;
 
+pub use canary::canary;
 pub use events::{event, events, one_line};
 pub use orders::{order, order_changed, orders};
+pub use sinks::{dead, replayed, sinks};
 
 /// Where and how answers are printed.
 #[derive(Clone, Copy, Debug)]
@@ -111,10 +115,20 @@ pub fn verdict(text: &str, good: bool) -> Cell {
 /// The refused lines of a file.
 #[must_use]
 pub fn refusals(failure: &Failure, colour: bool) -> String {
-    refusal_rows(&failure.refused, failure.refused_total, colour)
+    refusal_rows(
+        &failure.refused,
+        &failure.refused_codes,
+        failure.refused_total,
+        colour,
+    )
 }
 
-fn refusal_rows(refused: &[Refusal], total: u64, colour: bool) -> String {
+fn refusal_rows(
+    refused: &[Refusal],
+    codes: &BTreeMap<String, u64>,
+    total: u64,
+    colour: bool,
+) -> String {
     let mut rows = table(&["WHERE", "FIELD", "CODE", "REASON"], colour);
     for refusal in refused {
         rows.add_row([
@@ -126,7 +140,11 @@ fn refusal_rows(refused: &[Refusal], total: u64, colour: bool) -> String {
     }
     let more = total.saturating_sub(refused.len() as u64);
     let end = if more > 0 {
-        format!("\nand {more} more")
+        let counts = codes
+            .iter()
+            .map(|(code, count)| format!("{count} {}", clean(code)));
+        let counts: Vec<String> = counts.collect();
+        format!("\nand {more} more; in all: {}", counts.join(", "))
     } else {
         String::new()
     };
@@ -172,6 +190,14 @@ pub fn changed(changed: &Changed) -> String {
         let _ = write!(text, "\n{} markers are held back", changed.quarantined);
     }
     for (count, what) in [
+        (
+            changed.stale,
+            "versions are older than what the file or the set has, and left out",
+        ),
+        (
+            changed.ignored,
+            "objects of other types in the file were passed over",
+        ),
         (changed.not_yet, "markers wait for their time"),
         (changed.unmatched, "markers are not in force: kind"),
     ] {
@@ -184,7 +210,12 @@ pub fn changed(changed: &Changed) -> String {
             text,
             "\nrefused {}; the rest is loaded\n{}",
             changed.refused_total,
-            refusal_rows(&changed.refused, changed.refused_total, false)
+            refusal_rows(
+                &changed.refused,
+                &changed.refused_codes,
+                changed.refused_total,
+                false
+            )
         );
     }
     if changed.patterns == 0 {

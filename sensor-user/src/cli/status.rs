@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::print::{Out, clean, lines, short, table, verdict};
 use crate::model::{
     declaration::Declared,
-    request::{BreakerStatus, Count, InterfaceStatus, Status},
+    request::{BreakerStatus, Count, EventStatus, InterfaceStatus, Status},
 };
 
 /// An earlier status, to measure rates against.
@@ -101,10 +101,11 @@ fn head(status: &Status) -> String {
             change.total
         )
     });
+    let store = store(&status.events);
     format!(
         "sensor   {}, version {}, kernel {}, clock {}{trusted}, up {}\n\
          markers  {} in the set{held_back}{not_in_force}; patterns in force: {in_force}; generation {}, digest {}{change}\n\
-         events   {} stored, {} open\n\
+         events   {} stored, {} open{store}\n\
          journal  {} entries, root {}",
         clean(&status.sensor),
         clean(&status.version),
@@ -119,6 +120,26 @@ fn head(status: &Status) -> String {
         status.journal.size,
         short(&status.journal.root),
     )
+}
+
+/// The size of the store, and what was destroyed.
+fn store(events: &EventStatus) -> String {
+    let mut text = format!(
+        "; {} of {} MiB",
+        events.bytes >> 20,
+        events.most_bytes >> 20
+    );
+    if events.full {
+        text.push_str(", FULL: new events are not stored");
+    }
+    let told = |counts: &[Count], what: &str| {
+        let counts = counts.iter().filter(|count| count.count > 0);
+        counts
+            .map(|count| format!("; {what} {} {}", clean(&count.term), count.count))
+            .collect::<String>()
+    };
+    text += &told(&events.destroyed, "destroyed");
+    text + &told(&events.expired_undelivered, "undelivered")
 }
 
 /// Seconds in the two largest units.

@@ -56,8 +56,11 @@ impl Config {
         )?;
         flows(&self.flows)?;
         self.limits.check()?;
+        self.events.check()?;
         self.legal.check()?;
         self.issuers()?;
+        super::sinks::check(&self.sinks)?;
+        self.canary.check()?;
         self.interfaces()
     }
 
@@ -245,7 +248,7 @@ pub(super) fn prefixes(key: &str, prefixes: &[IpNet]) -> Check {
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text
             .bytes()

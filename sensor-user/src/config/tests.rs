@@ -30,6 +30,7 @@ fn the_shipped_file_loads() {
         "the file shows the defaults"
     );
     assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.events, Events::default());
     assert_eq!(config.metrics, Metrics::default());
     assert_eq!(config.legal, Legal::default());
 }
@@ -129,6 +130,10 @@ fn refusals_name_file_line_and_key() {
         ("[limits]\nbreaker-rest = \"500ms\"\n".into(), "line 2, limits.breaker-rest: must be between"),
         ("[limits]\nmap-memory = \"1KiB\"\n".into(), "line 2, limits.map-memory: must be between 1MiB and"),
         ("[limits]\nburst = 1\n".into(), "line 2, limits.burst: unknown field `burst`"),
+        ("[events]\n\nretention = \"7 months\"\n".into(), "sensor.toml, line 3, events.retention: must be between 1 day and 6 months"),
+        ("[events]\nretention = \"182 days\"\n".into(), "line 2, events.retention: must be between"),
+        ("[events]\nretention = \"half a year\"\n".into(), "line 2, events.retention: invalid value"),
+        ("[events]\nmax-size = \"1KiB\"\n".into(), "line 2, events.max-size: must be between"),
         ("state-dir = \"here\"\n".into(), "line 1, state-dir: must be an absolute path"),
         ("a = [1,\n".into(), "sensor.toml, line "),
     ];

@@ -1,5 +1,7 @@
 //! From errors to answers: status, code and sentence in one place.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 
 use crate::model::request::{Failure, Refusal};
@@ -27,6 +29,8 @@ pub enum Error {
         refusals: Vec<Refusal>,
         /// Refused lines in all.
         total: u64,
+        /// The same by code.
+        codes: BTreeMap<String, u64>,
     },
     /// Refused for a reason with a code of its own; nothing was changed.
     #[error("{reason}")]
@@ -102,9 +106,13 @@ impl Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (code, sentence) = (error.code().to_owned(), error.to_string());
-        let (mut refused, refused_total) = match error {
-            Error::Refused { refusals, total } => (refusals, total),
-            _ => (Vec::new(), 0),
+        let (mut refused, refused_total, refused_codes) = match error {
+            Error::Refused {
+                refusals,
+                total,
+                codes,
+            } => (refusals, total, codes),
+            _ => (Vec::new(), 0, BTreeMap::new()),
         };
         refused.truncate(Self::MOST_REFUSALS);
         Self {
@@ -112,6 +120,7 @@ impl From<Error> for Failure {
             error: sentence,
             refused,
             refused_total,
+            refused_codes,
         }
     }
 }
@@ -133,9 +142,11 @@ mod tests {
         let failure = Failure::from(Error::Refused {
             refusals: vec![refusal; 1000],
             total: 5000,
+            codes: [("bad_address".into(), 5000)].into(),
         });
         assert_eq!(failure.refused.len(), Failure::MOST_REFUSALS);
         assert_eq!(failure.refused_total, 5000);
+        assert_eq!(failure.refused_codes["bad_address"], 5000);
         assert!(failure.error.starts_with("refused lines: 5000"));
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -25,12 +26,15 @@ use super::{
     spool, tail, uri,
 };
 use crate::model::{
-    Actor, RequestKind,
+    Actor, RequestKind, Role,
     request::{Failure, Reply, Request},
 };
 
 /// Largest body that is held in memory, whatever is accepted otherwise, bytes.
 const MOST_IN_MEMORY: u64 = 64 << 20;
+
+/// A document up to this gives its place back once it is read, bytes.
+const SMALL: usize = 1 << 20;
 
 /// Body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -41,7 +45,8 @@ pub struct Door<S> {
     pub(super) roles: Roles,
     pub(super) limits: Limits,
     pub(super) counts: Arc<Counts>,
-    uploads: Semaphore,
+    /// Of operators, and of everybody else.
+    uploads: [Semaphore; 2],
 }
 
 /// Who is at the other end of a connection.
@@ -64,7 +69,7 @@ impl<S: Service> Door<S> {
         Arc::new(Self {
             service,
             roles,
-            uploads: Semaphore::new(limits.uploads),
+            uploads: [limits.uploads; 2].map(Semaphore::new),
             limits,
             counts: Arc::default(),
         })
@@ -118,14 +123,14 @@ impl<S: Service> Door<S> {
         let mut request = routes::request(kind, &parameter, &query, Content::default())?;
         let upload = match route.body {
             Carries::Nothing => None,
-            Carries::Document => Some(self.receive(body).await?),
-            Carries::File => Some(self.spool(body).await?),
+            Carries::Document => Some(self.receive(actor, body).await?),
+            Carries::File => Some(self.spool(actor, body).await?),
         };
         let _permit = match upload {
             None => None,
             Some((content, permit)) => {
                 request = routes::request(kind, &parameter, &query, content)?;
-                Some(permit)
+                permit
             }
         };
         match self.ask(actor, request).await? {
@@ -160,11 +165,12 @@ impl<S: Service> Door<S> {
     /// Reads a body into memory.
     async fn receive(
         &self,
+        actor: &Actor,
         body: &mut Option<Incoming>,
-    ) -> Result<(Content, SemaphorePermit<'_>), Error> {
+    ) -> Result<(Content, Option<SemaphorePermit<'_>>), Error> {
         let mut sink = Sink::Memory(BytesMut::new());
         let limit = self.limits.max_body.min(MOST_IN_MEMORY);
-        let permit = self.take(body, limit, &mut sink).await?;
+        let permit = self.take(actor, body, limit, &mut sink).await?;
         let Sink::Memory(bytes) = sink else {
             return Err(Error::Internal("a body went astray".into()));
         };
@@ -172,17 +178,22 @@ impl<S: Service> Door<S> {
             document: bytes.freeze(),
             ..Content::default()
         };
-        Ok((content, permit))
+        // A small one does not keep others out while it waits for a change under way.
+        let large = content.document.len() > SMALL;
+        Ok((content, large.then_some(permit)))
     }
 
     /// Reads a body into a file without a name.
     async fn spool(
         &self,
+        actor: &Actor,
         body: &mut Option<Incoming>,
-    ) -> Result<(Content, SemaphorePermit<'_>), Error> {
+    ) -> Result<(Content, Option<SemaphorePermit<'_>>), Error> {
         let file = spool::File::create(self.limits.spool.clone()).await?;
         let mut sink = Sink::File(file);
-        let permit = self.take(body, self.limits.max_body, &mut sink).await?;
+        let permit = self
+            .take(actor, body, self.limits.max_body, &mut sink)
+            .await?;
         let Sink::File(file) = sink else {
             return Err(Error::Internal("a body went astray".into()));
         };
@@ -190,12 +201,13 @@ impl<S: Service> Door<S> {
             file: file.finish()?,
             ..Content::default()
         };
-        Ok((content, permit))
+        Ok((content, Some(permit)))
     }
 
     /// Reads a body within bounds of size and time.
     async fn take(
         &self,
+        actor: &Actor,
         body: &mut Option<Incoming>,
         limit: u64,
         sink: &mut Sink,
@@ -207,15 +219,21 @@ impl<S: Service> Door<S> {
         if incoming.size_hint().lower() > limit {
             return Err(too_large);
         }
-        let permit = timeout(self.limits.body, self.uploads.acquire())
+        let permit = timeout(self.limits.body, self.uploads_of(actor).acquire())
             .await
             .ok()
             .and_then(Result::ok)
             .ok_or_else(|| {
                 Error::Unavailable("other uploads are in progress; try again after them".into())
             })?;
-        let mut taken = 0_u64;
+        let (mut taken, began) = (0_u64, Instant::now());
         loop {
+            let most = self.limits.body + Duration::from_secs(taken / Limits::SLOWEST);
+            if began.elapsed() > most {
+                return Err(Error::TimedOut(
+                    "the body comes too slowly; send it again, faster".into(),
+                ));
+            }
             let frame = timeout(self.limits.body, incoming.frame())
                 .await
                 .map_err(|_| {
@@ -239,6 +257,14 @@ impl<S: Service> Door<S> {
         }
         *body = None;
         Ok(permit)
+    }
+
+    const fn uploads_of(&self, actor: &Actor) -> &Semaphore {
+        let [operators, others] = &self.uploads;
+        match actor.role {
+            Role::Operator => operators,
+            _ => others,
+        }
     }
 
     /// Reads on, without keeping anything, what a refused client is still sending: closing at once

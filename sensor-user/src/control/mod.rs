@@ -56,7 +56,8 @@ pub struct Limits {
     /// Of these, the most that peers other than operators may take, so that readers cannot
     /// lock the operator out.
     pub guests: usize,
-    /// Uploads held at once, in memory or on disk; a further one waits for [`Limits::body`].
+    /// Uploads held at once, on disk or large ones in memory, of operators and of everybody else,
+    /// each: so that nobody else locks the operators out. A further one waits for [`Limits::body`].
     pub uploads: usize,
     /// Largest request body, bytes.
     pub max_body: u64,
@@ -64,10 +65,16 @@ pub struct Limits {
     pub spool: PathBuf,
     /// Time to send a request's head, and the longest a connection may idle.
     pub header: Duration,
-    /// Longest pause within a request's body.
+    /// Longest pause within a request's body; what takes longer as a whole must come at
+    /// [`Limits::SLOWEST`].
     pub body: Duration,
     /// Time that exchanges under way get at shutdown.
     pub grace: Duration,
+}
+
+impl Limits {
+    /// Bytes a second that a body must come with on the average, after [`Limits::body`].
+    pub const SLOWEST: u64 = 256 << 10;
 }
 
 impl Default for Limits {

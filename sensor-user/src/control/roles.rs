@@ -15,7 +15,7 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
         Role::Operator | Role::Agent => true,
         Role::Reader => matches!(
             kind,
-            K::Status | K::EventsList | K::EventsShow | K::EventsTail
+            K::Status | K::EventsList | K::EventsShow | K::EventsTail | K::SinksList
         ),
         // Orders are the authority's requests, and those are the desk's own.
         Role::Desk => matches!(
@@ -28,7 +28,10 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
                 | K::OrdersShow
                 | K::OrdersWithdraw
         ),
-        Role::Oversight => matches!(kind, K::Status | K::DeclarationShow | K::JournalShow),
+        Role::Oversight => matches!(
+            kind,
+            K::Status | K::DeclarationShow | K::JournalShow | K::SinksList
+        ),
     }
 }
 
@@ -134,8 +137,13 @@ mod tests {
             (K::OrdersWithdraw, [false, true, true, false, true]),
             (K::EventsList, [true, true, false, false, true]),
             (K::EventsShow, [true, true, false, false, true]),
+            (K::EventsNotUseful, [false, true, false, false, true]),
             (K::EventsTail, [true, true, false, false, true]),
             (K::JournalShow, [false, true, false, true, true]),
+            (K::Canary, [false, true, false, false, true]),
+            (K::SinksList, [true, true, false, true, true]),
+            (K::SinksDead, [false, true, false, false, true]),
+            (K::SinksReplay, [false, true, false, false, true]),
             (K::BreakerOpen, [false, true, false, false, true]),
             (K::BreakerClose, [false, true, false, false, true]),
             (K::Attach, [false, true, false, false, true]),

@@ -1,19 +1,19 @@
 //! From method and address to a request. The routes are data, so that the API description can be
 //! tested against them.
 
+mod keys;
+
 use bytes::Bytes;
 
 use super::{Error, uri::Query};
 use crate::model::{
-    RequestKind as Kind, Spool, State,
-    request::{Format, Page, Reply, Request},
+    RequestKind as Kind, Spool,
+    request::{EventFilter, Reply, Request},
 };
+use keys::{day, flag, format, limit, page, state};
 
 /// The description of this API (OpenAPI 3.1).
 pub const DESCRIPTION: &str = include_str!("openapi.json");
-
-/// Rows of a page when the client does not say.
-const DEFAULT_LIMIT: u32 = 100;
 
 /// One line of the table.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 28] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -161,9 +161,34 @@ pub const ROUTES: [Route; 23] = [
         &[],
         Carries::Nothing,
     ),
-    get("/v1/events", Kind::EventsList, &["limit", "after", "state"]),
+    get(
+        "/v1/events",
+        Kind::EventsList,
+        &["limit", "after", "state", "day", "marker"],
+    ),
     get("/v1/events/tail", Kind::EventsTail, &[]),
     get("/v1/events/{id}", Kind::EventsShow, &[]),
+    send(
+        "POST",
+        "/v1/events/{id}/not-useful",
+        Kind::EventsNotUseful,
+        &[],
+        Carries::Nothing,
+    ),
+    send("POST", "/v1/canary", Kind::Canary, &[], Carries::Nothing),
+    get("/v1/sinks", Kind::SinksList, &[]),
+    get(
+        "/v1/sinks/{name}/dead",
+        Kind::SinksDead,
+        &["limit", "after"],
+    ),
+    send(
+        "POST",
+        "/v1/sinks/{name}/replay",
+        Kind::SinksReplay,
+        &[],
+        Carries::Nothing,
+    ),
     get("/v1/journal", Kind::JournalShow, &["from", "limit"]),
     send(
         "POST",
@@ -272,14 +297,26 @@ pub fn request(
         },
         Kind::EventsList => Request::EventsList {
             page: page(query)?,
-            state: state(query)?,
+            filter: EventFilter {
+                state: state(query)?,
+                day: day(query)?,
+                marker: query.text("marker").map(str::to_owned),
+            },
         },
         Kind::EventsShow => Request::EventsShow { id: parameter },
+        Kind::EventsNotUseful => Request::EventsNotUseful { id: parameter },
         Kind::EventsTail => Request::EventsTail,
         Kind::JournalShow => Request::JournalShow {
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
         },
+        Kind::Canary => Request::Canary,
+        Kind::SinksList => Request::SinksList,
+        Kind::SinksDead => Request::SinksDead {
+            name: parameter,
+            page: page(query)?,
+        },
+        Kind::SinksReplay => Request::SinksReplay { name: parameter },
         Kind::BreakerOpen => Request::BreakerOpen { id: parameter },
         Kind::BreakerClose => Request::BreakerClose { id: parameter },
         Kind::Attach => Request::Attach {
@@ -289,51 +326,6 @@ pub fn request(
             interface: parameter,
         },
     })
-}
-
-fn page(query: &Query) -> Result<Page, Error> {
-    Ok(Page {
-        limit: limit(query)?,
-        after: query.text("after").map(str::to_owned),
-    })
-}
-
-fn limit(query: &Query) -> Result<u32, Error> {
-    let limit = query.number("limit", 1, Page::MOST.into())?;
-    Ok(limit.map_or(DEFAULT_LIMIT, |limit| {
-        u32::try_from(limit).unwrap_or(Page::MOST)
-    }))
-}
-
-fn flag(query: &Query, key: &str) -> Result<bool, Error> {
-    match query.text(key) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(Error::Invalid(format!(
-            "query key {key} must be true or false"
-        ))),
-    }
-}
-
-fn format(query: &Query) -> Result<Format, Error> {
-    match query.text("format") {
-        None => Ok(Format::default()),
-        Some(name) => Format::parse(name).ok_or_else(|| {
-            let names = Format::ALL.map(Format::name).join(", ");
-            Error::Invalid(format!("query key format must be one of {names}"))
-        }),
-    }
-}
-
-fn state(query: &Query) -> Result<Option<State>, Error> {
-    match query.text("state") {
-        None => Ok(None),
-        Some("open") => Ok(Some(State::Open)),
-        Some("closed") => Ok(Some(State::Closed)),
-        Some(_) => Err(Error::Invalid(
-            "query key state must be open or closed".into(),
-        )),
-    }
 }
 
 /// The body of an answer.
@@ -351,8 +343,13 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Markers(rows) => serde_json::to_vec(rows),
         Reply::Marker(row) => serde_json::to_vec(row),
         Reply::Events(rows) => serde_json::to_vec(rows),
+        Reply::Destroyed(events) => serde_json::to_vec(events),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Canary(report) => serde_json::to_vec(report),
+        Reply::Sinks(rows) => serde_json::to_vec(rows),
+        Reply::Dead(rows) => serde_json::to_vec(rows),
+        Reply::Replayed(replayed) => serde_json::to_vec(replayed),
         Reply::Breaker(breaker) => serde_json::to_vec(breaker),
         Reply::Interface(interface) => serde_json::to_vec(interface),
         Reply::Tail => {

@@ -77,6 +77,7 @@ fn event() -> Event {
         generation: 1,
         tlp: Tlp::Amber,
         pap: Pap::Amber,
+        test: false,
     }
 }
 

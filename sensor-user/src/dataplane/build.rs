@@ -46,7 +46,6 @@ pub(super) fn instance(
         slot,
         built_as: generation,
         clock: setup.features.clock(),
-        coarse: setup.features.coarse,
         parse_only: false,
     };
     let directories = Directories {

@@ -21,6 +21,12 @@ pub enum Error {
         /// Its name.
         interface: String,
     },
+    /// Nothing of ours is attached there.
+    #[error("interface {interface} is not attached; `sensorctl attach {interface}` attaches it")]
+    NotAttached {
+        /// Its name.
+        interface: String,
+    },
     /// Somebody else's XDP program is attached.
     #[error(
         "interface {interface} already has an XDP program (id {program}) that is not ours; \

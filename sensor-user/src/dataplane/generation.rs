@@ -20,7 +20,7 @@ use crate::{
     model::{Image, ImagePattern, PatternId},
 };
 
-/// How far the kernel clock may move against the wall clock before deadlines are written anew,
+/// How far the kernel clock may move against the time that is judged by before deadlines are written anew,
 /// nanoseconds.
 const CLOCK_MOVED: u128 = 500_000_000;
 
@@ -95,7 +95,7 @@ impl DataPlane {
         let generation = generation.max(pins.last_generation()? + 1);
         let offset = setup.features.clock().offset();
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
-        let tap = Tap::take(&mut anchor, epoch, setup.limit, setup.features.clock())?;
+        let tap = Tap::take(&mut anchor, epoch, setup.sizes, setup.limit)?;
         // A program that waited for an agent that died goes on following its former one.
         anchor.set_live(generation)?;
         let plane = Self {
@@ -128,8 +128,8 @@ impl DataPlane {
         self.generation
     }
 
-    /// Whether the wall clock was set since the deadlines of the generation were written, so that
-    /// they are off in kernel time.
+    /// Whether the kernel clock has moved against the time by which validity is judged since the
+    /// deadlines of the generation were written, so that they are off.
     #[must_use]
     pub fn clock_has_moved(&self) -> bool {
         let now = self.setup.features.clock().offset();

@@ -132,7 +132,7 @@ impl DataPlane {
         self.generation = generation;
         self.image = prepared.image;
         if let Kind::Whole(whole) = prepared.kind {
-            self.adopt_whole(*whole, &gone)?;
+            self.adopt_whole(*whole, &gone);
         }
         Ok(gone)
     }
@@ -221,7 +221,7 @@ impl DataPlane {
     }
 
     /// The generation is live: lets go of the former one.
-    fn adopt_whole(&mut self, whole: Whole, gone: &[String]) -> Result<(), Error> {
+    fn adopt_whole(&mut self, whole: Whole, gone: &[String]) {
         self.shape = whole.shape;
         self.editor = whole.editor;
         self.offset = whole.offset;
@@ -237,7 +237,10 @@ impl DataPlane {
         for name in gone {
             self.attached.remove(name);
         }
-        self.pins.end_others(Some(self.base))
+        // They go with the next generation: this one is live, whatever is left of others.
+        if let Err(error) = self.pins.end_others(Some(self.base)) {
+            tracing::warn!(%error, "pins of the former generation are left");
+        }
     }
 
     /// Puts the old program back behind links; one that fails does not keep the others from going

@@ -9,7 +9,7 @@ use aya::{
 };
 use sensor_common::{
     BUCKETS_PER_PAGE, CHUNK_WORDS, FILTER_PLACEHOLDER, PATTERNS_PER_PAGE, Pattern, PatternPage,
-    global, map, program,
+    flow_index_pages, flow_pages, global, map, program,
 };
 
 use super::{
@@ -68,8 +68,6 @@ pub(super) struct Globals {
     /// See [`global::BUILT_AS`].
     pub built_as: u32,
     pub clock: KernelClock,
-    /// The kernel has the coarse clock.
-    pub coarse: bool,
     pub parse_only: bool,
 }
 
@@ -115,14 +113,21 @@ impl Instance {
         let slot = u32::from(globals.slot);
         let (parse_only, exact4) = (flag(globals.parse_only), flag(shape.special.exact4));
         let (exact6, wide6) = (flag(shape.special.exact6), flag(shape.special.wide6));
-        let (coarse, endpoints) = (flag(globals.coarse), flag(shape.special.endpoints));
+        let endpoints = flag(shape.special.endpoints);
+        let (pages, index_pages) = (
+            flow_pages(sizes.flow_entries),
+            flow_index_pages(sizes.flow_entries),
+        );
+        let flow_buckets = index_pages * BUCKETS_PER_PAGE as u32;
         let (short4, short6) = (flag(shape.special.short4), flag(shape.special.short6));
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
             .override_global(global::BUILT_AS, &globals.built_as, true)
             .override_global(global::CLOCK, &clock, true)
-            .override_global(global::COARSE, &coarse, true)
+            .override_global(global::FLOW_PLACES, &sizes.flow_entries, true)
+            .override_global(global::FLOW_PAGES, &pages, true)
+            .override_global(global::FLOW_BUCKETS, &flow_buckets, true)
             .override_global(global::ENDPOINTS, &endpoints, true)
             .override_global(global::PARSE_ONLY, &parse_only, true)
             .override_global(global::EXACT4, &exact4, true)
@@ -137,8 +142,8 @@ impl Instance {
             .override_global(global::LENGTHS6, &shape.special.lengths6[..], true)
             .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
             .map_max_entries(map::PATTERNS, shape.room / PATTERNS_PER_PAGE as u32)
-            .map_max_entries(map::FLOWS[0], sizes.flow_entries)
-            .map_max_entries(map::FLOWS[1], sizes.flow_entries)
+            .map_max_entries(map::FLOWS, pages * 2)
+            .map_max_entries(map::FLOW_INDEX, index_pages * 2)
             .map_max_entries(map::RECORDS, sizes.ring_bytes);
         if let Some(directories) = directories {
             for name in map::SHARED {

@@ -8,10 +8,12 @@ mod attach;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod build;
+mod canary;
 mod edit;
 mod encode;
 mod error;
 mod filter;
+mod flows;
 mod generation;
 mod install;
 mod link_state;

@@ -29,7 +29,6 @@ pub struct Offline {
 /// How an instance is set up.
 struct Setting {
     clock: KernelClock,
-    coarse: bool,
     parse_only: bool,
     built_as: u32,
     limit: Limit,
@@ -39,7 +38,6 @@ impl Setting {
     /// The capture's clock, no limit, and no other generation to wait for.
     const REPLAY: Self = Self {
         clock: KernelClock::Replay,
-        coarse: false,
         parse_only: false,
         built_as: 0,
         limit: Limit {
@@ -111,7 +109,6 @@ impl Offline {
         let features = super::probe()?;
         let setting = Setting {
             clock: features.clock(),
-            coarse: features.coarse,
             parse_only: false,
             built_as: 1,
             limit,
@@ -129,7 +126,6 @@ impl Offline {
     ) -> Result<Self, Error> {
         let Setting {
             clock,
-            coarse,
             parse_only,
             built_as,
             limit,
@@ -140,13 +136,12 @@ impl Offline {
             slot: 0,
             built_as,
             clock,
-            coarse,
             parse_only,
         };
         let mut instance = Instance::new(&encoded.shape(), sizes, globals, None)?;
         instance.fill(&encoded, 1)?;
         instance.program(variant)?;
-        let tap = Tap::take(&mut instance, 1, limit, clock)?;
+        let tap = Tap::take(&mut instance, 1, sizes, limit)?;
         Ok(Self {
             instance,
             tap,

@@ -16,8 +16,6 @@ pub struct Features {
     pub frags: bool,
     /// International atomic time in programs (6.1).
     pub tai: bool,
-    /// A coarse clock in programs (5.11).
-    pub coarse: bool,
 }
 
 impl Features {
@@ -42,7 +40,6 @@ pub fn probe() -> Result<Features, Error> {
     Ok(Features {
         frags: has(BpfHelper::BPF_FUNC_xdp_load_bytes)?,
         tai: has(BpfHelper::BPF_FUNC_ktime_get_tai_ns)?,
-        coarse: has(BpfHelper::BPF_FUNC_ktime_get_coarse_ns)?,
     })
 }
 

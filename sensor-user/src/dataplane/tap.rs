@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use aya::{
     Pod,
-    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
+    maps::{Array, MapData, PerCpuArray, RingBuf},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -12,11 +12,11 @@ use rustix::{
     thread::{CpuSet, MembarrierCommand, membarrier, sched_getaffinity, sched_setaffinity},
 };
 use sensor_common::{
-    Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Term, Traffic, map,
+    Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Term, Traffic, flow_hash_keys,
+    map,
 };
 
-use super::{Error, error::InMap as _, load::Instance};
-use crate::clock::KernelClock;
+use super::{Error, Sizes, error::InMap as _, flows::Flows, load::Instance};
 
 /// What a pattern may spend on new flows, per CPU (a token bucket).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,10 +48,9 @@ const READINGS: usize = 16;
 /// The shared maps, from the agent's side.
 pub struct Tap {
     records: RingBuf<MapData>,
-    flows: [HashMap<MapData, FlowKey, Flow>; 2],
+    flows: Flows,
     control: Array<MapData, Control>,
     counts: Arc<Counts>,
-    clock: KernelClock,
     state: Control,
 }
 
@@ -123,29 +122,26 @@ impl Tap {
     pub(super) fn take(
         instance: &mut Instance,
         epoch: u64,
+        sizes: Sizes,
         limit: Limit,
-        clock: KernelClock,
     ) -> Result<Self, Error> {
         let control: Array<MapData, Control> = array(instance, map::CONTROL)?;
         let state = control.get(&0, 0).in_map(map::CONTROL)?;
         let mut tap = Self {
             records: RingBuf::try_from(take(instance, map::RECORDS)).in_map(map::RECORDS)?,
-            flows: [
-                HashMap::try_from(take(instance, map::FLOWS[0])).in_map(map::FLOWS[0])?,
-                HashMap::try_from(take(instance, map::FLOWS[1])).in_map(map::FLOWS[1])?,
-            ],
+            flows: Flows::take(instance, sizes)?,
             control,
             counts: Arc::new(Counts {
                 ledger: PerCpuArray::try_from(take(instance, map::LEDGER)).in_map(map::LEDGER)?,
                 traffic: PerCpuArray::try_from(take(instance, map::TRAFFIC))
                     .in_map(map::TRAFFIC)?,
             }),
-            clock,
             state,
         };
         if tap.state.epoch == 0 {
             // Period 0 has no predecessor, so the first drained period is 1.
             tap.state.epoch = epoch;
+            tap.state.flow_keys = flow_hash_keys(epoch);
             tap.state.period = 1;
         }
         let nanoseconds = |of: Duration| u64::try_from(of.as_nanos()).unwrap_or(u64::MAX);
@@ -224,22 +220,15 @@ impl Tap {
     /// # Errors
     /// When the table cannot be read.
     pub fn flows(&self, period: u64) -> Result<Vec<(FlowKey, Flow)>, Error> {
-        let (table, name) = self.table(period);
-        table.iter().collect::<Result<_, _>>().in_map(name)
+        self.flows.read(period)
     }
 
     /// Empties the table of a period that has ended.
     ///
     /// # Errors
-    /// When an entry cannot be removed.
+    /// When it cannot be written.
     pub fn clear(&mut self, period: u64) -> Result<(), Error> {
-        let (table, name) = self.table(period);
-        let keys: Vec<FlowKey> = table.keys().collect::<Result<_, _>>().in_map(name)?;
-        let table = &mut self.flows[parity(period)];
-        for key in &keys {
-            table.remove(key).in_map(name)?;
-        }
-        Ok(())
+        self.flows.clear(period)
     }
 
     /// Sets the time of the next packet of a replay.
@@ -249,12 +238,7 @@ impl Tap {
     }
 
     fn write_control(&mut self) -> Result<(), Error> {
-        self.state.coarse_lag = self.clock.ahead_of_monotonic();
         self.control.set(0, self.state, 0).in_map(map::CONTROL)
-    }
-
-    fn table(&self, period: u64) -> (&HashMap<MapData, FlowKey, Flow>, &'static str) {
-        (&self.flows[parity(period)], map::FLOWS[parity(period)])
     }
 }
 
@@ -286,17 +270,16 @@ fn visit_every_cpu() -> Result<(), Errno> {
     sched_setaffinity(None, &allowed)
 }
 
-const fn parity(period: u64) -> usize {
-    (period & 1) as usize
-}
-
-fn take(instance: &mut Instance, name: &'static str) -> aya::maps::Map {
+pub(super) fn take(instance: &mut Instance, name: &'static str) -> aya::maps::Map {
     instance
         .ebpf
         .take_map(name)
         .expect("the object holds every map that sensor-common names")
 }
 
-fn array<V: Pod>(instance: &mut Instance, name: &'static str) -> Result<Array<MapData, V>, Error> {
+pub(super) fn array<V: Pod>(
+    instance: &mut Instance,
+    name: &'static str,
+) -> Result<Array<MapData, V>, Error> {
     Array::try_from(take(instance, name)).in_map(name)
 }

@@ -32,6 +32,7 @@ impl Catalog {
                 include_str!("catalog_4.sql"),
                 include_str!("catalog_5.sql"),
                 include_str!("catalog_6.sql"),
+                include_str!("catalog_7.sql"),
             ],
         )?;
         Ok(Self { database })

@@ -1,304 +1,298 @@
-//! Events, the agent's accounts and the high-water marks that commit with them.
+//! `events.db`: sealed events and what is known of them in clear, the agent's accounts and the
+//! high-water marks that commit with them. What is sealed is opened in `events`, not here.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
-use rusqlite::{OptionalExtension as _, Transaction, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Database, Error};
-use crate::model::{Event, PatternId, State};
+use super::{
+    Database, Error,
+    labels::Labels,
+    writes::{enqueue, index_runs, insert, update, write_marks},
+};
+
+/// Events whose ids are indexed together.
+pub(super) const RUN: i64 = 16_384;
 
 /// `events.db`.
 pub struct Events {
     pub(super) database: Database,
+    pub(super) labels: Labels,
+    /// Numbers of the sinks that every event goes to.
+    pub(super) sinks: Vec<i64>,
 }
 
-/// An event with what the agent needs to go on with it after a restart.
+/// An event as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRow {
-    /// The event.
-    pub event: Event,
-    /// Its pattern.
-    pub pattern: PatternId,
-    /// Tunnel id of its flow.
-    pub tunnel: u32,
+pub struct Sealed {
+    /// Its number.
+    pub seq: i64,
+    /// Its id.
+    pub id: [u8; 16],
+    /// Its revision.
+    pub rev: u32,
+    /// Whether packets may still be added.
+    pub open: bool,
+    /// Ids of its markers.
+    pub markers: Vec<String>,
+    /// References of its orders.
+    pub orders: Vec<String>,
+    /// UTC day of its first packet, counted from the epoch.
+    pub day: i32,
+    /// UTC day from whose beginning it is gone.
+    pub expires: i32,
+    /// Everything else.
+    pub sealed: Vec<u8>,
 }
 
-/// What one transaction writes: events and the marks that say what they account for.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// New and changed events, in the order in which they came to be.
-    pub events: Vec<EventRow>,
-    /// The set of shared maps the marks are about.
-    pub epoch: u64,
-    /// Last period whose flows are in the events.
-    pub drained: u64,
-    /// Counts by term, whole values.
-    pub accounts: BTreeMap<&'static str, u64>,
-    /// Last record accounted for, by CPU.
-    pub sequences: BTreeMap<u32, u64>,
-}
-
-/// What a former agent left.
+/// What the events of a batch account for.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Restored {
+pub struct Marks {
     /// The set of shared maps the marks are about; 0 on a new store.
     pub epoch: u64,
     /// Last period whose flows are in the events.
     pub drained: u64,
-    /// Counts by term.
+    /// Counts by term, whole values.
     pub accounts: BTreeMap<String, u64>,
     /// Last record accounted for, by CPU.
     pub sequences: BTreeMap<u32, u64>,
-    /// Events that were open.
-    pub open: Vec<EventRow>,
+}
+
+/// What one transaction writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Writes<'a> {
+    /// New events.
+    pub new: &'a [Sealed],
+    /// New states of events that are there.
+    pub changed: &'a [Sealed],
+    /// What they account for, where they account for something.
+    pub marks: Option<&'a Marks>,
+    /// When revisions that are new are given to the sinks, milliseconds since the epoch; none when
+    /// they are not.
+    pub queued: Option<i64>,
 }
 
 impl Events {
-    /// Opens or creates the file in a directory.
+    /// Opens or creates the file in a directory; events go to these sinks from now on.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn open(directory: &Path) -> Result<Self, Error> {
+    pub fn open(directory: &Path, sinks: &[String]) -> Result<Self, Error> {
         let path = directory.join("events.db");
-        let database = Database::open(&path, &[include_str!("events.sql")])?;
-        Ok(Self { database })
+        let migrations = [
+            include_str!("events.sql"),
+            include_str!("events_2.sql"),
+            include_str!("events_3.sql"),
+        ];
+        let mut database = Database::open_shrinking(&path, &migrations)?;
+        let sinks = database.run(|connection| {
+            let number = |name: &String| {
+                connection
+                    .prepare_cached("INSERT INTO sink (name) VALUES (?1) ON CONFLICT DO NOTHING")?
+                    .execute([name])?;
+                connection
+                    .prepare_cached("SELECT number FROM sink WHERE name = ?1")?
+                    .query_row([name], |row| row.get(0))
+            };
+            sinks.iter().map(number).collect()
+        })?;
+        Ok(Self {
+            database,
+            labels: Labels::default(),
+            sinks,
+        })
+    }
+
+    /// Has commits of this connection not survive a power cut by themselves: for what is found out
+    /// again.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn relax(&mut self) -> Result<(), Error> {
+        self.database
+            .run(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL"))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.database.path
+    }
+
+    /// The name that ties the key file to this store, and the number of the next event; `fresh` is
+    /// the name of a store that has none.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn identity(&mut self, fresh: [u8; 16]) -> Result<([u8; 16], i64), Error> {
+        self.database.run(|connection| {
+            connection.execute(
+                "INSERT INTO store (id, name, next, run) VALUES (0, ?1, 1, 0) ON CONFLICT DO NOTHING",
+                [fresh],
+            )?;
+            connection.query_row("SELECT name, next FROM store", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+        })
+    }
+
+    /// Ties the store to another key file.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn rename(&mut self, name: [u8; 16]) -> Result<(), Error> {
+        self.database.run(|connection| {
+            connection
+                .execute("UPDATE store SET name = ?1", [name])
+                .map(drop)
+        })
     }
 
     /// Writes a batch whole or not at all.
     ///
     /// # Errors
     /// [`Error`]; nothing was written.
-    pub fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
-        let bodies: Vec<String> = batch
-            .events
-            .iter()
-            .map(|row| serde_json::to_string(&row.event))
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.database.corrupt("an event", error))?;
+    pub fn commit(&mut self, batch: &Writes<'_>) -> Result<(), Error> {
+        let Writes { new, changed, .. } = *batch;
+        let (labels, sinks) = (&mut self.labels, &self.sinks);
+        let outcome = self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            insert(&transaction, new, labels)?;
+            let revised = update(&transaction, changed, labels)?;
+            let fresh = new.iter().map(|row| (row.seq, row.rev));
+            if let Some(now) = batch.queued {
+                enqueue(&transaction, sinks, fresh.chain(revised), now)?;
+            }
+            if let Some(last) = new.iter().map(|row| row.seq).max() {
+                let next = last + 1;
+                transaction.execute("UPDATE store SET next = max(next, ?1)", [next])?;
+                add(&transaction, "stored", new.len() as u64)?;
+                index_runs(&transaction, next)?;
+            }
+            if let Some(marks) = batch.marks {
+                write_marks(&transaction, marks)?;
+            }
+            transaction.commit()
+        });
+        if outcome.is_err() {
+            // Numbers that were given in it are not.
+            self.labels = Labels::default();
+        }
+        outcome
+    }
+
+    /// The marks of a former agent.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn marks(&mut self) -> Result<Marks, Error> {
+        self.database.run(|connection| {
+            let (epoch, drained) = connection
+                .query_row("SELECT number, drained FROM epoch", [], |row| {
+                    Ok((unsigned(row, 0)?, unsigned(row, 1)?))
+                })
+                .optional()?
+                .unwrap_or_default();
+            let accounts = connection
+                .prepare("SELECT term, count FROM account")?
+                .query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?
+                .collect::<Result<_, _>>()?;
+            let sequences = connection
+                .prepare("SELECT cpu, last FROM sequence")?
+                .query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?
+                .collect::<Result<_, _>>()?;
+            Ok(Marks {
+                epoch,
+                drained,
+                accounts,
+                sequences,
+            })
+        })
+    }
+
+    /// Counts that are kept, by name.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn tallies(&mut self) -> Result<HashMap<String, u64>, Error> {
+        self.database.run(|connection| {
+            connection
+                .prepare_cached("SELECT name, count FROM tally")?
+                .query_map([], |row| Ok((row.get(0)?, unsigned(row, 1)?)))?
+                .collect()
+        })
+    }
+
+    /// Takes from kept counts what was told of them.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn settle(&mut self, told: &[(&str, u64)]) -> Result<(), Error> {
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
-            write_events(&transaction, &batch.events, &bodies)?;
-            write_marks(&transaction, batch)?;
+            for (name, count) in told {
+                transaction.execute(
+                    "UPDATE tally SET count = count - ?2 WHERE name = ?1",
+                    params![name, count.cast_signed()],
+                )?;
+            }
             transaction.commit()
         })
     }
 
-    /// Reads what a former agent left.
+    /// Events that are open.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn restore(&mut self) -> Result<Restored, Error> {
-        let (epoch, drained) = self
-            .database
-            .run(|connection| {
+    pub fn open_count(&mut self) -> Result<u64, Error> {
+        self.database.run(|connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM open_event")?
+                .query_row([], |row| unsigned(row, 0))
+        })
+    }
+
+    /// Bytes of pages in use; what is freed is used again before the file grows.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn bytes(&mut self) -> Result<u64, Error> {
+        self.database.run(|connection| {
+            let value = |pragma: &str| {
                 connection
-                    .query_row("SELECT number, drained FROM epoch", [], |row| {
-                        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-                    })
-                    .optional()
-            })?
-            .unwrap_or_default();
-        let accounts = self.database.run(|connection| {
-            connection
-                .prepare("SELECT term, count FROM account")?
-                .query_map([], |row| {
-                    Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
-                })?
-                .collect()
-        })?;
-        let sequences = self.database.run(|connection| {
-            connection
-                .prepare("SELECT cpu, last FROM sequence")?
-                .query_map([], |row| {
-                    Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned()))
-                })?
-                .collect()
-        })?;
-        let open = self.query(
-            "WHERE open = 1 AND seq > ?1 ORDER BY seq LIMIT ?2",
-            0,
-            u32::MAX,
-        )?;
-        Ok(Restored {
-            epoch: epoch.cast_unsigned(),
-            drained: drained.cast_unsigned(),
-            accounts,
-            sequences,
-            open: open.into_iter().map(|(_, row)| row).collect(),
+                    .prepare_cached(pragma)?
+                    .query_row([], |row| unsigned(row, 0))
+            };
+            let pages = value("PRAGMA page_count")? - value("PRAGMA freelist_count")?;
+            Ok(pages * value("PRAGMA page_size")?)
         })
-    }
-
-    /// Up to `limit` events, newest first, older than the cursor; with the cursor of each.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn page(
-        &mut self,
-        before: Option<i64>,
-        limit: u32,
-        state: Option<State>,
-    ) -> Result<Vec<(i64, EventRow)>, Error> {
-        let condition = match state {
-            None => "WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
-            Some(State::Open) => "WHERE open = 1 AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
-            Some(State::Closed) => "WHERE open = 0 AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
-        };
-        self.query(condition, before.unwrap_or(i64::MAX), limit)
-    }
-
-    /// One event.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn event(&mut self, id: &str) -> Result<Option<Event>, Error> {
-        let bodies = self.bodies("SELECT body FROM event WHERE id = ?1", &[id])?;
-        let body = bodies.first();
-        body.map(|body| self.decode(body)).transpose()
-    }
-
-    /// The events whose ids begin so, at most two: whether there is one, and only one.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn beginning(&mut self, prefix: &str) -> Result<Vec<Event>, Error> {
-        // Ids are hexadecimal: no id lies between its own last digit and a `g`.
-        let bodies = self.bodies(
-            "SELECT body FROM event WHERE id >= ?1 AND id < ?2 LIMIT 2",
-            &[prefix, &format!("{prefix}g")],
-        )?;
-        bodies.iter().map(|body| self.decode(body)).collect()
-    }
-
-    fn bodies(&mut self, query: &str, ids: &[&str]) -> Result<Vec<String>, Error> {
-        self.database.run(|connection| {
-            connection
-                .prepare_cached(query)?
-                .query_map(params_from_iter(ids), |row| row.get(0))?
-                .collect()
-        })
-    }
-
-    /// Events stored, and of these those open.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn counts(&mut self) -> Result<(u64, u64), Error> {
-        self.database.run(|connection| {
-            connection.query_row(
-                "SELECT count(*), coalesce(sum(open), 0) FROM event",
-                [],
-                |row| {
-                    Ok((
-                        row.get::<_, i64>(0)?.cast_unsigned(),
-                        row.get::<_, i64>(1)?.cast_unsigned(),
-                    ))
-                },
-            )
-        })
-    }
-
-    /// The HMAC key of a month (`YYYY-MM`), made with `fresh` when the month has none.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn month_key(&mut self, month: &str, fresh: [u8; 32]) -> Result<[u8; 32], Error> {
-        self.database.run(|connection| {
-            connection.execute(
-                "INSERT INTO event_key (month, key) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
-                params![month, fresh],
-            )?;
-            connection.query_row(
-                "SELECT key FROM event_key WHERE month = ?1",
-                [month],
-                |row| row.get(0),
-            )
-        })
-    }
-
-    fn query(
-        &mut self,
-        condition: &str,
-        cursor: i64,
-        limit: u32,
-    ) -> Result<Vec<(i64, EventRow)>, Error> {
-        let sql = format!("SELECT seq, pattern, tunnel, body FROM event {condition}");
-        let rows: Vec<(i64, i64, u32, String)> = self.database.run(|connection| {
-            connection
-                .prepare_cached(&sql)?
-                .query_map(params![cursor, limit], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-                })?
-                .collect()
-        })?;
-        rows.into_iter()
-            .map(|(seq, pattern, tunnel, body)| {
-                let row = EventRow {
-                    event: self.decode(&body)?,
-                    pattern: PatternId(pattern.cast_unsigned()),
-                    tunnel,
-                };
-                Ok((seq, row))
-            })
-            .collect()
-    }
-
-    pub(super) fn decode(&self, body: &str) -> Result<Event, Error> {
-        serde_json::from_str(body).map_err(|error| self.database.corrupt("an event", error))
     }
 }
 
-fn write_events(
-    transaction: &Transaction<'_>,
-    events: &[EventRow],
-    bodies: &[String],
-) -> Result<(), rusqlite::Error> {
-    let mut upsert = transaction.prepare_cached(
-        "INSERT INTO event (id, rev, open, pattern, tunnel, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-         ON CONFLICT (id) DO UPDATE SET rev = excluded.rev, open = excluded.open, body = excluded.body",
-    )?;
-    for (row, body) in events.iter().zip(bodies) {
-        upsert.execute(params![
-            row.event.id,
-            row.event.rev,
-            row.event.state == State::Open,
-            row.pattern.0.cast_signed(),
-            row.tunnel,
-            body,
-        ])?;
-    }
-    Ok(())
+/// A column that is never negative.
+pub(super) fn unsigned(row: &rusqlite::Row<'_>, at: usize) -> Result<u64, rusqlite::Error> {
+    row.get::<_, i64>(at).map(i64::cast_unsigned)
 }
 
-fn write_marks(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), rusqlite::Error> {
-    // Marks of another set of shared maps say nothing about this one.
-    for table in ["account", "sequence"] {
-        transaction.execute(
-            &format!("DELETE FROM {table} WHERE (SELECT number FROM epoch) IS NOT ?1"),
-            [batch.epoch.cast_signed()],
-        )?;
+/// Adds to a kept count.
+pub(super) fn add(connection: &Connection, name: &str, count: u64) -> Result<(), rusqlite::Error> {
+    if count == 0 {
+        return Ok(());
     }
-    transaction
+    connection
         .prepare_cached(
-            "INSERT INTO epoch (id, number, drained) VALUES (0, ?1, ?2) \
-             ON CONFLICT (id) DO UPDATE SET number = excluded.number, drained = excluded.drained",
+            "INSERT INTO tally (name, count) VALUES (?1, ?2) \
+             ON CONFLICT (name) DO UPDATE SET count = count + excluded.count",
         )?
-        .execute(params![
-            batch.epoch.cast_signed(),
-            batch.drained.cast_signed()
-        ])?;
-    let mut account = transaction.prepare_cached(
-        "INSERT INTO account (term, count) VALUES (?1, ?2) \
-         ON CONFLICT (term) DO UPDATE SET count = excluded.count",
-    )?;
-    for (term, count) in &batch.accounts {
-        account.execute(params![term, count.cast_signed()])?;
-    }
-    let mut sequence = transaction.prepare_cached(
-        "INSERT INTO sequence (cpu, last) VALUES (?1, ?2) \
-         ON CONFLICT (cpu) DO UPDATE SET last = excluded.last",
-    )?;
-    for (cpu, last) in &batch.sequences {
-        sequence.execute(params![cpu, last.cast_signed()])?;
-    }
-    Ok(())
+        .execute(params![name, count.cast_signed()])
+        .map(drop)
+}
+
+/// The first four bytes of an id: the eight digits that lists show.
+pub(super) fn head(id: &[u8; 16]) -> i64 {
+    let [a, b, c, d, ..] = *id;
+    u32::from_be_bytes([a, b, c, d]).into()
 }

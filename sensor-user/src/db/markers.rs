@@ -5,19 +5,17 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{
-    Catalog, Error, Mark, Named, Serial,
+    Catalog, Error, Mark, Named, Over, Serial,
     approvals::forget_stale,
     catalog::write_generation,
-    destroy::condemn,
+    condemned::condemn,
     orders,
     serials::{write_mark, write_serial},
 };
-use crate::model::{
-    Direction, Held, Marker, MarkerId, Moment, Order, OrderNumber, Pap, Standing, Tlp,
-};
+use crate::model::{Direction, Held, Marker, Moment, Order, OrderNumber, Pap, Standing, Tlp};
 
 const COLUMNS: &str =
-    "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over";
+    "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified";
 
 /// Rows between two tellings of progress.
 const STEP: usize = 8192;
@@ -33,6 +31,8 @@ pub struct Edit<'a> {
     pub put: &'a [Put<'a>],
     /// An order that is accepted.
     pub order: Option<&'a Order>,
+    /// An order that makes room for it, and what it is called from now on.
+    pub renamed: Option<&'a (OrderNumber, String)>,
     /// Markers already held, and orders that name them.
     pub named: &'a [Named],
     /// An order that is withdrawn, and when.
@@ -58,6 +58,8 @@ pub struct Put<'a> {
     pub source: OrderNumber,
     /// Its end is the cap.
     pub capped: bool,
+    /// When this version of it was made.
+    pub modified: Option<Moment>,
 }
 
 impl<'a> Put<'a> {
@@ -69,6 +71,7 @@ impl<'a> Put<'a> {
             standing: &held.standing,
             source: held.source,
             capped: held.capped,
+            modified: held.modified,
         }
     }
 }
@@ -138,12 +141,17 @@ impl Catalog {
         })
     }
 
-    /// Notes whose end was reached: markers of the operator's own, and orders.
+    /// Notes whose end was reached.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn set_over(&mut self, markers: &[MarkerId], orders: &[OrderNumber]) -> Result<(), Error> {
-        if markers.is_empty() && orders.is_empty() {
+    pub fn set_over(&mut self, over: &Over) -> Result<(), Error> {
+        let Over {
+            markers,
+            brought,
+            orders,
+        } = over;
+        if markers.is_empty() && brought.is_empty() && orders.is_empty() {
             return Ok(());
         }
         self.database.run(|connection| {
@@ -152,6 +160,11 @@ impl Catalog {
                 transaction
                     .prepare_cached("UPDATE marker SET over = 1 WHERE id = ?1")?
                     .execute([id.as_str()])?;
+            }
+            for (id, order) in brought {
+                transaction
+                    .prepare_cached("UPDATE named SET over = 1 WHERE marker = ?1 AND number = ?2")?
+                    .execute(params![id.as_str(), order.0])?;
             }
             for order in orders {
                 transaction.execute(
@@ -178,6 +191,56 @@ impl Catalog {
                 .collect()
         })?;
         rows.into_iter().collect()
+    }
+
+    /// A marker and those with a dot and more behind its id, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn family(&mut self, id: &str) -> Result<Vec<Held>, Error> {
+        let path = self.database.path.clone();
+        let rows: Vec<Result<Held, Error>> = self.database.run(|connection| {
+            // `/` is the character behind the dot.
+            connection
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM marker \
+                     WHERE id = ?1 OR (id > ?1 || '.' AND id < ?1 || '/') ORDER BY id"
+                ))?
+                .query_map([id], |row| decode(&path, row))?
+                .collect()
+        })?;
+        rows.into_iter().collect()
+    }
+
+    /// Every marker whose version is known, in the order of their ids: id, when it was made, and how
+    /// it is marked.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn each_version(
+        &mut self,
+        mut visit: impl FnMut(&str, Moment, Tlp, Pap),
+    ) -> Result<(), Error> {
+        let read = self.database.run(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT id, modified, tlp, pap FROM marker WHERE modified IS NOT NULL ORDER BY id",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let modified = Moment::from_microsecond(row.get(1)?);
+                let tlp = Tlp::parse(row.get_ref(2)?.as_str()?);
+                let pap = Pap::parse(row.get_ref(3)?.as_str()?);
+                let ((Some(modified), Some(tlp)), Some(pap)) = ((modified, tlp), pap) else {
+                    return Ok(false);
+                };
+                visit(row.get_ref(0)?.as_str()?, modified, tlp, pap);
+            }
+            Ok(true)
+        })?;
+        match read {
+            true => Ok(()),
+            false => Err(self.database.corrupt("a marker", "its version or marking")),
+        }
     }
 
     /// One marker.
@@ -241,12 +304,12 @@ fn write(
     }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO marker \
-         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0) \
+         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11) \
          ON CONFLICT (id) DO UPDATE SET pattern = excluded.pattern, until = excluded.until, \
          tlp = excluded.tlp, pap = excluded.pap, standing = excluded.standing, \
          since = excluded.since, direction = excluded.direction, source = excluded.source, \
-         capped = excluded.capped, over = 0",
+         capped = excluded.capped, over = 0, modified = excluded.modified",
     )?;
     for (count, put) in edit.put.iter().enumerate() {
         let Put { marker, .. } = put;
@@ -262,6 +325,7 @@ fn write(
             (direction != Direction::Either).then_some(direction.name()),
             (put.source != OrderNumber::OWN).then_some(put.source.0),
             put.capped,
+            put.modified.map(Moment::as_microsecond),
         ])?;
         if count % STEP == 0 {
             progress(edit.remove.len() + count);
@@ -293,6 +357,7 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
     let direction = row.get_ref(7)?.as_str_or_null()?;
     let source = row.get::<_, Option<u32>>(8)?.unwrap_or_default();
     let (capped, over) = (row.get(9)?, row.get(10)?);
+    let modified = row.get::<_, Option<i64>>(11)?;
     let moment = |time: Option<i64>| {
         time.map(|time| Moment::from_microsecond(time).ok_or_else(|| corrupt(&"a time of it")))
             .transpose()
@@ -317,6 +382,7 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
             source: OrderNumber(source),
             capped,
             over,
+            modified: moment(modified)?,
         })
     };
     Ok(read())

@@ -4,24 +4,36 @@
 mod approvals;
 mod breakers;
 mod catalog;
+mod condemned;
 mod declarations;
-mod destroy;
+mod erase;
 mod events;
+mod labels;
+mod legacy;
+mod lookup;
 mod markers;
 mod orders;
+mod queue;
 mod serials;
+mod settle;
+#[cfg(test)]
+pub(crate) mod tests;
+mod writes;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 pub use breakers::Breaker;
 pub use catalog::Catalog;
-pub use destroy::Stretch;
-pub use events::{Batch, EventRow, Events, Restored};
+pub use events::{Events, Marks, Sealed, Writes};
+pub use legacy::Clear;
+pub use lookup::Which;
 pub use markers::{Edit, Put};
-pub use orders::Named;
+pub use orders::{Named, Over};
+pub use queue::{Pending, Waiting};
 pub use serials::{Mark, Serial};
+pub use settle::Settlement;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +88,32 @@ impl Database {
             path: path.into(),
         };
         database.prepare(migrations)?;
+        Ok(database)
+    }
+
+    /// The same for a file that gives pages back: it must know that before it has any.
+    fn open_shrinking(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        let connection = Connection::open(path).map_err(|source| Error::Sqlite {
+            path: path.into(),
+            source,
+        })?;
+        let mut database = Self {
+            connection,
+            path: path.into(),
+        };
+        database.run(|connection| {
+            // Several threads write: one that reads first and writes later would be refused at once
+            // when another wrote in between, however long it is ready to wait.
+            connection.set_transaction_behavior(TransactionBehavior::Immediate);
+            connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")
+        })?;
+        database.prepare(migrations)?;
+        // A batch changes some thousand pages: they stay in memory until it commits, and the log is
+        // folded into the file once for several batches.
+        database.run(|connection| {
+            connection
+                .execute_batch("PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8192;")
+        })?;
         Ok(database)
     }
 

@@ -3,10 +3,41 @@
 use rusqlite::{Row, Transaction, params};
 
 use super::{Catalog, Edit, Error};
-use crate::model::{MarkerId, Moment, Order, OrderNumber, Pap, Tlp};
+use crate::model::{Brought, Direction, MarkerId, Moment, Order, OrderNumber, Pap, Tlp};
 
-/// A marker already held, and an order that names it.
-pub type Named = (MarkerId, OrderNumber);
+/// A marker already held, and an order that is about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The marker.
+    pub marker: MarkerId,
+    /// The order.
+    pub order: OrderNumber,
+    /// What the order says of it, where it brought it; nothing when it only names it.
+    pub brought: Option<Brought>,
+}
+
+impl Named {
+    /// An order that takes a marker as it is held.
+    #[must_use]
+    pub const fn only(marker: MarkerId, order: OrderNumber) -> Self {
+        Self {
+            marker,
+            order,
+            brought: None,
+        }
+    }
+}
+
+/// Whose end was reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Over {
+    /// Markers, by their own end.
+    pub markers: Vec<MarkerId>,
+    /// Markers by the end that an order gave them which brought them.
+    pub brought: Vec<(MarkerId, OrderNumber)>,
+    /// Orders.
+    pub orders: Vec<OrderNumber>,
+}
 
 impl Catalog {
     /// Every order, in the order of their numbers.
@@ -35,15 +66,23 @@ impl Catalog {
     /// # Errors
     /// [`Error`].
     pub fn named(&mut self) -> Result<Vec<Named>, Error> {
-        self.database.run(|connection| {
+        let rows: Vec<Option<Named>> = self.database.run(|connection| {
             connection
-                .prepare("SELECT marker, number FROM named")?
-                .query_map([], |row| {
-                    let id = row.get_ref(0)?.as_str()?.into();
-                    Ok((id, OrderNumber(row.get(1)?)))
-                })?
+                .prepare(
+                    "SELECT marker, number, brought, since, until, direction, tlp, pap, over \
+                     FROM named",
+                )?
+                .query_map([], decode_named)?
                 .collect()
-        })
+        })?;
+        rows.into_iter()
+            .map(|row| {
+                row.ok_or_else(|| {
+                    self.database
+                        .corrupt("a marker of an order", "a time or its marking")
+                })
+            })
+            .collect()
     }
 
     /// How many markers an order brought.
@@ -64,6 +103,12 @@ impl Catalog {
 }
 
 pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(), rusqlite::Error> {
+    if let Some((number, reference)) = edit.renamed {
+        transaction.execute(
+            "UPDATE marker_order SET reference = ?2 WHERE number = ?1",
+            params![number.0, reference],
+        )?;
+    }
     if let Some(order) = edit.order {
         transaction.execute(
             "INSERT INTO marker_order (number, reference, issuer, threat_reference, since, until, \
@@ -84,10 +129,25 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
             ],
         )?;
     }
-    let mut name = transaction
-        .prepare_cached("INSERT OR IGNORE INTO named (marker, number) VALUES (?1, ?2)")?;
-    for (id, number) in edit.named {
-        name.execute(params![id.as_str(), number.0])?;
+    let mut name = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO named (marker, number, brought, since, until, direction, tlp, \
+             pap, over) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    for named in edit.named {
+        let brought = named.brought.as_ref();
+        name.execute(params![
+            named.marker.as_str(),
+            named.order.0,
+            brought.is_some(),
+            brought.and_then(|one| one.from).map(Moment::as_microsecond),
+            brought
+                .and_then(|one| one.until)
+                .map(Moment::as_microsecond),
+            brought.map(|one| one.direction.name()),
+            brought.map(|one| one.tlp.name()),
+            brought.map(|one| one.pap.name()),
+            brought.is_some_and(|one| one.over),
+        ])?;
     }
     if let Some((number, at)) = edit.withdraw {
         transaction.execute(
@@ -96,6 +156,37 @@ pub(super) fn write(transaction: &Transaction<'_>, edit: Edit<'_>) -> Result<(),
         )?;
     }
     Ok(())
+}
+
+/// `None` when a value is none that we write.
+fn decode_named(row: &Row<'_>) -> Result<Option<Named>, rusqlite::Error> {
+    let named = Named::only(row.get_ref(0)?.as_str()?.into(), OrderNumber(row.get(1)?));
+    if !row.get::<_, bool>(2)? {
+        return Ok(Some(named));
+    }
+    let [from, until]: [Option<i64>; 2] = [row.get(3)?, row.get(4)?];
+    let direction = Direction::parse(row.get_ref(5)?.as_str()?);
+    let (tlp, pap) = (row.get_ref(6)?.as_str()?, row.get_ref(7)?.as_str()?);
+    let (tlp, pap) = (Tlp::parse(tlp), Pap::parse(pap));
+    let over = row.get(8)?;
+    let moment = |time: Option<i64>| match time {
+        None => Some(None),
+        Some(time) => Moment::from_microsecond(time).map(Some),
+    };
+    let read = || {
+        Some(Brought {
+            from: moment(from)?,
+            until: moment(until)?,
+            direction: direction?,
+            tlp: tlp?,
+            pap: pap?,
+            over,
+        })
+    };
+    Ok(read().map(|brought| Named {
+        brought: Some(brought),
+        ..named
+    }))
 }
 
 /// `None` when a value is none that we write.
@@ -135,7 +226,7 @@ fn decode(row: &Row<'_>) -> Result<Option<Order>, rusqlite::Error> {
 mod tests {
     use super::*;
     use crate::{
-        db::{Error, Put},
+        db::{Error, Over, Put},
         model::{ClockMark, Direction, Held, Marker, Standing},
     };
 
@@ -215,8 +306,15 @@ mod tests {
             source: OrderNumber(1),
             capped: false,
             over: false,
+            modified: Some(at(5)),
         };
-        let named = [("old".into(), OrderNumber(1))];
+        let named = [
+            Named::only("old".into(), OrderNumber(1)),
+            Named {
+                brought: Some(Brought::of(&new)),
+                ..Named::only("z".into(), OrderNumber(1))
+            },
+        ];
         let rows = [Put::held(&new)];
         let edit = Edit {
             put: &rows,
@@ -235,9 +333,15 @@ mod tests {
             std::slice::from_ref(&new)
         );
         catalog
-            .set_over(&["new".into()], &[OrderNumber(1)])
+            .set_over(&Over {
+                markers: vec!["new".into()],
+                brought: vec![("z".into(), OrderNumber(1))],
+                orders: vec![OrderNumber(1)],
+            })
             .expect("updates");
         assert!(catalog.orders().expect("reads")[0].over);
+        let brought = catalog.named().expect("reads")[1].brought.clone();
+        assert!(brought.expect("as it was").over);
         assert!(
             catalog
                 .marker("new")
@@ -246,7 +350,7 @@ mod tests {
                 .over
         );
         let edit = Edit {
-            remove: &["old".to_owned()],
+            remove: &["old".to_owned(), "z".to_owned()],
             withdraw: Some((OrderNumber(1), at(5))),
             ..Edit::default()
         };

@@ -75,9 +75,10 @@ impl Issuers {
         Self(keys.into_iter().map(pinned).collect())
     }
 
-    /// The key that signed. Signatures of others are passed over, as signed-note asks.
-    pub(super) fn verify(&self, head: &note::Head) -> Result<Pinned, Error> {
+    /// The keys that signed, at least one. Signatures of others are passed over, as signed-note asks.
+    pub(super) fn verify(&self, head: &note::Head) -> Result<Vec<Pinned>, Error> {
         let mut reason = Error::UnknownIssuer;
+        let mut signers = Vec::new();
         for signature in &head.signatures {
             let of_name = || self.0.iter().filter(|one| one.name == signature.name);
             let Some(pinned) = of_name().find(|one| one.key.id == signature.key_id) else {
@@ -87,13 +88,15 @@ impl Issuers {
                 continue;
             };
             // A pinned key's signature that does not stand condemns the whole, whatever else is there.
-            return if pinned.key.key.verifies(head.text(), &signature.bytes) {
-                Ok(pinned.clone())
-            } else {
-                Err(Error::BadSignature)
-            };
+            if !pinned.key.key.verifies(head.text(), &signature.bytes) {
+                return Err(Error::BadSignature);
+            }
+            signers.push(pinned.clone());
         }
-        Err(reason)
+        match signers.is_empty() {
+            true => Err(reason),
+            false => Ok(signers),
+        }
     }
 
     /// Whether a key counted when it signed, and still does.

@@ -130,9 +130,9 @@ impl SignerKey {
         &self.public
     }
 
-    /// The head of an envelope with this manifest, up to its content.
+    /// The head of an envelope with this manifest, whatever it says, up to its content.
     #[must_use]
-    pub(super) fn head(&self, manifest: &str) -> String {
+    pub fn head(&self, manifest: &str) -> String {
         let text = format!("{MAGIC}\n{manifest}\n");
         let mut blob = self.public.id.to_vec();
         blob.extend_from_slice(&self.secret.sign(text.as_bytes()));

@@ -87,13 +87,8 @@ pub fn verify<R: Read + Seek>(
 ) -> Result<Envelope, Refused> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     let head = note::read(source)?;
-    let key = trust.issuers.verify(&head)?;
-    let manifest = Manifest::parse(head.manifest(), &key.name)?;
+    let (manifest, authority) = signed(&head, trust)?;
     let refused = |reason| Refused::of(reason, &manifest);
-    trust
-        .issuers
-        .check_validity(&key, manifest.issued, trust.now)
-        .map_err(refused)?;
     check_times(&manifest, trust.now).map_err(refused)?;
     if let (Some(recipient), Some(here)) = (&manifest.recipient, trust.recipient)
         && recipient != here
@@ -104,10 +99,35 @@ pub fn verify<R: Read + Seek>(
     check_content(source, content_at, &manifest, progress).map_err(refused)?;
     Ok(Envelope {
         digest: sha256(&[head.text()]),
-        authority: key.authority,
+        authority,
         content_at,
         manifest,
     })
+}
+
+/// The manifest, by the first signature of its issuer whose key counts: while an issuer changes
+/// keys, old and new one sign, in whatever order, and others may have signed, too. Whether the key is
+/// the authority's.
+fn signed(head: &note::Head, trust: Trust<'_>) -> Result<(Manifest, bool), Refused> {
+    let mut reason: Option<Refused> = None;
+    for key in trust.issuers.verify(head)? {
+        let manifest = match Manifest::parse(head.manifest(), &key.name) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                reason = reason.or(Some(error.into()));
+                continue;
+            }
+        };
+        let counts = trust
+            .issuers
+            .check_validity(&key, manifest.issued, trust.now);
+        match counts {
+            Ok(()) => return Ok((manifest, key.authority)),
+            // Says more than that somebody else signed, too.
+            Err(error) => reason = Some(Refused::of(error, &manifest)),
+        }
+    }
+    Err(reason.expect("a key that signed is refused for a reason"))
 }
 
 impl Envelope {
@@ -130,6 +150,16 @@ impl Envelope {
             },
         };
         Err(Refused::of(reason, &self.manifest))
+    }
+}
+
+impl Envelope {
+    /// Whether it still counts.
+    ///
+    /// # Errors
+    /// [`Error::Expired`].
+    pub fn still_counts(&self, now: Timestamp) -> Result<(), Refused> {
+        check_times(&self.manifest, now).map_err(|reason| Refused::of(reason, &self.manifest))
     }
 }
 

@@ -316,3 +316,40 @@ fn pinned_keys_are_checked_at_once() {
         Err(IssuerError::Twice { at: 1 })
     );
 }
+
+#[test]
+fn while_keys_are_changed_the_one_that_counts_decides_wherever_it_stands() {
+    let (old, new) = (key(), key());
+    let other = SignerKey::generate("other.example").expect("a key");
+    let manifest = good_manifest(&new);
+    let lines = |key: &SignerKey| {
+        let head = key.head(&manifest);
+        let at = head.rfind("\n\u{2014} ").expect("a signature") + 1;
+        (
+            head[..at].to_owned(),
+            format!("{}\n", head[at..].trim_end()),
+        )
+    };
+    let by = |keys: &[&SignerKey]| {
+        let mut text = lines(keys[0]).0;
+        text.extend(keys.iter().map(|key| lines(key).1));
+        text.push('\n');
+        [text.as_bytes(), CONTENT].concat()
+    };
+    let expired = config::Issuer {
+        not_after: Some(time("2027-01-10T00:00:00Z")),
+        ..pinned(&old)
+    };
+    let stranger = config::Issuer {
+        authority: false,
+        ..pinned(&other)
+    };
+    let issuers = [expired, pinned(&new), stranger];
+    for keys in [[&old, &new], [&new, &old], [&other, &new], [&new, &other]] {
+        let found = judge(&by(&keys), &issuers).expect("the new key counts");
+        assert!(found.authority);
+    }
+    assert_eq!(code(&by(&[&other, &old]), &issuers), "key_not_valid");
+    assert_eq!(code(&by(&[&old, &other]), &issuers), "key_not_valid");
+    assert_eq!(code(&by(&[&other]), &issuers), "bad_manifest");
+}

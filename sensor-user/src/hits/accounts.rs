@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A term of the identity `records = events + joined + refuted + transit + expired + store_failed
-/// + lost_at_restart`, and what stands beside it.
+/// + store_full + lost_at_restart`, and what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
     /// Opened an event.
@@ -18,6 +18,8 @@ pub enum Account {
     Expired,
     /// Consumed, but the store has not taken it (yet).
     StoreFailed,
+    /// Would have opened an event, but the store was at its cap.
+    StoreFull,
     /// Consumed by an agent that died before it stored it.
     LostAtRestart,
     /// Outside the identity: events opened by a drained flow whose record was lost.
@@ -28,24 +30,26 @@ pub enum Account {
 
 impl Account {
     /// The terms whose sum is `records`.
-    pub const IDENTITY: [Self; 7] = [
+    pub const IDENTITY: [Self; 8] = [
         Self::Events,
         Self::Joined,
         Self::Refuted,
         Self::Transit,
         Self::Expired,
         Self::StoreFailed,
+        Self::StoreFull,
         Self::LostAtRestart,
     ];
 
     /// All accounts.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Events,
         Self::Joined,
         Self::Refuted,
         Self::Transit,
         Self::Expired,
         Self::StoreFailed,
+        Self::StoreFull,
         Self::LostAtRestart,
         Self::EventsFromFlows,
         Self::FlowPackets,
@@ -61,6 +65,7 @@ impl Account {
             Self::Transit => "transit",
             Self::Expired => "expired",
             Self::StoreFailed => "store_failed",
+            Self::StoreFull => "store_full",
             Self::LostAtRestart => "lost_at_restart",
             Self::EventsFromFlows => "events_from_flows",
             Self::FlowPackets => "flow_packets",
@@ -89,10 +94,10 @@ impl Accounts {
 
     /// Counts to store.
     #[must_use]
-    pub fn to_stored(&self) -> BTreeMap<&'static str, u64> {
+    pub fn to_stored(&self) -> BTreeMap<String, u64> {
         Account::ALL
             .iter()
-            .map(|account| (account.name(), self.get(*account)))
+            .map(|account| (account.name().to_owned(), self.get(*account)))
             .collect()
     }
 

@@ -1,14 +1,18 @@
 //! From an open flow to the event that is stored.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use sensor_common::{Address, FlowKey};
 
 use crate::{
     crypto::hmac_sha256,
     model::{
-        Event, MatchedIn, Pap, PatternKind, State, SubscriberSide, Tlp, Vantage,
+        Event, EventRow, MarkerHandling, MatchedIn, Pap, PatternId, PatternKind, State,
+        SubscriberSide, Tlp, Vantage,
         event::{SCHEMA, proto_name},
     },
 };
@@ -22,11 +26,14 @@ pub type MonthKeys = HashMap<String, [u8; 32]>;
 pub struct EventContext {
     /// Name of the sensor.
     pub sensor: String,
+    /// Pattern of the self-test.
+    pub canary: Option<PatternId>,
 }
 
 /// What is known of an open event.
 #[derive(Clone, Debug)]
 pub(super) struct OpenEvent {
+    pub seq: i64,
     pub id: String,
     pub rev: u32,
     pub key: FlowKey,
@@ -34,6 +41,7 @@ pub(super) struct OpenEvent {
     pub matched_in: MatchedIn,
     pub side: SubscriberSide,
     pub markers: Vec<String>,
+    pub handling: Vec<MarkerHandling>,
     pub orders: Vec<String>,
     pub tlp: Tlp,
     pub pap: Pap,
@@ -47,10 +55,29 @@ pub(super) struct OpenEvent {
     pub last: u64,
     pub packets: u64,
     pub bytes: u64,
+    pub test: bool,
+    /// When the first of its grounds ends: what is seen from then on is another event.
+    pub until: Option<Timestamp>,
 }
 
 impl OpenEvent {
-    pub(super) fn to_event(&self, context: &EventContext, state: State) -> Event {
+    pub(super) fn to_row(&self, context: &EventContext, state: State) -> EventRow {
+        EventRow {
+            seq: self.seq,
+            event: self.to_event(context, state),
+            handling: self.handling.clone(),
+            pattern: PatternId(self.key.pattern),
+            tunnel: self.key.tunnel,
+        }
+    }
+
+    /// Takes markers out, and their handling.
+    pub(super) fn strike(&mut self, markers: &HashSet<String>) {
+        let pairs = self.markers.drain(..).zip(self.handling.drain(..));
+        (self.markers, self.handling) = pairs.filter(|(id, _)| !markers.contains(id)).unzip();
+    }
+
+    fn to_event(&self, context: &EventContext, state: State) -> Event {
         let vantage = Vantage(self.key.vantage);
         let port = |port: u16| (port != 0).then_some(port);
         Event {
@@ -79,6 +106,7 @@ impl OpenEvent {
             generation: self.generation,
             tlp: self.tlp,
             pap: self.pap,
+            test: self.test,
         }
     }
 }
@@ -86,11 +114,6 @@ impl OpenEvent {
 /// Events tell microseconds: what subscribers behind a shared address are told apart by.
 fn microseconds(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
-}
-
-/// The month of a time, in UTC.
-pub(super) fn month(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
 }
 
 /// The id of an event: the first 16 bytes of the HMAC of pattern, vantage, 5-tuple, tunnel and

@@ -8,8 +8,10 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::Indexes;
 use crate::model::{
-    Image, ImageRow, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind, Tlp, request,
+    Image, ImageRow, MarkerHandling, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind,
+    Tlp, request,
 };
 
 /// The markers of an image, by pattern, and the orders behind them.
@@ -32,9 +34,13 @@ pub type References = Arc<BTreeMap<OrderNumber, String>>;
 pub(super) struct Found {
     pub kind: PatternKind,
     pub markers: Vec<String>,
+    /// Of each of them.
+    pub handling: Vec<MarkerHandling>,
     pub orders: Vec<String>,
     pub tlp: Tlp,
     pub pap: Pap,
+    /// When the first of their grounds ends.
+    pub until: Option<Timestamp>,
 }
 
 /// One side of a packet, to confirm a pattern on.
@@ -103,25 +109,102 @@ impl Index {
         }
         let in_force = || looking().filter(|row| row.marker.in_force(time));
         let (tlp, pap) = request::strictest(in_force().map(|row| &row.marker));
-        let mut markers: Vec<String> = in_force().map(|row| row.marker.id.to_string()).collect();
+        let (markers, handling) = handled(in_force());
         if markers.is_empty() {
             return Err(NotFound::Expired);
         }
-        // A marker stands in one row for each of its grounds, side by side.
-        markers.dedup();
         let mut orders: Vec<String> = in_force()
             .filter_map(|row| self.orders.get(&row.order))
             .cloned()
             .collect();
         orders.sort_unstable();
         orders.dedup();
+        let ends = in_force().filter_map(|row| row.marker.until);
         Ok(Found {
+            until: ends.min().map(Timestamp::from),
             kind: pattern.kind(),
             markers,
+            handling,
             orders,
             tlp,
             pap,
         })
+    }
+}
+
+/// Each marker once, with its strictest handling. It stands in one row for each of its grounds, side
+/// by side; every order is the authority's (L. 33-14 CPCE ¶2).
+fn handled<'a>(rows: impl Iterator<Item = &'a ImageRow>) -> (Vec<String>, Vec<MarkerHandling>) {
+    let (mut markers, mut handling) = (Vec::<String>::new(), Vec::<MarkerHandling>::new());
+    for row in rows {
+        let authority = row.order != OrderNumber::OWN;
+        let (tlp, pap) = (row.marker.tlp, row.marker.pap);
+        match (markers.last(), handling.last_mut()) {
+            (Some(id), Some(known)) if *id == row.marker.id => {
+                known.tlp = known.tlp.max(tlp);
+                known.pap = known.pap.max(pap);
+                known.authority |= authority;
+            }
+            _ => {
+                markers.push(row.marker.id.to_string());
+                handling.push(MarkerHandling {
+                    tlp,
+                    pap,
+                    authority,
+                });
+            }
+        }
+    }
+    (markers, handling)
+}
+
+impl Indexes {
+    /// Confirms a match: by the index in force, and where that does not know it by those before it.
+    pub(super) fn find(
+        &self,
+        id: PatternId,
+        sides: Sides,
+        time: Timestamp,
+    ) -> Result<Found, NotFound> {
+        let mut found = Err(NotFound::Refuted);
+        for index in self.iter() {
+            found = index.find(id, sides, time);
+            if !matches!(found, Err(NotFound::Refuted)) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// When the first ground of an event ends or ended that names these markers and orders; the
+    /// beginning of time where one of them is known no more.
+    pub(super) fn end_of(
+        &self,
+        id: PatternId,
+        markers: &[String],
+        orders: &[String],
+    ) -> Option<Timestamp> {
+        let mut known: HashSet<&str> = HashSet::new();
+        let mut first = None;
+        for index in self.iter() {
+            for row in index.image.rows(id) {
+                let order = index.orders.get(&row.order);
+                let named = markers.iter().find(|marker| ***marker == *row.marker.id);
+                let (Some(marker), true) = (named, order.is_none_or(|one| orders.contains(one)))
+                else {
+                    continue;
+                };
+                known.insert(marker);
+                known.extend(order.map(String::as_str));
+                let until = row.marker.until.map(Timestamp::from);
+                first = [first, until].into_iter().flatten().min();
+            }
+        }
+        let mut all = markers.iter().chain(orders);
+        match all.all(|one| known.contains(one.as_str())) {
+            true => first,
+            false => Some(Timestamp::MIN),
+        }
     }
 }
 

@@ -7,17 +7,18 @@ use sensor_common::{Flow, FlowKey, MATCHED_SRC_IP, Record};
 
 mod forget;
 mod key;
+mod restore;
 
 use key::JoinKey;
 
 use super::{
     Account, EventContext, Indexes, MonthKeys, Subscribers,
-    event::{OpenEvent, address, event_id, ip, month},
+    event::{OpenEvent, event_id, ip},
     index::{NotFound, Sides},
 };
 use crate::{
     clock::KernelClock,
-    model::{Event, MatchedIn, PatternId, State, Vantage},
+    model::{EventRow, MatchedIn, PatternId, State, SubscriberSide, Vantage, canary, event::month},
 };
 
 /// Most events held open. Beyond it those that were quiet longest are closed, once the flows of the
@@ -44,15 +45,11 @@ pub struct Surroundings<'a> {
     pub clock: KernelClock,
 }
 
-/// A changed event with what a restart needs to go on with it.
+/// A changed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The event.
-    pub event: Event,
-    /// Its pattern.
-    pub pattern: PatternId,
-    /// Tunnel id of its flow.
-    pub tunnel: u32,
+    /// The event as it is now.
+    pub row: EventRow,
     /// Whether this opened it.
     pub opened: bool,
 }
@@ -65,6 +62,10 @@ pub struct Joiner {
     open: HashMap<JoinKey, Open>,
     changed: Vec<JoinKey>,
     closed: Vec<Change>,
+    /// Number of the next event.
+    next: i64,
+    /// The store takes no new event.
+    full: bool,
 }
 
 struct Open {
@@ -84,6 +85,8 @@ impl Joiner {
             open: HashMap::new(),
             changed: Vec::new(),
             closed: Vec::new(),
+            next: 1,
+            full: false,
         }
     }
 
@@ -91,6 +94,17 @@ impl Joiner {
     #[must_use]
     pub fn open_count(&self) -> usize {
         self.open.len()
+    }
+
+    /// Numbers new events from here on: what the store has not given yet.
+    pub const fn start_at(&mut self, next: i64) {
+        self.next = next;
+    }
+
+    /// Whether the store is full: hits that would open an event then end under
+    /// [`Account::StoreFull`]; open events go on.
+    pub const fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
 
     /// The month whose key a record's event would need, when it is not there yet.
@@ -105,56 +119,9 @@ impl Joiner {
         self.keys.insert(month, key);
     }
 
-    /// Goes on with an event that a former agent left open.
-    pub fn restore(
-        &mut self,
-        event: &Event,
-        pattern: PatternId,
-        tunnel: u32,
-        around: Surroundings<'_>,
-    ) {
-        let (Some(src), Some(dst)) = (event.src_ip, event.dst_ip) else {
-            return;
-        };
-        let ((family, src), (_, dst)) = (address(src), address(dst));
-        let key = FlowKey {
-            pattern: pattern.0,
-            src,
-            dst,
-            vantage: event.vantage.0,
-            tunnel,
-            src_port: event.src_port.unwrap_or_default(),
-            dst_port: event.dst_port.unwrap_or_default(),
-            proto: crate::model::event::proto_number(&event.proto),
-            family,
-            reserved: [0; 2],
-        };
-        let open = Open {
-            event: OpenEvent {
-                id: event.id.clone(),
-                rev: event.rev,
-                key,
-                kind: event.pattern_kind,
-                matched_in: event.matched_in,
-                side: event.subscriber_side,
-                markers: event.markers.clone(),
-                orders: event.orders.clone(),
-                tlp: event.tlp,
-                pap: event.pap,
-                interface: event.interface.clone(),
-                generation: event.generation,
-                first_seen: event.first_seen,
-                last_seen: event.last_seen,
-                first: around.clock.to_kernel(event.first_seen),
-                last: around.clock.to_kernel(event.last_seen),
-                packets: event.packets,
-                bytes: event.bytes,
-            },
-            changed: false,
-            new: false,
-        };
-        let realm = around.subscribers.realm(event.vantage);
-        self.open.insert(JoinKey::new(&key, realm), open);
+    /// Lets go of the keys of other months: theirs are destroyed.
+    pub fn keep_keys(&mut self, months: &[String]) {
+        self.keys.retain(|month, _| months.contains(month));
     }
 
     /// Accounts for a record; the term it ends under.
@@ -209,9 +176,16 @@ impl Joiner {
         let vantage = Vantage(key.vantage);
         let join = JoinKey::new(key, around.subscribers.realm(vantage));
         let last_seen = around.clock.to_wall(flow.last);
+        if let Some(open) = self.open.get(&join)
+            && let Some(until) = open.event.until
+            && until <= around.clock.to_judged(flow.last)
+        {
+            self.close(&join);
+        }
         let opened = !self.open.contains_key(&join);
         if opened {
             let event = self.admit(key, flow, around)?;
+            self.next += 1;
             let open = Open {
                 event,
                 changed: false,
@@ -240,36 +214,41 @@ impl Joiner {
         around: Surroundings<'_>,
     ) -> Result<OpenEvent, Account> {
         let vantage = Vantage(key.vantage);
-        let (src, dst) = (ip(key, &key.src), ip(key, &key.dst));
         let matched_in = if flow.matched_in == MATCHED_SRC_IP {
             MatchedIn::SrcIp
         } else {
             MatchedIn::DstIp
         };
-        let sides = Sides {
-            src: (src, key.src_port),
-            dst: (dst, key.dst_port),
-            proto: key.proto,
-            matched_in,
-        };
+        let sides = sides(key, matched_in);
         let first_seen = around.clock.to_wall(flow.first);
         let id = PatternId(key.pattern);
-        let mut found = Err(NotFound::Refuted);
-        for index in around.indexes.iter() {
-            found = index.find(id, sides, first_seen);
-            if !matches!(found, Err(NotFound::Refuted)) {
-                break;
-            }
-        }
+        // By its last packet: a ground that ended in between has no part in what came after.
+        let find = |kernel| {
+            around
+                .indexes
+                .find(id, sides, around.clock.to_judged(kernel))
+        };
+        let found = match find(flow.last) {
+            Err(NotFound::Expired) => find(flow.first),
+            found => found,
+        };
         let found = found.map_err(|reason| match reason {
             NotFound::Refuted => Account::Refuted,
             NotFound::Expired => Account::Expired,
         })?;
-        let side = around
-            .subscribers
-            .side(vantage, src, dst)
-            .ok_or(Account::Transit)?;
+        let test = self.context.canary == Some(id);
+        let side = if test {
+            // Somebody else's packet to the address of the self-test is nobody's event.
+            canary::is_own(sides.src.0, sides.dst.0).then_some(SubscriberSide::Unknown)
+        } else {
+            around.subscribers.side(vantage, sides.src.0, sides.dst.0)
+        };
+        let side = side.ok_or(Account::Transit)?;
+        if self.full {
+            return Err(Account::StoreFull);
+        }
         Ok(OpenEvent {
+            seq: self.next,
             id: event_id(self.key_of(first_seen), key, flow.first),
             rev: 1,
             key: *key,
@@ -277,6 +256,7 @@ impl Joiner {
             matched_in,
             side,
             markers: found.markers,
+            handling: found.handling,
             orders: found.orders,
             tlp: found.tlp,
             pap: found.pap,
@@ -288,6 +268,8 @@ impl Joiner {
             last: flow.first,
             packets: 0,
             bytes: 0,
+            until: found.until,
+            test,
         })
     }
 
@@ -357,7 +339,8 @@ impl Joiner {
     pub fn take_changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         for join in std::mem::take(&mut self.changed) {
-            let Some(open) = self.open.get(&join) else {
+            // One that was closed and opened again is listed twice.
+            let Some(open) = self.open.get(&join).filter(|open| open.changed) else {
                 continue;
             };
             changes.push(self.change(open, State::Open));
@@ -371,11 +354,18 @@ impl Joiner {
 
     fn change(&self, open: &Open, state: State) -> Change {
         Change {
-            event: open.event.to_event(&self.context, state),
-            pattern: PatternId(open.event.key.pattern),
-            tunnel: open.event.key.tunnel,
+            row: open.event.to_row(&self.context, state),
             opened: open.new,
         }
+    }
+}
+
+fn sides(key: &FlowKey, matched_in: MatchedIn) -> Sides {
+    Sides {
+        src: (ip(key, &key.src), key.src_port),
+        dst: (ip(key, &key.dst), key.dst_port),
+        proto: key.proto,
+        matched_in,
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -24,16 +28,27 @@ pub struct Live {
     changed: Mutex<Changed>,
     flooding: Mutex<Vec<PatternId>>,
     doomed: Mutex<Vec<Doomed>>,
+    due: Mutex<Option<i32>>,
+    full: AtomicBool,
     told: Mutex<Accounts>,
 }
 
-/// Markers whose events are to be destroyed.
+/// Events that are to be destroyed.
 #[derive(Debug)]
 pub struct Doomed {
-    /// Their ids.
-    pub markers: HashSet<String>,
+    /// Which.
+    pub what: Doom,
     /// Who waits to hear how many events.
     pub done: mpsc::Sender<u64>,
+}
+
+/// Which events are to be destroyed.
+#[derive(Debug)]
+pub enum Doom {
+    /// Those of these markers, which were false positives.
+    Markers(HashSet<String>),
+    /// Those of these numbers, which are not useful.
+    Events(Vec<i64>),
 }
 
 /// Most patterns of one change that are noted one by one.
@@ -77,6 +92,8 @@ impl Live {
             changed: Mutex::default(),
             flooding: Mutex::default(),
             doomed: Mutex::default(),
+            due: Mutex::default(),
+            full: AtomicBool::default(),
             told: Mutex::default(),
         }
     }
@@ -164,8 +181,41 @@ impl Live {
         indexes.former = Arc::new(former.collect());
         drop(indexes);
         let (done, told) = mpsc::channel();
-        lock(&self.doomed).push(Doomed { markers, done });
+        let what = Doom::Markers(markers);
+        lock(&self.doomed).push(Doomed { what, done });
         told
+    }
+
+    /// Has events destroyed that are not useful. Their number is told when it is done; nothing when
+    /// it fails.
+    #[must_use]
+    pub fn doom_events(&self, seqs: Vec<i64>, _receipt: &Receipt) -> mpsc::Receiver<u64> {
+        let (done, told) = mpsc::channel();
+        let what = Doom::Events(seqs);
+        lock(&self.doomed).push(Doomed { what, done });
+        told
+    }
+
+    /// Has the events destroyed whose time is over by this UTC day.
+    pub fn expire(&self, today: i32) {
+        *lock(&self.due) = Some(today);
+    }
+
+    /// The day that was told since the last call.
+    #[must_use]
+    pub fn take_due(&self) -> Option<i32> {
+        lock(&self.due).take()
+    }
+
+    /// Tells whether the store takes new events.
+    pub fn tell_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
+    /// Whether the store is at its cap and takes no new event.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// What is to be destroyed since the last call.

@@ -13,5 +13,5 @@ pub use event::{EventContext, MonthKeys};
 pub use floods::Floods;
 pub use index::{Index, References};
 pub use join::{Change, Joiner, Surroundings, Timeouts};
-pub use live::{Changed, Doomed, Indexes, Live};
+pub use live::{Changed, Doom, Doomed, Indexes, Live};
 pub use subscribers::{Subscribers, Zone};

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Role;
+use crate::model::{Recipient, Role};
 
 /// One line of the journal: one JSON object. Its leaf hash is over the line's bytes, without the
 /// newline.
@@ -26,7 +26,9 @@ pub struct Entry {
 }
 
 /// Everything that is journalled. Closed on purpose: no variant has room for an address, a marker
-/// value, a name of a person or a payload; only counts, digests, ids, codes and interface names.
+/// value or a payload; only counts, digests, ids, codes, interface names, and the references and issuers
+/// that orders, declarations and envelopes have: free text of up to 128 characters where somebody
+/// types them, so that it is up to them to name no person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
@@ -58,6 +60,48 @@ pub enum Action {
         events: u64,
         /// Index of the entry that announced it.
         of: u64,
+    },
+    /// Events are destroyed because somebody says that they are not useful.
+    EventsNotUseful {
+        /// How many.
+        events: u64,
+    },
+    /// Events were destroyed without being asked for one by one; each count since the last such
+    /// entry, absent where it is zero.
+    EventsErased {
+        /// Their time was over.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        expired: u64,
+        /// Somebody had said that they are not useful.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        not_useful: u64,
+        /// The store was at its cap.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cap: u64,
+        /// Their keys were lost.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unreadable: u64,
+    },
+    /// A sink's recipient was told of events since the last such entry (L. 33-14 ¶4 CPCE).
+    Delivered {
+        /// Name of the sink.
+        sink: String,
+        /// Whose it is.
+        recipient: Recipient,
+        /// Deliveries that arrived.
+        events: u64,
+        /// Deliveries that were refused for good.
+        refused: u64,
+    },
+    /// The self-test ran.
+    CanaryRun {
+        /// Whether every interface, the store and every sink of the operator's passed it.
+        passed: bool,
+    },
+    /// What a sink refused is tried again.
+    DeadLettersReplayed {
+        /// Name of the sink.
+        sink: String,
     },
     /// Quarantined markers are let into force by an operator.
     MarkersReleased(MarkersChange),
@@ -128,6 +172,11 @@ pub enum Action {
     },
     /// An order is accepted and thereby acknowledged (R. 9-12-3 CPCE).
     OrderAccepted(OrderChange),
+    /// An order submitted by hand was refused; nothing was changed.
+    OrderRefused {
+        /// Stable code of the reason.
+        code: String,
+    },
     /// An order is withdrawn before its end.
     OrderWithdrawn(OrderChange),
     /// The end of an order was reached.
@@ -187,6 +236,14 @@ pub enum Action {
     },
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// A change of the marker set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkersChange {
@@ -233,6 +290,9 @@ pub struct OrderChange {
     pub end: Timestamp,
     /// Markers already held that it names.
     pub named: u64,
+    /// What an order is called from now on that was submitted by hand under this reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed: Option<String>,
     /// What changes.
     #[serde(flatten)]
     pub change: MarkersChange,

@@ -148,7 +148,7 @@ impl Journal {
     }
 
     /// The same, into the space set aside: only for what must not wait for a full disk, namely
-    /// detaching, expiry, purging and stopping.
+    /// detaching, what time does to a set that was journalled with its beginnings and ends, purging and stopping.
     ///
     /// # Errors
     /// As [`Journal::append`], but full only when the reserve is used up too.

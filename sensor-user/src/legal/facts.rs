@@ -1,23 +1,23 @@
 //! The declared facts of a configuration, and their digest.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::{
-    config::{Breaker, Config, Interface, Mode},
+    config::{self, Breaker, Config, Interface, Mode},
     crypto::{hex, sha256},
     model::{
-        PatternKind,
+        Event, Item, PatternKind,
         declaration::{
-            Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, Sampling,
-            Subscribers, VlanLink, WatchedLink,
+            Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, IssuerKey,
+            Sampling, Subscribers, VlanLink, WarninglistMark, WatchedLink,
         },
     },
 };
 
 /// Version of the shape of [`Facts`].
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Persons who must agree before a marker that is held back comes into force.
 const RELEASE_NEEDS: u32 = 2;
@@ -26,13 +26,14 @@ const NATURE: &str = "passive probe: a program in the kernel (XDP) compares each
                       interface receives with technical markers and lets it pass unchanged";
 
 /// Measures that do not depend on the configuration.
-const SECURITY: [&str; 6] = [
+const SECURITY: [&str; 7] = [
     "control through a local socket only, by role (mode 0660, credentials of the peer)",
     "every change has its entry in a tamper-evident journal (Merkle tree) before it happens",
     "the authority's markers come in signed envelopes (Ed25519), each serial once",
     "no payload, name or URL of a communication is kept",
     "no value of a marker and no address in logs, metrics or journal",
     "a marker that is held back is released by two persons",
+    "events are encrypted one by one, their keys kept apart from them and out of backups",
 ];
 
 const RULES: [&str; 5] = [
@@ -43,52 +44,25 @@ const RULES: [&str; 5] = [
     "markers that are too broad, touch the operator's own prefixes or public resolvers, or stand on a configured warninglist, are held back",
 ];
 
-/// The categories of R. 10-15 CPCE and the fields of an event in each. A test fails where a field of
-/// the event has none.
-const CATEGORIES: [(&str, &str, &[&str]); 6] = [
-    (
-        "1°",
-        "origin of the communication, user or holder of the information system concerned",
-        &["src_ip", "src_port", "vlan", "subscriber_side"],
-    ),
-    (
-        "2°",
-        "routing and protocol",
-        &["dst_ip", "dst_port", "proto", "interface", "vantage"],
-    ),
-    ("3°", "terminal equipment concerned", &[]),
-    (
-        "4°",
-        "characteristics, date, time, volume and duration of each communication",
-        &["first_seen", "last_seen", "packets", "bytes", "state"],
-    ),
-    ("5°", "access of the terminal to networks or services", &[]),
-    (
-        "6°",
-        "characteristics, date and time of the alert",
-        &[
-            "schema",
-            "id",
-            "rev",
-            "sensor",
-            "markers",
-            "orders",
-            "pattern_kind",
-            "matched_in",
-            "generation",
-            "tlp",
-            "pap",
-        ],
-    ),
-];
+/// How long events are kept, and how they end.
+fn retention(config: &Config) -> String {
+    format!(
+        "{}, and never more than six calendar months from an event's first packet (L. 33-14 ¶3), \
+         rounded down to the UTC day; what is not useful is destroyed at once (¶4). Each event is \
+         encrypted under a key of its own, which is destroyed with it",
+        config.events.retention
+    )
+}
 
-/// This version keeps events until somebody removes them: that is what is declared.
-const RETENTION: &str = "within the six months of L. 33-14 ¶3; this version does not destroy by \
-                         itself, the operator removes the store in time";
-
-/// The facts of a configuration.
+/// The facts of a configuration and of the warninglists that it names.
 #[must_use]
-pub fn facts(config: &Config) -> Facts {
+pub fn facts(config: &Config, warninglists: &[WarninglistMark]) -> Facts {
+    let mut own_prefixes = config.limits.own_prefixes.clone();
+    own_prefixes.sort_unstable();
+    let mut resolvers = config.limits.resolvers.clone();
+    resolvers.sort_unstable();
+    let mut warninglists = warninglists.to_vec();
+    warninglists.sort_unstable();
     Facts {
         schema: SCHEMA,
         basis: Basis {
@@ -101,18 +75,15 @@ pub fn facts(config: &Config) -> Facts {
             rules: owned(&RULES),
             widest_ipv4: config.limits.widest_ipv4,
             widest_ipv6: config.limits.widest_ipv6,
+            own_prefixes,
+            resolvers,
+            warninglists,
+            longest_marker_s: config.limits.longest_marker.as_secs(),
             release_needs: RELEASE_NEEDS,
         },
         data: Data {
-            categories: CATEGORIES
-                .iter()
-                .map(|(item, title, fields)| Category {
-                    item: (*item).into(),
-                    title: (*title).into(),
-                    fields: owned(fields),
-                })
-                .collect(),
-            retention: RETENTION.into(),
+            categories: Item::ALL.map(category).into(),
+            retention: retention(config),
         },
     }
 }
@@ -127,17 +98,21 @@ fn device(config: &Config) -> Device {
         }
         .into(),
     );
-    let issuers = config.issuers.iter();
-    let names: BTreeSet<&str> = issuers
-        .filter_map(|issuer| issuer.key.split('+').next())
-        .collect();
+    let key = |issuer: &config::Issuer| IssuerKey {
+        key: issuer.key.clone(),
+        authority: issuer.authority,
+        not_before: issuer.not_before,
+        not_after: issuer.not_after,
+    };
+    let mut issuers: Vec<IssuerKey> = config.issuers.iter().map(key).collect();
+    issuers.sort_unstable();
     let matchable = PatternKind::ALL.into_iter().filter(|kind| kind.matchable());
     Device {
         sensor: config.sensor.clone(),
         nature: NATURE.into(),
         dedicated_passive: config.legal.dedicated_passive,
         security,
-        issuers: names.into_iter().map(str::to_owned).collect(),
+        issuers,
         // What is kept without being matched is no type of marker that the device uses.
         markers: matchable.collect(),
     }
@@ -195,6 +170,16 @@ fn link(interface: &Interface) -> WatchedLink {
     }
 }
 
+/// A category of R. 10-15 CPCE with the fields of an event in it, as they declare it themselves.
+fn category(item: Item) -> Category {
+    let fields = Event::FIELDS.iter().filter(|field| field.item == item);
+    Category {
+        item: item.number().into(),
+        title: item.title().into(),
+        fields: fields.map(|field| field.name.to_owned()).collect(),
+    }
+}
+
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
@@ -245,10 +230,9 @@ fn canonical(value: &Value, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeSet, path::Path};
 
     use super::*;
-    use crate::model::{Event, MatchedIn, Pap, State, SubscriberSide, Tlp, Vantage};
 
     fn config(text: &str) -> Config {
         let text = format!("sensor = \"pop1\"\n{text}");
@@ -257,9 +241,13 @@ mod tests {
 
     const LINK: &str = "[[interface]]\nname = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n";
 
+    fn issuer(more: &str) -> String {
+        format!("{LINK}[[issuer]]\nkey = \"authority.example+0a0b0c0d+AQ==\"\n{more}")
+    }
+
     #[test]
     fn the_digest_is_of_what_is_declared_alone() {
-        let of = |text: &str| digest(&facts(&config(text)));
+        let of = |text: &str| digest(&facts(&config(text), &[]));
         let before = of(LINK);
         assert_eq!(before.len(), 64);
         let same = [
@@ -270,64 +258,58 @@ mod tests {
         for text in same {
             assert_eq!(of(&text), before, "{text}");
         }
-        let other = [
+        let changed = [
             LINK.replace("eth0", "eth1"),
             LINK.replace("/24", "/25"),
             format!("{LINK}mode = \"generic\"\n"),
             format!("[flows]\ndrain-interval = \"2s\"\n{LINK}"),
             format!("[limits]\nnew-flows-per-second = 5\n{LINK}"),
             format!("[limits]\nwidest-ipv4 = 16\n{LINK}"),
+            format!("[limits]\nlongest-marker = \"30d\"\n{LINK}"),
+            format!("[limits]\nown-prefixes = [\"192.0.2.0/24\"]\n{LINK}"),
+            format!("[limits]\nresolvers = [\"192.0.2.53\"]\n{LINK}"),
+            issuer(""),
+            issuer("authority = false\n"),
+            issuer("not-after = \"2027-01-01T00:00:00Z\"\n"),
+            issuer("").replace("AQ==", "Ag=="),
+            format!(
+                "{}{}",
+                issuer(""),
+                issuer("").replace("AQ==", "Ag==").replace(LINK, "")
+            ),
             format!("[legal]\ndedicated-passive = true\n{LINK}"),
             format!("[legal]\nregime = \"2023\"\nvalidation = \"V-1\"\n{LINK}"),
             format!("[metrics]\nenabled = false\n{LINK}"),
+            format!("[events]\nretention = \"90 days\"\n{LINK}"),
         ];
         let mut seen = BTreeSet::from([before]);
-        for text in other {
+        let list = |name: &str, sha256: &str| WarninglistMark {
+            name: name.into(),
+            sha256: sha256.into(),
+        };
+        for lists in [
+            vec![list("a", "1")],
+            vec![list("a", "2")],
+            vec![list("b", "2")],
+        ] {
+            assert!(
+                seen.insert(digest(&facts(&config(LINK), &lists))),
+                "{lists:?}"
+            );
+        }
+        let two = [list("a", "1"), list("b", "2")];
+        let other = two.iter().rev().cloned().collect::<Vec<_>>();
+        assert_eq!(facts(&config(LINK), &two), facts(&config(LINK), &other));
+        for text in changed {
             assert!(seen.insert(of(&text)), "{text}");
         }
     }
 
     #[test]
     fn every_field_of_an_event_has_its_category() {
-        let time = jiff::Timestamp::UNIX_EPOCH;
-        let event = Event {
-            schema: 1,
-            id: String::new(),
-            rev: 1,
-            state: State::Open,
-            sensor: String::new(),
-            vantage: Vantage(0),
-            markers: Vec::new(),
-            orders: Vec::new(),
-            pattern_kind: PatternKind::Ip,
-            matched_in: MatchedIn::DstIp,
-            first_seen: time,
-            last_seen: time,
-            src_ip: None,
-            src_port: None,
-            dst_ip: None,
-            dst_port: None,
-            proto: String::new(),
-            packets: 0,
-            bytes: 0,
-            subscriber_side: SubscriberSide::Src,
-            interface: String::new(),
-            vlan: Vec::new(),
-            generation: 0,
-            tlp: Tlp::Red,
-            pap: Pap::Red,
-        };
-        let event = serde_json::to_value(event).expect("JSON");
-        let mut fields: Vec<&str> = event
-            .as_object()
-            .expect("an object")
-            .keys()
-            .map(String::as_str)
-            .collect();
-        let mut declared: Vec<&str> = CATEGORIES.iter().flat_map(|(.., f)| *f).copied().collect();
-        fields.sort_unstable();
-        declared.sort_unstable();
-        assert_eq!(declared, fields);
+        let facts = facts(&config(LINK), &[]);
+        let declared = facts.data.categories.iter().map(|one| one.fields.len());
+        assert_eq!(declared.sum::<usize>(), Event::FIELDS.len());
     }
 
     #[test]

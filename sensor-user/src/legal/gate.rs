@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn only_the_facts_of_now_open_the_gate() {
-        let facts = super::super::facts(&Config::default());
+        let facts = super::super::facts(&Config::default(), &[]);
         let mut gate = Gate::new(facts.clone(), None);
         assert_eq!(gate.check(), Err(Shut::Missing));
         gate.record(record("00"));

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::declaration::{Facts, Subscribers, WatchedLink};
+use crate::model::declaration::{Facts, IssuerKey, Subscribers, WatchedLink};
 
 const TITLE: &str = "Documentation (article R. 9-12-1 du code des postes et des communications \
                      électroniques)";
@@ -62,15 +62,24 @@ fn device(facts: &Facts) -> Vec<String> {
     }
     let measures = device.security.iter();
     points.extend(measures.map(|measure| format!("Security: {measure}")));
-    if !device.issuers.is_empty() {
-        points.push(format!(
-            "Signed envelopes are taken of: {}",
-            device.issuers.join(", ")
-        ));
-    }
+    points.extend(device.issuers.iter().map(issuer));
     let kinds: Vec<&str> = device.markers.iter().map(|kind| kind.name()).collect();
     points.push(format!("Types of markers: {}", kinds.join(", ")));
     points
+}
+
+fn issuer(issuer: &IssuerKey) -> String {
+    let whose = match issuer.authority {
+        true => "the authority's, whose orders it takes",
+        false => "of somebody whom the operator trusts",
+    };
+    let mut told = format!("Signed envelopes are taken of: {}, {whose}", issuer.key);
+    for (when, time) in [("from", issuer.not_before), ("until", issuer.not_after)] {
+        if let Some(time) = time {
+            told.push_str(&format!(", {when} {time}"));
+        }
+    }
+    told
 }
 
 fn analysis(facts: &Facts) -> Vec<String> {
@@ -145,6 +154,22 @@ fn criteria(facts: &Facts) -> Vec<String> {
         "Held back until {} persons agree: prefixes shorter than /{} (IPv4) and /{} (IPv6)",
         criteria.release_needs, criteria.widest_ipv4, criteria.widest_ipv6
     ));
+    let own = criteria.own_prefixes.iter().map(ToString::to_string);
+    let resolvers = criteria.resolvers.iter().map(ToString::to_string);
+    let own: Vec<String> = own.chain(resolvers).collect();
+    if !own.is_empty() {
+        points.push(format!("The same for: {}", own.join(", ")));
+    }
+    points.extend(criteria.warninglists.iter().map(|list| {
+        format!(
+            "The same for what stands on the warninglist {} (SHA-256 {})",
+            list.name, list.sha256
+        )
+    }));
+    points.push(format!(
+        "A marker for which nobody says until when is in force for {} s",
+        criteria.longest_marker_s
+    ));
     points
 }
 
@@ -168,14 +193,19 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, model::declaration::WarninglistMark};
 
     #[test]
     fn the_four_items_stand_in_the_words_of_the_decree() {
         let text = "sensor = \"pop1\"\n[[interface]]\nname = \"eth0\"\n\
-                    subscribers = [\"198.51.100.0/24\"]\n[[interface.vlan]]\ntags = [100, 7]\n";
+                    subscribers = [\"198.51.100.0/24\"]\n[[interface.vlan]]\ntags = [100, 7]\n\
+                    [[issuer]]\nkey = \"ca.example+0a0b0c0d+AQ==\"\nauthority = false\n";
         let config = Config::parse(Path::new("sensor.toml"), text).expect("a configuration");
-        let facts = crate::legal::facts(&config);
+        let list = WarninglistMark {
+            name: "Public resolvers".into(),
+            sha256: "0a".into(),
+        };
+        let facts = crate::legal::facts(&config, &[list]);
         let document = markdown(&facts, "00ff");
         let headings: Vec<&str> = document.lines().filter(|l| l.starts_with("## ")).collect();
         assert_eq!(headings.len(), 4);
@@ -190,7 +220,10 @@ mod tests {
             "interface eth0, VLAN 100.7, subscribers 198.51.100.0/24",
             "R. 10-15, 1° (",
             "R. 10-15, 3° (terminal equipment concerned): nothing",
-            "six months",
+            "six calendar months",
+            "taken of: ca.example+0a0b0c0d+AQ==, of somebody whom the operator trusts",
+            "warninglist Public resolvers (SHA-256 0a)",
+            "is in force for 15552000 s",
         ] {
             assert!(document.contains(told), "no {told:?}: {document}");
         }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 pub(super) use self::ranges::Ranges;
+use super::host::host;
 use crate::{config::Config, model::Pattern};
 
 /// Addresses that name no host of the internet; private ranges are not among them, an operator may
@@ -137,12 +138,14 @@ impl Breadth {
         let net = match *pattern {
             Pattern::Ip(address) | Pattern::Endpoint { address, .. } => IpNet::from(address),
             Pattern::Cidr(net) => net,
-            // A top-level domain is broader than any prefix.
             Pattern::Domain(ref name) => {
-                let name = name.strip_prefix("*.").unwrap_or(name);
-                return (!name.contains('.')).then_some(Concern::TooBroad);
+                return of_name(name.strip_prefix("*.").unwrap_or(name));
             }
-            Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => return None,
+            Pattern::Url(ref url) => match host(url).parse::<IpAddr>() {
+                Ok(address) => IpNet::from(address.to_canonical()),
+                Err(_) => return of_name(host(url)),
+            },
+            Pattern::Ja3(_) | Pattern::Ja4(_) => return None,
         };
         let widest = match net.addr() {
             IpAddr::V4(_) => self.widest_ipv4,
@@ -159,6 +162,11 @@ impl Breadth {
         let first = touched.iter().find(|(ranges, _)| ranges.touch(net));
         first.map(|(_, concern)| *concern)
     }
+}
+
+/// A top-level domain is broader than any prefix.
+fn of_name(name: &str) -> Option<Concern> {
+    (!name.contains('.')).then_some(Concern::TooBroad)
 }
 
 #[cfg(test)]

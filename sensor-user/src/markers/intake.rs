@@ -1,16 +1,12 @@
 //! What every reader shares: what it made of a file, where a refusal stands, how much it takes.
 
-use std::io::{self, BufRead, Read};
+use std::{collections::BTreeMap, io};
 
+use super::{Gone, first_id, uuid};
 use crate::model::{
-    Marker, MarkerId,
+    Marker, Moment,
     request::{Failure, Refusal},
 };
-
-/// Longest id, bytes.
-const LONGEST_ID: usize = 128;
-/// Bytes between two tellings of progress.
-const STEP: u64 = 1 << 20;
 
 /// What a file may cost at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +41,24 @@ pub struct Intake {
     pub refused: Vec<Refusal>,
     /// Refusals in all.
     pub refused_total: u64,
+    /// Refusals by their code: those that are not listed, too.
+    pub refused_codes: BTreeMap<String, u64>,
     /// Lines or objects that repeat another one.
     pub duplicates: u64,
+    /// Versions that are older than another one of the same indicator or attribute.
+    pub stale: u64,
+    /// Indicators and attributes whose newest version brings no marker.
+    pub gone: Vec<Gone>,
     /// Objects that are no markers and nothing that bears on one: counted, not looked at.
     pub ignored: u64,
     /// The file as a whole is refused: nothing of it may be loaded. Text and CSV are refused as a
     /// whole by any refusal; of STIX and MISP single indicators are refused and the rest loads.
     pub fatal: bool,
     most: usize,
+    /// When each marker was made, by place; empty where the format does not know.
+    pub(super) versions: Vec<Option<Moment>>,
+    /// What stands before the UUID in an id.
+    pub(super) prefix: &'static str,
 }
 
 /// Where in a file a refusal stands.
@@ -111,41 +117,114 @@ impl Intake {
         true
     }
 
+    /// The same of a format that knows when a marker was made.
+    pub(super) fn accept_version(&mut self, marker: Marker, modified: Option<Moment>) -> bool {
+        let accepted = self.accept(marker);
+        if accepted {
+            self.versions.push(modified);
+        }
+        accepted
+    }
+
+    /// Keeps these markers only.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Marker) -> bool) {
+        let keep: Vec<bool> = self.markers.iter().map(&mut keep).collect();
+        let mut kept = keep.iter();
+        self.markers
+            .retain(|_| kept.next().copied().unwrap_or(true));
+        let mut kept = keep.iter();
+        self.versions
+            .retain(|_| kept.next().copied().unwrap_or(true));
+    }
+
     /// Lists a refusal; what it means for the file is the format's.
     pub(super) fn refuse(&mut self, place: Place, field: &str, code: &str, reason: String) {
+        let refusal = Refusal {
+            line: place.line,
+            item: place.item,
+            object: place.object,
+            field: field.into(),
+            code: code.into(),
+            reason,
+        };
+        self.list(refusal, false);
+    }
+
+    /// Counts a refusal, and lists it while there is room; a code that is not listed yet makes room.
+    fn list(&mut self, refusal: Refusal, must: bool) {
         self.refused_total += 1;
-        if self.refused.len() < Failure::MOST_REFUSALS {
-            self.refused.push(Refusal {
-                line: place.line,
-                item: place.item,
-                object: place.object,
-                field: field.into(),
-                code: code.into(),
-                reason,
-            });
+        let first = match self.refused_codes.get_mut(&refusal.code) {
+            Some(count) => {
+                *count += 1;
+                false
+            }
+            None => {
+                self.refused_codes.insert(refusal.code.clone(), 1);
+                true
+            }
+        };
+        if self.refused.len() >= Failure::MOST_REFUSALS {
+            if !first && !must {
+                return;
+            }
+            self.make_room();
         }
+        self.refused.push(refusal);
+    }
+
+    /// Takes the last refusal of the most frequent code off the list.
+    fn make_room(&mut self) {
+        let mut listed: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (at, refusal) in self.refused.iter().enumerate() {
+            let (count, last) = listed.entry(&refusal.code).or_default();
+            (*count, *last) = (*count + 1, at);
+        }
+        if let Some((_, at)) = listed.into_values().max() {
+            self.refused.remove(at);
+        }
+    }
+
+    /// Counts refusals of a code that are not listed.
+    pub(super) fn count_refused(&mut self, code: &str, count: u64) {
+        self.refused_total += count;
+        *self.refused_codes.entry(code.into()).or_default() += count;
     }
 
     /// Refuses the file as a whole.
     pub(super) fn fail(&mut self, place: Place, field: &str, code: &str, reason: String) {
+        // What ends it all is listed, however many single refusals came before.
         let first = !std::mem::replace(&mut self.fatal, true);
-        if first && self.refused.len() >= Failure::MOST_REFUSALS {
-            // What ends it all is listed, however many single refusals came before.
-            self.refused.pop();
-        }
-        self.refuse(place, field, code, reason);
+        let refusal = Refusal {
+            line: place.line,
+            item: place.item,
+            object: place.object,
+            field: field.into(),
+            code: code.into(),
+            reason,
+        };
+        self.list(refusal, first);
     }
 
-    /// Leaves out markers that stand before; one whose id stands before for another marker is
-    /// refused, and with it, if so wanted, the file. `numbers` has the line or item of each marker.
+    /// Leaves out markers that stand twice: of one id, the newest counts, of versions of one time the
+    /// first, with the stricter marking of them all. One that says something else is refused, and
+    /// with it, if so wanted, the file. `numbers` has the line or item of each marker.
     pub(super) fn drop_repeated(&mut self, numbers: &[u32], place: fn(u64) -> Place, whole: bool) {
-        let mut markers = std::mem::take(&mut self.markers);
-        let mut keep = vec![true; markers.len()];
-        for (first, at) in repeated(&markers) {
+        let mut keep = vec![true; self.markers.len()];
+        for (first, at) in self.repeated() {
             keep[at] = false;
-            if markers[first] == markers[at] {
+            if self.version(first) > self.version(at) {
+                self.stale += 1;
+                continue;
+            }
+            let other = self.markers[at].clone();
+            let marker = &mut self.markers[first];
+            if *marker == other {
                 self.duplicates += 1;
                 continue;
+            }
+            if !whole {
+                marker.tlp = marker.tlp.max(other.tlp);
+                marker.pap = marker.pap.max(other.pap);
             }
             let place = place(numbers[at].into());
             let what = place.line.map_or("in item", |_| "on line");
@@ -155,8 +234,22 @@ impl Intake {
             self.refuse(place, "id", "duplicate_id", reason);
         }
         let mut keep = keep.into_iter();
-        markers.retain(|_| keep.next().unwrap_or(true));
-        self.markers = markers;
+        self.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// Markers that are not the one of their id that counts: where that stands, and where they do.
+    fn repeated(&self) -> Vec<(usize, usize)> {
+        let markers = &self.markers;
+        let count = u32::try_from(markers.len()).expect("as many markers are refused before");
+        let mut order: Vec<u32> = (0..count).collect();
+        let age = |at: &u32| std::cmp::Reverse(self.version(*at as usize));
+        order.sort_unstable_by_key(|at| (&markers[*at as usize].id, age(at), *at));
+        let mut repeated: Vec<(usize, usize)> = order
+            .chunk_by(|one, other| markers[*one as usize].id == markers[*other as usize].id)
+            .flat_map(|same| same[1..].iter().map(|at| (same[0] as usize, *at as usize)))
+            .collect();
+        repeated.sort_unstable_by_key(|(_, at)| *at);
+        repeated
     }
 
     /// Refuses markers that were read well and may not be used: `why` tells code and reason. With
@@ -167,20 +260,30 @@ impl Intake {
         whole: bool,
         why: impl Fn(&Marker) -> Option<(&'static str, String)>,
     ) {
-        let mut markers = std::mem::take(&mut self.markers);
-        markers.retain(|marker| {
+        let (mut keep, mut barred) = (Vec::with_capacity(self.markers.len()), Vec::new());
+        for (at, marker) in self.markers.iter().enumerate() {
             let Some((code, reason)) = why(marker) else {
-                return true;
+                keep.push(true);
+                continue;
             };
+            keep.push(false);
+            barred.push((marker.id.to_string(), code, reason));
+            // A former version of it is not what its producer says any more.
+            let uuid = first_id(&marker.id).strip_prefix(self.prefix);
+            let uuid = uuid.and_then(uuid::parse);
+            let gone = uuid.map(|uuid| Gone::new(uuid, self.version(at), false));
+            self.gone.extend(gone);
+        }
+        let mut keep = keep.into_iter();
+        self.retain(|_| keep.next().unwrap_or(true));
+        self.fatal |= whole && !barred.is_empty();
+        for (id, code, reason) in barred {
             let place = Place {
-                object: Some(marker.id.to_string()),
+                object: Some(id),
                 ..Place::default()
             };
-            self.fatal |= whole;
             self.refuse(place, field, code, reason);
-            false
-        });
-        self.markers = markers;
+        }
     }
 
     /// Refuses the file because its bytes cannot be had.
@@ -193,114 +296,16 @@ impl Intake {
     }
 }
 
-/// Markers whose id stands before: where it stands first, and where again.
-fn repeated(markers: &[Marker]) -> Vec<(usize, usize)> {
-    let count = u32::try_from(markers.len()).expect("as many markers are refused before");
-    let mut order: Vec<u32> = (0..count).collect();
-    order.sort_unstable_by_key(|at| (&markers[*at as usize].id, *at));
-    let mut repeated: Vec<(usize, usize)> = order
-        .chunk_by(|one, other| markers[*one as usize].id == markers[*other as usize].id)
-        .flat_map(|same| same[1..].iter().map(|at| (same[0] as usize, *at as usize)))
-        .collect();
-    repeated.sort_unstable_by_key(|(_, at)| *at);
-    repeated
-}
-
-/// An id as every format may give it.
-pub(super) fn read_id(value: &str) -> Result<MarkerId, Fault> {
-    let fits = (1..=LONGEST_ID).contains(&value.len())
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
-    if fits {
-        return Ok(value.into());
+/// That a marker ends later than it begins: otherwise it would be accepted and never match.
+/// `field` is where the end stands.
+pub(super) fn check_validity(
+    field: &'static str,
+    from: Option<Moment>,
+    until: Option<Moment>,
+) -> Result<(), Fault> {
+    if from.zip(until).is_some_and(|(from, until)| until <= from) {
+        let reason = "the end is not later than the beginning".into();
+        return Err(Fault(field, "bad_validity", reason));
     }
-    let reason = format!("an id is 1 to {LONGEST_ID} letters, digits or any of - _ . :");
-    Err(Fault("id", "bad_id", reason))
-}
-
-/// A file whose bytes are counted: told as progress, refused beyond [`Limits::bytes`].
-pub(super) struct Metered<'a> {
-    input: &'a mut dyn BufRead,
-    progress: &'a dyn Fn(u64),
-    read: u64,
-    told: u64,
-    most: u64,
-}
-
-impl<'a> Metered<'a> {
-    pub(super) fn new(
-        input: &'a mut dyn BufRead,
-        limits: &Limits,
-        progress: &'a dyn Fn(u64),
-    ) -> Self {
-        Self {
-            input,
-            progress,
-            read: 0,
-            told: 0,
-            most: limits.bytes,
-        }
-    }
-}
-
-impl Read for Metered<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl BufRead for Metered<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let ready = self.input.fill_buf()?;
-        // Told at the end of the file too.
-        if self.read - self.told >= STEP || (ready.is_empty() && self.read > self.told) {
-            self.told = self.read;
-            (self.progress)(self.read);
-        }
-        if self.read >= self.most && !ready.is_empty() {
-            let reason = format!("the file is larger than {} bytes", self.most);
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
-        }
-        let left = usize::try_from(self.most - self.read).unwrap_or(usize::MAX);
-        Ok(&ready[..ready.len().min(left)])
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.read += count as u64;
-        self.input.consume(count);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[test]
-    fn a_file_is_read_up_to_its_limit_and_refused_beyond() {
-        let bytes = vec![b'x'; 3 << 20];
-        let (told, last) = (Cell::new(0), Cell::new(0));
-        let progress = |read| {
-            told.set(told.get() + 1);
-            last.set(read);
-        };
-        let mut limits = Limits {
-            bytes: bytes.len() as u64,
-            ..Limits::default()
-        };
-        let mut all = Vec::new();
-        let mut input = io::BufReader::new(bytes.as_slice());
-        let read = Metered::new(&mut input, &limits, &progress).read_to_end(&mut all);
-        assert_eq!(read.expect("it fits"), bytes.len());
-        assert_eq!((told.get(), last.get()), (3, bytes.len() as u64));
-        limits.bytes -= 1;
-        let error = Metered::new(&mut bytes.as_slice(), &limits, &|_| {}).read_to_end(&mut all);
-        let mut intake = Intake::new(&limits);
-        intake.fail_reading(Place::default(), &error.expect_err("one byte too many"));
-        assert_eq!(intake.refused[0].code, "too_large");
-    }
+    Ok(())
 }

@@ -6,12 +6,18 @@ mod csv;
 #[cfg(test)]
 mod docs;
 mod guard;
+mod host;
 mod hygiene;
 mod identity;
+mod ids;
 mod intake;
+mod levels;
+mod metered;
 mod misp;
 pub mod stix;
 mod text;
+mod uuid;
+mod versions;
 mod warninglist;
 
 use std::io::BufRead;
@@ -23,6 +29,7 @@ pub use compile::{compile, digest, rows};
 pub use hygiene::{Hygiene, code_of, reason_of};
 pub use identity::pattern_id;
 pub use intake::{Intake, Limits, Place};
+pub use versions::{Gone, first_id};
 pub use warninglist::{WarninglistError, Warninglists};
 
 use crate::model::{Marker, request::Format};

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     Intake, Limits, Place,
-    intake::{Fault, Metered, read_id},
-    pattern_id,
+    ids::{check_id, read_id, unnamed},
+    intake::{Fault, check_validity},
+    metered::Metered,
 };
 use crate::model::{Direction, Marker, MarkerId, Moment, Pap, Pattern, Tlp, pattern::PatternError};
 
@@ -92,9 +93,7 @@ fn read_line(line: &[u8]) -> Result<Option<Marker>, Fault> {
     for word in tail {
         read_tail(word, &mut marker, &mut seen)?;
     }
-    if marker.id.is_empty() {
-        marker.id = compact_str::format_compact!("p-{}", pattern_id(&marker.pattern));
-    }
+    complete(&mut marker)?;
     Ok(Some(marker))
 }
 
@@ -152,6 +151,19 @@ pub(super) fn set(marker: &mut Marker, name: &str, value: &str) -> Result<(), Fa
         }
     }
     Ok(())
+}
+
+/// Gives a marker the id that it was not given, and looks at what its fields say together.
+///
+/// # Errors
+/// What does not fit together.
+pub(super) fn complete(marker: &mut Marker) -> Result<(), Fault> {
+    if marker.id.is_empty() {
+        marker.id = unnamed(&marker.pattern, marker.direction);
+    } else {
+        check_id(&marker.id, &marker.pattern)?;
+    }
+    check_validity("until", marker.from, marker.until)
 }
 
 fn read_time(field: &'static str, value: &str) -> Result<Moment, Fault> {
@@ -270,8 +282,40 @@ mod tests {
     }
 
     #[test]
+    fn one_address_on_two_sides_is_two_markers() {
+        let intake = read(
+            b"ip 203.0.113.5 direction=source\nip 203.0.113.5 direction=destination\n\
+              ip 203.0.113.5 id=a.b:2027-1\n",
+        );
+        assert_eq!((intake.markers.len(), intake.refused_total), (3, 0));
+    }
+
+    #[test]
     fn each_refusal_names_line_field_and_reason_but_no_value() {
-        let cases: [(&[u8], &str, &str); 13] = [
+        let cases: [(&[u8], &str, &str); 20] = [
+            (
+                b"ip 203.0.113.5 from=2027-02-01T00:00:00Z until=2027-01-01T00:00:00Z",
+                "until",
+                "bad_validity",
+            ),
+            (b"ip 203.0.113.9 id=203.0.113.5", "id", "id_is_value"),
+            (b"ip 203.0.113.9 id=feed-203.0.113.5", "id", "id_is_value"),
+            (b"ip 2001:db8::9 id=2001:db8::5", "id", "id_is_value"),
+            (
+                b"domain *.evil.example id=x-Evil.example",
+                "id",
+                "id_is_value",
+            ),
+            (
+                b"url http://evil.example/a id=evil.example",
+                "id",
+                "id_is_value",
+            ),
+            (
+                b"ja3 e7d705a3286e19ea42f587b344ee6865 id=e7d705a3286e19ea42f587b344ee6865",
+                "id",
+                "id_is_value",
+            ),
             (b"ip 203.0.113.999", "pattern", "bad_address"),
             (b"domain evil..example", "pattern", "bad_domain"),
             (b"url https://evil.example/", "pattern", "encrypted_url"),

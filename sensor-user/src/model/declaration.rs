@@ -1,6 +1,8 @@
 //! What the operator declares to the authority of a device (R. 9-12-1 CPCE, version in force from
 //! 1 January 2019 to 30 December 2024), and the record that it did.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -44,10 +46,23 @@ pub struct Device {
     pub dedicated_passive: bool,
     /// Measures that protect it.
     pub security: Vec<String>,
-    /// Issuers whose signed envelopes it takes.
-    pub issuers: Vec<String>,
+    /// Keys whose signed envelopes it takes.
+    pub issuers: Vec<IssuerKey>,
     /// Types of markers that it can match.
     pub markers: Vec<PatternKind>,
+}
+
+/// A pinned key of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IssuerKey {
+    /// Its public part with name and id, as `sensorctl bundle keygen` prints it.
+    pub key: String,
+    /// Whether it is the authority's: only its orders are orders (L. 33-14 ¶2).
+    pub authority: bool,
+    /// First instant at which it counts.
+    pub not_before: Option<Timestamp>,
+    /// First instant at which it no longer counts.
+    pub not_after: Option<Timestamp>,
 }
 
 /// What it analyses (2°).
@@ -135,8 +150,25 @@ pub struct Criteria {
     pub widest_ipv4: u8,
     /// Shortest IPv6 prefix that is taken without review, bits.
     pub widest_ipv6: u8,
+    /// The operator's own prefixes beside its subscribers': what touches them is held back.
+    pub own_prefixes: Vec<IpNet>,
+    /// Public resolvers beside those that are known: they are held back, too.
+    pub resolvers: Vec<IpAddr>,
+    /// Lists of what is known to be harmless: what stands on one is held back.
+    pub warninglists: Vec<WarninglistMark>,
+    /// How long a marker is in force for which nobody says until when, seconds.
+    pub longest_marker_s: u64,
     /// Persons who must agree before a marker that is held back comes into force.
     pub release_needs: u32,
+}
+
+/// A warninglist.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WarninglistMark {
+    /// What it calls itself.
+    pub name: String,
+    /// SHA-256 of its file, hexadecimal.
+    pub sha256: String,
 }
 
 /// What is kept (4°).

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Pap, PatternKind, Tlp, Vantage};
@@ -10,61 +10,64 @@ use super::{Pap, PatternKind, Tlp, Vantage};
 /// Version of the event's JSON form.
 pub const SCHEMA: u32 = 1;
 
-/// One event: a flow, its markers and its provenance. The fields are the closed list of
-/// R. 10-15 CPCE, as DESIGN §5 maps them; a field that is not here does not exist.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Event {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// HMAC of pattern, vantage, 5-tuple and first kernel time: stable across a crash.
-    pub id: String,
-    /// Revision: 1 when opened; the highest wins.
-    pub rev: u32,
-    /// Open or closed.
-    pub state: State,
-    /// Name of the sensor.
-    pub sensor: String,
-    /// Where the first packet was seen.
-    pub vantage: Vantage,
-    /// Ids of the markers of the pattern that were in force.
-    pub markers: Vec<String>,
-    /// References of the orders in force behind the markers.
-    pub orders: Vec<String>,
-    /// Kind of the pattern.
-    pub pattern_kind: PatternKind,
-    /// Where in the first packet the pattern matched.
-    pub matched_in: MatchedIn,
-    /// Time of the first packet.
-    pub first_seen: Timestamp,
-    /// Time of the last packet.
-    pub last_seen: Timestamp,
-    /// Source of the first packet; blank for readers.
-    pub src_ip: Option<IpAddr>,
-    /// Its port, where the protocol has one and it was read.
-    pub src_port: Option<u16>,
-    /// Destination of the first packet; blank for readers.
-    pub dst_ip: Option<IpAddr>,
-    /// Its port, where the protocol has one and it was read.
-    pub dst_port: Option<u16>,
-    /// IP protocol: its keyword, or its number where it has none here.
-    pub proto: String,
-    /// Packets of both directions (XDP invocations).
-    pub packets: u64,
-    /// Bytes of both directions (IP length).
-    pub bytes: u64,
-    /// Which side is inside the operator's prefixes.
-    pub subscriber_side: SubscriberSide,
-    /// Interface of the first packet.
-    pub interface: String,
-    /// Its VLAN ids, outermost first.
-    pub vlan: Vec<u16>,
-    /// Generation that judged the first packet.
-    pub generation: u32,
-    /// The most restrictive of the markers.
-    pub tlp: Tlp,
-    /// The most restrictive of the markers.
-    pub pap: Pap,
+closed_list! {
+    /// One event: a flow, its markers and its provenance. The fields are the closed list of
+    /// R. 10-15 CPCE, as DESIGN §5 maps them; a field that is not here does not exist.
+    pub struct Event {
+        /// Version of this form.
+        [Alert] pub schema: u32,
+        /// HMAC of pattern, vantage, 5-tuple and first kernel time: stable across a crash.
+        [Alert] pub id: String,
+        /// Revision: 1 when opened; the highest wins.
+        [Alert] pub rev: u32,
+        /// Open or closed.
+        [Communication] pub state: State,
+        /// Name of the sensor.
+        [Alert] pub sensor: String,
+        /// Where the first packet was seen.
+        [Routing] pub vantage: Vantage,
+        /// Ids of the markers of the pattern that were in force.
+        [Alert] pub markers: Vec<String>,
+        /// References of the orders in force behind the markers.
+        [Alert] pub orders: Vec<String>,
+        /// Kind of the pattern.
+        [Alert] pub pattern_kind: PatternKind,
+        /// Where in the first packet the pattern matched.
+        [Alert] pub matched_in: MatchedIn,
+        /// Time of the first packet.
+        [Communication] pub first_seen: Timestamp,
+        /// Time of the last packet.
+        [Communication] pub last_seen: Timestamp,
+        /// Source of the first packet; blank for readers.
+        [Origin] pub src_ip: Option<IpAddr>,
+        /// Its port, where the protocol has one and it was read.
+        [Origin] pub src_port: Option<u16>,
+        /// Destination of the first packet; blank for readers.
+        [Routing] pub dst_ip: Option<IpAddr>,
+        /// Its port, where the protocol has one and it was read.
+        [Routing] pub dst_port: Option<u16>,
+        /// IP protocol: its keyword, or its number where it has none here.
+        [Routing] pub proto: String,
+        /// Packets of both directions (XDP invocations).
+        [Communication] pub packets: u64,
+        /// Bytes of both directions (IP length).
+        [Communication] pub bytes: u64,
+        /// Which side is inside the operator's prefixes.
+        [Origin] pub subscriber_side: SubscriberSide,
+        /// Interface of the first packet.
+        [Routing] pub interface: String,
+        /// Its VLAN ids, outermost first.
+        [Origin] pub vlan: Vec<u16>,
+        /// Generation that judged the first packet.
+        [Alert] pub generation: u32,
+        /// The most restrictive of the markers.
+        [Alert] pub tlp: Tlp,
+        /// The most restrictive of the markers.
+        [Alert] pub pap: Pap,
+        /// A canary of the sensor's self-test, not a communication; left out when it is none.
+        #[serde(default, skip_serializing_if = "is_false")]
+        [Alert] pub test: bool,
+    }
 }
 
 impl Event {
@@ -78,6 +81,14 @@ impl Event {
         (self.src_port, self.dst_port) = (None, None);
         self
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Whether more packets may come.
@@ -114,6 +125,12 @@ pub enum SubscriberSide {
     Unknown,
 }
 
+/// The month of a time (`YYYY-MM`), in UTC: what ids and aliases are of.
+#[must_use]
+pub fn month(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m").to_string()
+}
+
 /// Protocols that have a keyword here (IANA, Assigned Internet Protocol Numbers).
 const PROTOCOLS: [(u8, &str); 8] = [
     (1, "icmp"),
@@ -142,4 +159,42 @@ pub fn proto_number(name: &str) -> u8 {
         .iter()
         .find(|(_, known)| *known == name)
         .map_or_else(|| name.parse().unwrap_or(255), |(number, _)| *number)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An event with something in every field.
+    pub(crate) fn event() -> Event {
+        let time = Timestamp::from_microsecond(1_767_225_600_123_456).expect("a time");
+        Event {
+            schema: SCHEMA,
+            id: "8bcec7a76bc68b98f04ef76e668873d7".into(),
+            rev: 3,
+            state: State::Closed,
+            sensor: "pop1".into(),
+            vantage: Vantage(1 << 24 | 100 << 12),
+            markers: vec!["c2".into(), "wide".into()],
+            orders: vec!["ORD-1".into()],
+            pattern_kind: PatternKind::Endpoint,
+            matched_in: MatchedIn::DstIp,
+            first_seen: time,
+            last_seen: time + jiff::Span::new().seconds(61),
+            src_ip: Some(IpAddr::from([198, 51, 100, 7])),
+            src_port: Some(50_123),
+            dst_ip: "2001:db8::5".parse().ok(),
+            dst_port: Some(443),
+            proto: "tcp".into(),
+            packets: 1_000_000,
+            bytes: 1_000_000_000,
+            subscriber_side: SubscriberSide::Src,
+            interface: "transit0".into(),
+            vlan: vec![100],
+            generation: 7,
+            tlp: Tlp::AmberStrict,
+            pap: Pap::Amber,
+            test: false,
+        }
+    }
 }

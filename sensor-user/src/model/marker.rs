@@ -126,6 +126,8 @@ pub struct Held {
     pub capped: bool,
     /// Its own end was reached: it stays over whatever the clock does.
     pub over: bool,
+    /// When this version of it was made; none where its format does not know.
+    pub modified: Option<Moment>,
 }
 
 /// Whether a marker may come into force.

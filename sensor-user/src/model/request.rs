@@ -1,14 +1,23 @@
 //! The closed set of what can be asked through the control socket, and the answers.
 
+mod canary;
 mod change;
+mod markers;
 mod orders;
+mod sinks;
 mod status;
 
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
+pub use canary::{CanaryInterface, CanaryReport, CanarySink};
 pub use change::{Changed, HeldBack, Refusal};
+pub use markers::{MarkerRow, MarkerSource, NotInForce};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
+pub use sinks::{DeadRow, Replayed, SinkRow};
 pub use status::{
     BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, KindCount, MarkerStatus,
     OutcomeCount, Progress, Stage, Status,
@@ -93,11 +102,16 @@ pub enum Request {
     EventsList {
         /// Which part.
         page: Page,
-        /// Only in this state.
-        state: Option<State>,
+        /// Which of them.
+        filter: EventFilter,
     },
     /// One event. Readers see no address.
     EventsShow {
+        /// Its id.
+        id: String,
+    },
+    /// Destroy an event that is not useful. Operators.
+    EventsNotUseful {
         /// Its id.
         id: String,
     },
@@ -109,6 +123,22 @@ pub enum Request {
         from: u64,
         /// Most entries.
         limit: u32,
+    },
+    /// Run the self-test. Operators.
+    Canary,
+    /// Sinks and how they fare. Operators, readers, oversight.
+    SinksList,
+    /// What a sink refused for good. Operators.
+    SinksDead {
+        /// Its name.
+        name: String,
+        /// Which part.
+        page: Page,
+    },
+    /// Try that again. Operators.
+    SinksReplay {
+        /// Its name.
+        name: String,
     },
     /// Open the circuit breaker of a marker's pattern. Operators.
     BreakerOpen {
@@ -190,6 +220,24 @@ impl Page {
     pub const MOST: u32 = 10_000;
 }
 
+/// Which events of a list. There is no way to ask for a subscriber's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only with their first packet on this UTC day.
+    pub day: Option<Date>,
+    /// Only of this marker; a day must be given with it.
+    pub marker: Option<String>,
+}
+
+/// Events that were destroyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestroyedEvents {
+    /// How many.
+    pub events: u64,
+}
+
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows<T> {
@@ -197,84 +245,6 @@ pub struct Rows<T> {
     pub rows: Vec<T>,
     /// Cursor of the next page; absent on the last.
     pub next: Option<String>,
-}
-
-/// A marker as listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkerRow {
-    /// The marker.
-    #[serde(flatten)]
-    pub marker: Marker,
-    /// Id of its pattern, hexadecimal.
-    pub pattern_id: String,
-    /// Whether it is in force.
-    pub in_force: bool,
-    /// Why not, when it is not.
-    #[serde(default)]
-    pub not_in_force: Option<NotInForce>,
-    /// Why it is held back, as a code (`warninglist:` and the name of the list), or `released`.
-    #[serde(default)]
-    pub standing: Option<String>,
-    /// Who approved its release (user id), when it waits for a second person.
-    #[serde(default)]
-    pub approved_by: Option<u32>,
-    /// The order that brought it; none when it is the operator's own.
-    #[serde(default)]
-    pub source: Option<MarkerSource>,
-    /// References of the orders that it is or will be exploited for.
-    #[serde(default)]
-    pub orders: Vec<String>,
-    /// Its end is `limits.longest-marker`, because none was given.
-    #[serde(default)]
-    pub capped: bool,
-}
-
-/// Whose a marker is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkerSource {
-    /// Reference of the order.
-    pub order: String,
-    /// Who issued it.
-    pub issuer: String,
-}
-
-/// Why a marker is not in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotInForce {
-    /// This version does not match patterns of its kind.
-    Kind,
-    /// It is held back until somebody releases it.
-    Quarantined,
-    /// Its time is to come.
-    NotYet,
-    /// Its time has passed.
-    Over,
-    /// Its order was withdrawn.
-    Withdrawn,
-    /// The device is not declared as it is (L. 33-14 ¶1).
-    Undeclared,
-    /// Under regime 2023 only what the authority ordered in a signed envelope is exploited.
-    Regime,
-    /// PAP:RED, and the sensor is not dedicated and passive.
-    PapRed,
-}
-
-impl NotInForce {
-    /// The name in the API.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kind => "kind",
-            Self::Quarantined => "quarantined",
-            Self::NotYet => "not_yet",
-            Self::Over => "over",
-            Self::Withdrawn => "withdrawn",
-            Self::Undeclared => "undeclared",
-            Self::Regime => "regime",
-            Self::PapRed => "pap_red",
-        }
-    }
 }
 
 /// A journal entry as listed.
@@ -312,6 +282,9 @@ pub struct Failure {
     /// Refused lines in all.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused_total: u64,
+    /// The same by code: also those that are not listed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused_codes: BTreeMap<String, u64>,
 }
 
 impl Failure {
@@ -350,10 +323,20 @@ pub enum Reply {
     Events(Rows<Event>),
     /// To [`Request::EventsShow`].
     Event(Box<Event>),
+    /// To [`Request::EventsNotUseful`].
+    Destroyed(DestroyedEvents),
     /// To [`Request::EventsTail`]: the stream starts now.
     Tail,
     /// To [`Request::JournalShow`].
     Journal(JournalPage),
+    /// To [`Request::Canary`].
+    Canary(Box<CanaryReport>),
+    /// To [`Request::SinksList`].
+    Sinks(Rows<SinkRow>),
+    /// To [`Request::SinksDead`].
+    Dead(Rows<DeadRow>),
+    /// To [`Request::SinksReplay`].
+    Replayed(Replayed),
     /// To [`Request::BreakerOpen`] and [`Request::BreakerClose`].
     Breaker(BreakerStatus),
     /// To [`Request::Attach`] and [`Request::Detach`].

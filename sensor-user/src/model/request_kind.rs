@@ -37,10 +37,20 @@ pub enum RequestKind {
     EventsList,
     /// [`Request::EventsShow`].
     EventsShow,
+    /// [`Request::EventsNotUseful`].
+    EventsNotUseful,
     /// [`Request::EventsTail`].
     EventsTail,
     /// [`Request::JournalShow`].
     JournalShow,
+    /// [`Request::Canary`].
+    Canary,
+    /// [`Request::SinksList`].
+    SinksList,
+    /// [`Request::SinksDead`].
+    SinksDead,
+    /// [`Request::SinksReplay`].
+    SinksReplay,
     /// [`Request::BreakerOpen`].
     BreakerOpen,
     /// [`Request::BreakerClose`].
@@ -53,7 +63,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -70,8 +80,13 @@ impl RequestKind {
         Self::OrdersWithdraw,
         Self::EventsList,
         Self::EventsShow,
+        Self::EventsNotUseful,
         Self::EventsTail,
         Self::JournalShow,
+        Self::Canary,
+        Self::SinksList,
+        Self::SinksDead,
+        Self::SinksReplay,
         Self::BreakerOpen,
         Self::BreakerClose,
         Self::Attach,
@@ -98,8 +113,13 @@ impl RequestKind {
             Self::OrdersWithdraw => "orders_withdraw",
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
+            Self::EventsNotUseful => "events_not_useful",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
+            Self::Canary => "canary",
+            Self::SinksList => "sinks_list",
+            Self::SinksDead => "sinks_dead",
+            Self::SinksReplay => "sinks_replay",
             Self::BreakerOpen => "breaker_open",
             Self::BreakerClose => "breaker_close",
             Self::Attach => "attach",
@@ -129,8 +149,13 @@ impl Request {
             Self::OrdersWithdraw { .. } => RequestKind::OrdersWithdraw,
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
+            Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::Canary => RequestKind::Canary,
+            Self::SinksList => RequestKind::SinksList,
+            Self::SinksDead { .. } => RequestKind::SinksDead,
+            Self::SinksReplay { .. } => RequestKind::SinksReplay,
             Self::BreakerOpen { .. } => RequestKind::BreakerOpen,
             Self::BreakerClose { .. } => RequestKind::BreakerClose,
             Self::Attach { .. } => RequestKind::Attach,

@@ -95,6 +95,7 @@ impl Replay {
         subscribers.insert(0, "replay".into(), zone, []);
         let context = EventContext {
             sensor: "replay".into(),
+            canary: None,
         };
         let mut run = Run {
             offline,
@@ -242,7 +243,7 @@ impl<W: Write> Run<'_, W> {
             .joiner
             .take_changes()
             .into_iter()
-            .map(|change| change.event)
+            .map(|change| change.row.event)
             .filter(|event| event.state == State::Closed)
             .collect();
         events.sort_by(|one, other| (one.first_seen, &one.id).cmp(&(other.first_seen, &other.id)));

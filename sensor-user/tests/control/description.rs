@@ -108,7 +108,7 @@ fn answers_are_what_it_says() {
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         conforms(&document, schema, &answer.json(), &line);
     }
-    let event = serde_json::to_value(crate::memory::event("e")).expect("JSON");
+    let event = serde_json::to_value(crate::samples::event("e")).expect("JSON");
     conforms(
         &document,
         &document["components"]["schemas"]["Event"],

@@ -7,5 +7,6 @@ mod description;
 mod fixture;
 mod lifecycle;
 mod memory;
+mod samples;
 mod stream;
 mod wire;

@@ -6,25 +6,19 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use sensor_user::{
-    config::Config,
     control::{Error, Service},
-    legal::{self, Gate},
     model::{
-        Actor, Direction, Event, Marker, MatchedIn, OrderState, Pap, Pattern, PatternKind,
-        RequestKind, Spool, State, SubscriberSide, Tlp, Vantage,
-        declaration::{Declaration, DeclarationReport, Declared},
+        Actor, Event, Pattern, RequestKind, Spool,
         request::{
-            BreakerStatus, Changed, Count, EventStatus, HeldBack, InterfaceStatus, JournalPage,
-            JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus,
-            OrderChanged, OrderManifest, OrderRow, OutcomeCount, Page, Progress, Refusal, Reply,
-            Request, Rows, Stage, Status,
+            CanaryInterface, CanaryReport, CanarySink, Changed, DeadRow, DestroyedEvents, HeldBack,
+            MarkerRow, OrderChanged, OrderManifest, Page, Refusal, Replayed, Reply, Request, Rows,
         },
     },
 };
-use serde_json::value::RawValue;
 use tokio::sync::broadcast;
+
+use crate::samples::{declaration, event, journal, order, row, sink, status};
 
 /// Id of a marker whose showing panics.
 pub const PANICS: &str = "panics";
@@ -67,7 +61,11 @@ impl Memory {
         }
         if !refusals.is_empty() {
             let total = refusals.len() as u64;
-            return Err(Error::Refused { refusals, total });
+            return Err(Error::Refused {
+                refusals,
+                total,
+                codes: [("bad_address".into(), total)].into(),
+            });
         }
         let added = rows.len() as u64;
         let mut markers = self.markers.lock().expect("no test panics with it");
@@ -83,6 +81,8 @@ impl Memory {
             added,
             removed: 0,
             duplicates: 0,
+            stale: 2,
+            ignored: 3,
             expired: 0,
             not_yet: 0,
             unmatched: 0,
@@ -102,6 +102,7 @@ impl Memory {
                 reason: "not an address".into(),
             }],
             refused_total: 1,
+            refused_codes: [("bad_address".into(), 1)].into(),
             awaiting: 1,
             destroyed: 0,
             receipt: 7,
@@ -154,6 +155,36 @@ impl Service for Memory {
             }
             Request::EnvelopeSubmit { body } => self.load(&whole(&body), true)?,
             Request::MarkersList { page, .. } => Reply::Markers(self.page(&page)),
+            Request::Canary => Reply::Canary(Box::new(CanaryReport {
+                passed: false,
+                interfaces: vec![CanaryInterface {
+                    interface: "eth0".into(),
+                    passed: true,
+                    stored: Some(3),
+                }],
+                sinks: vec![CanarySink {
+                    sink: "soc".into(),
+                    acknowledged: None,
+                }],
+                receipt: 7,
+            })),
+            Request::SinksList => Reply::Sinks(Rows {
+                rows: vec![sink()],
+                next: None,
+            }),
+            Request::SinksDead { .. } => Reply::Dead(Rows {
+                rows: vec![DeadRow {
+                    id: "00ff".into(),
+                    rev: 2,
+                    attempts: 1,
+                    code: "http_400".into(),
+                }],
+                next: None,
+            }),
+            Request::SinksReplay { .. } => Reply::Replayed(Replayed {
+                events: 1,
+                receipt: 7,
+            }),
             Request::BreakerOpen { .. } | Request::BreakerClose { .. } => {
                 Reply::Breaker(status().breakers.remove(0))
             }
@@ -183,6 +214,7 @@ impl Service for Memory {
                 rows: vec![event("e1")],
                 next: None,
             }),
+            Request::EventsNotUseful { .. } => Reply::Destroyed(DestroyedEvents { events: 1 }),
             Request::EventsTail => Reply::Tail,
             Request::JournalShow { .. } => Reply::Journal(journal()),
             Request::Attach { interface } | Request::Detach { interface } => {
@@ -205,186 +237,4 @@ fn whole(body: &Spool) -> Vec<u8> {
     body.reader().read_to_end(&mut bytes).expect("reads");
     assert_eq!(bytes.len() as u64, body.length());
     bytes
-}
-
-fn row(id: &str, pattern: Pattern) -> MarkerRow {
-    MarkerRow {
-        marker: Marker {
-            id: id.into(),
-            pattern,
-            from: None,
-            until: None,
-            direction: Direction::Either,
-            tlp: Tlp::Amber,
-            pap: Pap::Amber,
-        },
-        pattern_id: "00000000000000ff".into(),
-        in_force: true,
-        not_in_force: None,
-        standing: None,
-        approved_by: Some(1000),
-        source: Some(MarkerSource {
-            order: "2026/7".into(),
-            issuer: "ANSSI".into(),
-        }),
-        orders: vec!["2026/7".into()],
-        capped: true,
-    }
-}
-
-fn order(reference: &str) -> OrderRow {
-    let time: Timestamp = "2026-01-02T03:04:05Z".parse().expect("time");
-    OrderRow {
-        reference: reference.into(),
-        issuer: "ANSSI".into(),
-        threat_reference: Some("CERTFR-2026-1".into()),
-        start: time.into(),
-        end: time.into(),
-        tlp: Tlp::Amber,
-        pap: Pap::Amber,
-        state: OrderState::Over,
-        acknowledged: time.into(),
-        receipt: 7,
-        serial: Some(12),
-        withdrawn: Some(time.into()),
-        markers: 2,
-        named: 1,
-    }
-}
-
-/// An event with every field filled in.
-pub fn event(id: &str) -> Event {
-    let time: Timestamp = "2026-01-02T03:04:05Z".parse().expect("time");
-    Event {
-        schema: 1,
-        id: id.into(),
-        rev: 1,
-        state: State::Open,
-        sensor: "pop1".into(),
-        vantage: Vantage(100 << 12),
-        markers: vec!["m1".into()],
-        orders: vec![],
-        pattern_kind: PatternKind::Ip,
-        matched_in: MatchedIn::DstIp,
-        first_seen: time,
-        last_seen: time,
-        src_ip: Some([10, 0, 0, 1].into()),
-        src_port: Some(40_000),
-        dst_ip: Some([203, 0, 113, 5].into()),
-        dst_port: Some(443),
-        proto: "tcp".into(),
-        packets: 3,
-        bytes: 180,
-        subscriber_side: SubscriberSide::Src,
-        interface: "eth0".into(),
-        vlan: vec![100],
-        generation: 1,
-        tlp: Tlp::Amber,
-        pap: Pap::Amber,
-    }
-}
-
-fn declaration() -> DeclarationReport {
-    let text = "sensor = \"pop1\"\n[legal]\nvalidation = \"V-1\"\n[[interface]]\n\
-                name = \"eth0\"\nsubscribers = [\"198.51.100.0/24\"]\n\
-                [[interface.vlan]]\ntags = [100]\n";
-    let config = Config::parse("sensor.toml".as_ref(), text).expect("a configuration");
-    let mut gate = Gate::new(legal::facts(&config), None);
-    gate.record(Declaration {
-        reference: "DEC-1".into(),
-        date: jiff::civil::date(2027, 1, 31),
-        digest: gate.digest().into(),
-        recorded: Timestamp::now(),
-        uid: 1000,
-        receipt: 3,
-    });
-    gate.report()
-}
-
-fn journal() -> JournalPage {
-    let entry = RawValue::from_string("{\"kind\":\"start\"}".into()).expect("JSON");
-    JournalPage {
-        rows: vec![JournalRow {
-            index: 0,
-            leaf: "cd".repeat(32),
-            entry,
-        }],
-        size: 1,
-        root: "ef".repeat(32),
-    }
-}
-
-fn status() -> Status {
-    let count = |term: &str, count| Count {
-        term: term.into(),
-        count,
-    };
-    Status {
-        sensor: "pop1".into(),
-        version: "0.1.0".into(),
-        kernel: "6.18".into(),
-        clock: "tai".into(),
-        clock_trusted: true,
-        started: Timestamp::now(),
-        interfaces: vec![InterfaceStatus {
-            name: "eth0".into(),
-            slot: 0,
-            attached: true,
-            mode: Some("native".into()),
-            frags: true,
-            notes: vec!["the peer's TSO is off".into()],
-            outcomes: vec![
-                OutcomeCount {
-                    outcome: "miss".into(),
-                    packets: 997,
-                    bytes: 99_700,
-                },
-                OutcomeCount {
-                    outcome: "hit".into(),
-                    packets: 3,
-                    bytes: 300,
-                },
-            ],
-        }],
-        markers: MarkerStatus {
-            total: 2,
-            quarantined: 0,
-            unmatched: 0,
-            barred: 0,
-            not_yet: 0,
-            over: 0,
-            in_force: vec![KindCount {
-                kind: PatternKind::Ip,
-                count: 2,
-            }],
-            generation: 1,
-            digest: "ab".repeat(32),
-        },
-        declared: Declared::Missing,
-        change: Some(Progress {
-            stage: Stage::Storing,
-            done: 8_192,
-            total: 1_000_000,
-            since: Timestamp::now(),
-        }),
-        breakers: vec![BreakerStatus {
-            pattern_id: "00000000000000ff".into(),
-            marker: "noisy".into(),
-            open: true,
-            since: Some(Timestamp::now()),
-            automatic: true,
-            receipt: Some(7),
-        }],
-        events: EventStatus { stored: 1, open: 1 },
-        kernel_hits: vec![
-            count("hits", 3),
-            count("records", 1),
-            count("aggregated", 2),
-        ],
-        agent_records: vec![count("records", 1), count("events", 0)],
-        journal: JournalStatus {
-            size: 1,
-            root: "ef".repeat(32),
-        },
-    }
 }

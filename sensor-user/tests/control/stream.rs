@@ -12,7 +12,7 @@ use sensor_user::model::Event;
 
 use crate::{
     fixture::{Running, eventually},
-    memory::event,
+    samples::event,
 };
 
 /// A tail that has begun.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::stix;
+use super::{others, stix};
 use sensor_user::{
     markers::{self, Limits},
     model::{
@@ -28,6 +28,8 @@ pub struct Reader {
     pub name: &'static str,
     /// Words that mean something to it.
     pub words: &'static [&'static str],
+    /// Memory that it may take whatever its input, beside that of every reader, bytes.
+    pub beside: usize,
     /// Reads an input, with small limits or the usual ones.
     ///
     /// # Errors
@@ -40,29 +42,49 @@ pub const READERS: &[Reader] = &[
     Reader {
         name: "text",
         words: TEXT,
+        beside: 0,
         read: |bytes, small| of(Format::Text, bytes, small),
     },
     Reader {
         name: "csv",
         words: CSV,
+        beside: 0,
         read: |bytes, small| of(Format::Csv, bytes, small),
     },
     Reader {
         name: "misp",
         words: MISP,
+        beside: 0,
         read: |bytes, small| of(Format::Misp, bytes, small),
     },
     Reader {
         name: "stix",
         words: stix::OBJECTS,
+        beside: 0,
         read: |bytes, small| of(Format::Stix, bytes, small),
     },
     Reader {
         name: "stix-pattern",
         words: stix::PATTERNS,
+        beside: 0,
         read: |bytes, _| stix::pattern(bytes),
     },
+    Reader {
+        name: "envelope",
+        words: others::ENVELOPE,
+        beside: 0,
+        read: |bytes, _| others::envelope(bytes),
+    },
+    Reader {
+        name: "warninglist",
+        words: others::WARNINGLIST,
+        beside: EXPRESSIONS,
+        read: |bytes, _| others::warninglist(bytes),
+    },
 ];
+
+/// What the expressions of a list may take while they are compiled, bytes.
+const EXPRESSIONS: usize = 256 << 20;
 
 /// Limits that inputs of a few kilobytes reach.
 const SMALL: Limits = Limits {
@@ -121,16 +143,45 @@ fn of(format: Format, bytes: &[u8], small: bool) -> Result<Took, String> {
         intake.markers.iter().take(4).try_for_each(canonical)?;
     }
     for refusal in &intake.refused {
-        // Reasons are ours: no byte of the input has a place there.
+        // Reasons are ours, and short.
         if refusal.reason.len() > 300 || refusal.code.len() > 30 || refusal.field.len() > 60 {
             return Err(format!("a refusal of {} bytes", refusal.reason.len()));
         }
+    }
+    let values: Vec<String> = intake.markers.iter().take(16).filter_map(value).collect();
+    for refusal in &intake.refused {
+        let object = refusal.object.as_deref().unwrap_or_default();
+        let told = [&refusal.reason, &refusal.code, &refusal.field, object];
+        let repeats = |value: &String| told.iter().any(|told| told.contains(value.as_str()));
+        if values.iter().any(repeats) {
+            return Err(format!("a refusal repeats a value: {}", refusal.code));
+        }
+    }
+    if format == Format::Text && !intake.fatal && intake.markers.iter().any(named_by_value) {
+        return Err("an id is the value of its marker".into());
+    }
+    let counted: u64 = intake.refused_codes.values().sum();
+    if counted != intake.refused_total {
+        return Err("not every refusal is counted by its code".into());
     }
     Ok(Took {
         markers: intake.markers.len() as u64,
         refused: intake.refused_total,
         fatal: intake.fatal,
     })
+}
+
+/// What a marker looks for, where it is nothing that a sentence has by chance.
+fn value(marker: &Marker) -> Option<String> {
+    let text = marker.pattern.to_string();
+    let value = text.split(' ').nth(1)?.trim_start_matches("*.").to_owned();
+    // A UUID may stand as a name, and ids and places are told by UUIDs.
+    let tells = value.len() >= 6 && value.contains(['.', ':']);
+    tells.then_some(value)
+}
+
+fn named_by_value(marker: &Marker) -> bool {
+    value(marker).is_some_and(|value| marker.id.to_ascii_lowercase().contains(&value))
 }
 
 /// That a marker, written in the text format, is read as the same one.

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use sensor_tests::{command::wait_until, daemon::Client, need};
+use sensor_tests::{
+    command::wait_until,
+    daemon::Client,
+    identity::{Identities, events},
+    need,
+};
 use serde_json::json;
 
 use crate::scene::{MARKED, Scene, actions, manifest, patterns, sleep_until, state, submit, time};
@@ -87,5 +92,39 @@ fn a_step_back_gives_an_order_no_more_time() {
     assert_eq!(patterns(&client), 0);
     assert_eq!(state(&client, "2026-7"), "over");
     assert_eq!(scene.hits(&client, "198.51.100.7", 2_003), 0);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn a_step_back_gives_an_order_no_more_time_when_the_agent_dies_after_it() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    let done = submit(
+        &client,
+        &manifest("2026-13", "8s"),
+        &format!("ip {MARKED} id=m\n"),
+    );
+    let end = time(&done["order"]["end"]);
+    scene.home.step_clock(-7_200);
+    // As long as an agent would take to tell deadlines anew by the clock that was set back.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(scene.hits(&client, MARKED, 2_000), 1);
+    daemon.kill9();
+    sleep_until(end + Duration::from_millis(100));
+    scene.send(MARKED, 2_001);
+    let daemon = scene.start();
+    let client = daemon.client();
+    let kernel = Identities::settled(&client).kernel;
+    assert_eq!((kernel["hits"], kernel["expired"]), (2, 1), "{kernel:?}");
+    assert_eq!(patterns(&client), 0);
+    let ports: Vec<_> = events(&client)
+        .iter()
+        .map(|event| event["src_port"].clone())
+        .collect();
+    assert_eq!(ports, [json!(2_000)]);
     assert!(daemon.stop().success());
 }

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use sensor_tests::{
+    command::wait_until,
     identity::{Identities, events},
     need,
 };
@@ -146,6 +147,39 @@ fn at_its_end_an_order_is_gone_with_the_agent_dead() {
     for event in events(&client) {
         assert!(time(&event["last_seen"]) < end, "{event}");
         assert_eq!(event["orders"], json!(["2026-3"]));
+    }
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn with_the_agent_dead_no_event_of_an_order_goes_on_after_its_end() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    client.load(&format!("ip {MARKED} id=own\n"));
+    let mut order = manifest("2026-12", "4s");
+    order["markers"] = json!(["own"]);
+    let done = submit(&client, &order, "");
+    let end = time(&done["order"]["end"]);
+    scene.send(MARKED, 2_000);
+    assert_eq!(event(&client, 2_000)["orders"], json!(["2026-12"]));
+    daemon.kill9();
+    sleep_until(end + Duration::from_millis(100));
+    scene.send(MARKED, 2_000);
+    let daemon = scene.start();
+    let client = daemon.client();
+    scene.send(MARKED, 2_000);
+    let _settled = Identities::settled(&client);
+    assert!(wait_until(Duration::from_secs(5), || events(&client)
+        .iter()
+        .any(|event| event["packets"] == 2)));
+    for event in events(&client) {
+        let of_order = event["orders"] == json!(["2026-12"]);
+        assert_eq!(time(&event["last_seen"]) < end, of_order, "{event}");
+        assert_eq!(event["state"] == "closed", of_order, "{event}");
     }
     assert!(daemon.stop().success());
 }

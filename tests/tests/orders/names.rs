@@ -1,8 +1,10 @@
 //! Orders about markers that are held, beside the operator's own use.
 
-use sensor_tests::{command::wait_until, need};
-use serde_json::json;
 use std::time::Duration;
+
+use jiff::Timestamp;
+use sensor_tests::{command::wait_until, daemon::Client, need};
+use serde_json::json;
 
 use crate::scene::{MARKED, Scene, event, manifest, patterns, sleep_until, state, submit, time};
 
@@ -76,6 +78,57 @@ fn an_order_names_markers_that_are_held_and_the_operators_own_go_on_without_it()
 }
 
 #[test]
+fn what_an_order_brings_runs_as_the_order_says_whatever_the_operator_says_of_it() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    // The operator's own is over, and of the other side.
+    let over = "until=2026-01-01T00:00:00Z tlp=GREEN pap=GREEN direction=source";
+    client.load(&format!(
+        "ip {MARKED} id=own {over}\nip 198.51.100.7 id=other\n"
+    ));
+    assert_eq!(scene.hits(&client, MARKED, 2_100), 0);
+    let mut order = manifest("2026-11", "1h");
+    (order["tlp"], order["pap"]) = (json!("GREEN"), json!("GREEN"));
+    let done = submit(
+        &client,
+        &order,
+        &format!("ip {MARKED} id=own tlp=RED pap=GREEN\n"),
+    );
+    assert_eq!(done["order"]["named"], 1);
+    assert_eq!(scene.hits(&client, MARKED, 2_101), 1);
+    let found = event(&client, 2_101);
+    assert_eq!(
+        (&found["orders"], &found["tlp"]),
+        (&json!(["2026-11"]), &json!("RED"))
+    );
+    // An order's marker that becomes the operator's own, for a time that is over, goes on for it.
+    submit(
+        &client,
+        &manifest("2026-12", "1h"),
+        "ip 192.0.2.9 id=brought\n",
+    );
+    let mine = format!("ip 192.0.2.9 id=brought {over}\n");
+    client.load(&format!("ip {MARKED} id=own {over}\n{mine}"));
+    for (to, port) in [(MARKED, 2_102), ("192.0.2.9", 2_103)] {
+        assert_eq!(scene.hits(&client, to, port), 1, "{to}");
+    }
+    // So it does when the operator gives it up, and after a restart.
+    client.load("ip 198.51.100.7 id=other\n");
+    assert!(daemon.stop().success());
+    let daemon = scene.start();
+    let client = daemon.client();
+    for (to, port) in [(MARKED, 2_104), ("192.0.2.9", 2_105)] {
+        assert_eq!(scene.hits(&client, to, port), 1, "{to}");
+    }
+    assert_eq!(event(&client, 2_104)["tlp"], "RED");
+    assert!(daemon.stop().success());
+}
+
+#[test]
 fn an_order_that_cannot_be_carried_out_changes_nothing() {
     if !need::root() {
         return;
@@ -125,5 +178,47 @@ fn an_order_that_cannot_be_carried_out_changes_nothing() {
         (&row["source"], &row["orders"]),
         (&json!(null), &json!(["2026-10"]))
     );
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn the_operators_own_file_changes_nothing_of_what_an_order_says() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    // Times are kept to the microsecond.
+    let until = Timestamp::now().as_microsecond() + 8_000_000;
+    let until = Timestamp::from_microsecond(until).expect("a time");
+    let brought = format!("ip {MARKED} id=m tlp=RED until={until}\n");
+    submit(&client, &manifest("2026-11", "1h"), &brought);
+    // Laxer, and for longer than the authority asks.
+    let own = format!("ip {MARKED} id=m tlp=CLEAR pap=CLEAR until=2099-01-01T00:00:00Z\n");
+    client.load(&own);
+    let told = |client: &Client, port| {
+        scene.send(MARKED, port);
+        let found = event(client, port);
+        (found["orders"].clone(), found["tlp"].clone())
+    };
+    let both = (json!(["2026-11"]), json!("RED"));
+    assert_eq!(told(&client, 2_000), both);
+    daemon.kill9();
+    let daemon = scene.start();
+    let client = daemon.client();
+    assert_eq!(told(&client, 2_001), both);
+    let row = client.get("/v1/markers/m").expect("an answer").body;
+    assert_eq!((&row["tlp"], &row["orders"]), (&json!("RED"), &both.0));
+    // The operator no longer uses it: it is the order's again, as it was brought.
+    client.load("ip 198.51.100.7 id=other\n");
+    assert_eq!(told(&client, 2_002), both);
+    let row = client.get("/v1/markers/m").expect("an answer").body;
+    assert_eq!(time(&row["until"]), until);
+    client.post("/v1/markers", &own).expect("an answer");
+    sleep_until(until);
+    assert!(wait_until(Duration::from_secs(5), || {
+        told(&client, 2_003) == (json!([]), json!("CLEAR"))
+    }));
     assert!(daemon.stop().success());
 }

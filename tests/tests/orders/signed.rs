@@ -184,3 +184,53 @@ fn gate_and_regime_bind_orders_and_never_their_end() {
     assert_eq!(patterns(&client), 1);
     assert!(daemon.stop().success());
 }
+
+#[test]
+fn what_somebody_typed_keeps_no_signed_order_out_and_each_refusal_is_journalled() {
+    if !need::root() {
+        return;
+    }
+    let scene = Scene::new();
+    let (authority, partner) = (Issuer::new("authority.example"), Issuer::new("ca.example"));
+    let keys = format!("{}{}authority = false\n", authority.pin(), partner.pin());
+    let daemon = Sensord::start(&scene.home, &scene.wire.to, &settings(&keys));
+    let client = daemon.client();
+    let by_hand = |reference: &str, marker: &str| {
+        let body = format!("{}\n{marker}\n", manifest(reference, "1h"));
+        client.post("/v1/orders", &body).expect("an answer").status
+    };
+    assert_eq!(by_hand("ORD-7", "ip 192.0.2.9 id=typed"), 200);
+    let terms = ["--order", "ORD-7", "--duration", "P30D"];
+    let content = b"ip 192.0.2.10 id=signed\n";
+    let signed = authority.envelope(1, content, &terms);
+    let answer = submit(&client, &signed);
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let row = client.get("/v1/orders/ORD-7").expect("an answer").body;
+    assert_eq!(row["serial"], 1);
+    let rows = client.get("/v1/orders").expect("an answer").body["rows"].clone();
+    assert_eq!(rows[0]["reference"], "ORD-7 (by hand, 1)");
+    assert_eq!(patterns(&client), 2);
+
+    assert_eq!(by_hand("ORD-7", "ip 192.0.2.11 id=again"), 409);
+    let again = submit(&client, &authority.envelope(2, content, &terms));
+    assert_eq!(told(&again), (409, "conflict"));
+    let theirs = submit(&client, &partner.envelope(1, content, &terms));
+    assert_eq!(told(&theirs), (403, "not_authority"));
+    let refusals: Vec<Value> = client
+        .journal()
+        .into_iter()
+        .filter(|entry| {
+            entry["action"]
+                .as_str()
+                .is_some_and(|one| one.ends_with("refused"))
+        })
+        .map(|entry| json!([entry["action"], entry["code"], entry["serial"]]))
+        .collect();
+    let expected = [
+        json!(["order_refused", "conflict", null]),
+        json!(["envelope_refused", "conflict", 2]),
+        json!(["envelope_refused", "not_authority", 1]),
+    ];
+    assert_eq!(refusals, expected);
+    assert!(daemon.stop().success());
+}

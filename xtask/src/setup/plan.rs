@@ -9,6 +9,14 @@ use crate::process::Line;
 /// Releases of `bpf-linker` that are known to build these programs.
 const LINKERS: &[(u32, u32)] = &[(0, 10), (0, 13)];
 
+/// Packages of which only the programs are wanted, and the services that Debian starts with them:
+/// they listen on every address.
+const SERVICES: &[(&str, &str)] = &[
+    ("nats-server", "nats-server.service"),
+    ("nginx-light", "nginx.service"),
+    ("prometheus", "prometheus.service"),
+];
+
 /// Where Debian's `rustc-web` cannot be had.
 const OTHER_COMPILER: &str = "apt could not install the packages (none may be removed, and rustc-web \
      conflicts with Debian's own rustc and rustup packages); for the BPF compiler alone, \
@@ -61,9 +69,10 @@ fn install(packages: &[&str], systemd: bool) -> Step {
         apt("update"),
         apt("install -y --no-install-recommends --no-remove").args(packages.iter().copied()),
     ];
-    if systemd && packages.contains(&"prometheus") {
-        // Only the programs are wanted; Debian starts a server that listens on every address.
-        lines.push(Line::new("systemctl disable --now prometheus.service"));
+    for (package, service) in SERVICES {
+        if systemd && packages.contains(package) {
+            lines.push(Line::new("systemctl disable --now").args([*service]));
+        }
     }
     Step {
         why: format!("Debian packages: {}", packages.join(", ")),
@@ -208,14 +217,17 @@ mod tests {
     #[test]
     fn a_service_nobody_asked_for_is_stopped() {
         let found = Found {
-            packages: vec!["prometheus"],
+            packages: vec!["prometheus", "nginx-light"],
             systemd: true,
             ..complete()
         };
         let lines = text(&plan(&found));
         assert_eq!(
-            lines.last().unwrap(),
-            "systemctl disable --now prometheus.service"
+            lines[2..],
+            [
+                "systemctl disable --now nginx.service",
+                "systemctl disable --now prometheus.service",
+            ]
         );
     }
 }

@@ -32,9 +32,12 @@ const TOOLS: &[(&str, &str)] = &[
     ("tcpreplay", "tcpreplay"),
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
+    ("nats-server", "nats-server"),
     ("trafgen", "netsniff-ng"),
     ("xdp-filter", "xdp-tools"),
     ("curl", "curl"),
+    ("nginx", "nginx-light"),
+    ("openssl", "openssl"),
     ("bpftool", "bpftool"),
     ("ps", "procps"),
     // rusqlite compiles its own copy of SQLite.

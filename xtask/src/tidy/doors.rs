@@ -31,12 +31,32 @@ const DOORS: &[Door] = &[
         files: &["cli/args.rs", "cli/args/", "cli/mod.rs", "bin/"],
     },
     Door {
-        crates: &["base64", "ed25519_dalek", "getrandom", "hmac", "sha2"],
+        crates: &[
+            "base64",
+            "chacha20poly1305",
+            "ed25519_dalek",
+            "getrandom",
+            "hmac",
+            "sha2",
+        ],
         files: &["crypto.rs", "crypto/"],
     },
     Door {
         crates: &["hyper", "hyper_util", "http_body_util"],
         files: &["control/", "cli/", "agent/metrics_page.rs"],
+    },
+    Door {
+        crates: &["async_nats"],
+        files: &["outbox/nats.rs", "outbox/nats/"],
+    },
+    Door {
+        crates: &["reqwest", "rustls", "rustls_native_certs"],
+        files: &[
+            "outbox/web.rs",
+            "outbox/web/",
+            "outbox/nats.rs",
+            "outbox/nats/",
+        ],
     },
     Door {
         crates: &["rtnetlink"],

@@ -5,7 +5,9 @@ use super::{Finding, Tree, covers, source::Source};
 /// Where `unsafe` blocks, functions and implementations may stand.
 const FILES: &[&str] = &[
     "sensor-ebpf/src/bench.rs",
+    "sensor-ebpf/src/confirm.rs",
     "sensor-ebpf/src/emit.rs",
+    "sensor-ebpf/src/flows.rs",
     "sensor-ebpf/src/maps.rs",
     "sensor-ebpf/src/packet.rs",
     // Implementations of `aya::Pod` for the types of the ABI.

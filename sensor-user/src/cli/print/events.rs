@@ -154,6 +154,7 @@ mod tests {
             generation: 1,
             tlp: Tlp::Red,
             pap: Pap::Red,
+            test: false,
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::{State, request::Page};
 
 fn found(method: &str, path: &str) -> Option<(Target, String)> {
     let (route, parameter) = find(method, path).ok()?;
@@ -64,20 +65,27 @@ fn every_kind_has_its_route() {
 #[test]
 fn pages_have_bounds() {
     let with = |text: &str| {
-        let query = Query::parse(text, &["limit", "after", "state"]).expect("reads");
+        let query =
+            Query::parse(text, &["limit", "after", "state", "day", "marker"]).expect("reads");
         request(Kind::EventsList, "", &query, Content::default())
     };
     let page = |limit, after: Option<&str>| Page {
         limit,
         after: after.map(str::to_owned),
     };
-    let events = |page, state| Request::EventsList { page, state };
+    let events = |page, state| {
+        let filter = EventFilter {
+            state,
+            ..EventFilter::default()
+        };
+        Request::EventsList { page, filter }
+    };
     assert_eq!(with("").expect("default"), events(page(100, None), None));
     assert_eq!(
         with("limit=10000&after=x&state=open").expect("all"),
         events(page(10_000, Some("x")), Some(State::Open))
     );
-    for bad in ["limit=0", "limit=10001", "state=ajar"] {
+    for bad in ["limit=0", "limit=10001", "state=ajar", "day=2027-02-30"] {
         assert!(matches!(with(bad), Err(Error::Invalid(_))), "{bad}");
     }
 }

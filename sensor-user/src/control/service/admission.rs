@@ -3,7 +3,8 @@
 use super::grounds::Orders;
 use crate::{
     legal::{Law, Objection},
-    model::{ImageRow, Marker, MarkerId, OrderNumber, request::NotInForce},
+    markers::pattern_id,
+    model::{ImageRow, Marker, MarkerId, OrderNumber, canary, request::NotInForce},
 };
 
 /// What may come into force now.
@@ -11,13 +12,34 @@ use crate::{
 pub struct Admission {
     open: bool,
     law: Law,
+    canary: bool,
 }
 
 impl Admission {
     /// Of the state of the gate, and the law as configured.
     #[must_use]
     pub const fn new(open: bool, law: Law) -> Self {
-        Self { open, law }
+        Self {
+            open,
+            law,
+            canary: false,
+        }
+    }
+
+    /// The same, with or without the marker of the self-test.
+    #[must_use]
+    pub const fn with_canary(self, canary: bool) -> Self {
+        Self { canary, ..self }
+    }
+
+    /// The marker of the self-test, where it is on: no catalogue has it.
+    pub(super) fn canary(self) -> Option<ImageRow> {
+        let marker = canary::marker();
+        (self.open && self.canary).then(|| ImageRow {
+            id: pattern_id(&marker.pattern),
+            order: OrderNumber::OWN,
+            marker,
+        })
     }
 
     /// Whether the gate is open.
@@ -51,7 +73,7 @@ impl Orders {
 
     /// Whether any order that a marker is or was exploited for came in a signed envelope.
     fn any_signed(&self, source: OrderNumber, id: &MarkerId) -> bool {
-        self.is_signed(source) || self.naming(id).iter().any(|number| self.is_signed(*number))
+        self.is_signed(source) || self.naming(id).any(|number| self.is_signed(number))
     }
 }
 

@@ -1,11 +1,6 @@
 //! A change of the marker set: whole or not at all, on disk, in the kernel and in the index.
 
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
-
-use jiff::Timestamp;
+use std::{collections::BTreeMap, time::Instant};
 
 use super::{
     Error, Sensor, Set,
@@ -16,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::hex,
-    dataplane::{self, Prepared, Way},
+    dataplane::{self, DataPlane, Prepared, Way},
     db,
     envelope::Envelope,
     fault,
@@ -25,7 +20,7 @@ use crate::{
     markers,
     model::{
         Actor, Image, Order, Standing,
-        request::{Changed, Progress, Stage},
+        request::{Changed, Stage},
     },
 };
 
@@ -64,8 +59,8 @@ enum ChangeError {
     Fault(#[from] fault::Fault),
     #[error("the generation was not built")]
     NotReady,
-    #[error("the kernel refused the last step: {0}")]
-    LastStep(#[source] dataplane::Error),
+    #[error("the last step was refused: {0}")]
+    LastStep(#[source] Box<ChangeError>),
 }
 
 impl ChangeError {
@@ -86,7 +81,7 @@ impl From<ChangeError> for Error {
                 dataplane::Error::TooLarge { .. } | dataplane::Error::DoesNotFit(_),
             ) => Self::Conflict(told),
             ChangeError::LastStep(_) => Self::Internal(format!(
-                "{error}; the old set stays in force until the agent is restarted, the new one is stored"
+                "{error}; the new set is stored, and the kernel is asked again until it takes it"
             )),
             _ => Self::Internal(told),
         }
@@ -169,14 +164,7 @@ impl Sensor {
             });
         // The kernel last: an agent that dies before this leaves the old set matching everywhere.
         let outcome = match (outcome, ready) {
-            (Ok(()), Some(prepared)) => {
-                let committed = fault::point("committed").map_err(ChangeError::from);
-                committed.and_then(|()| {
-                    plane
-                        .activate(prepared, &receipt)
-                        .map_err(ChangeError::LastStep)
-                })
-            }
+            (Ok(()), Some(prepared)) => Ok(live(plane, prepared, &receipt)),
             (outcome, ready) => {
                 if let Some(Err(error)) = ready.map(|prepared| plane.take_back(prepared)) {
                     tracing::error!(%error, "pins of a generation that is not live are left");
@@ -184,14 +172,15 @@ impl Sensor {
                 Err(outcome.err().unwrap_or(ChangeError::NotReady))
             }
         };
-        let gone = match outcome {
-            Ok(gone) => gone,
+        let last_step = match outcome {
+            Ok(last_step) => last_step,
             Err(error) => {
                 self.parts.live.put_back(former);
                 self.journal_failure(actor, &receipt, error.code());
                 return Err(error.into());
             }
         };
+        // It is stored, so it is the set, whatever the kernel says to it.
         if let Some(envelope) = plan.envelope {
             self.note_accepted(actor, envelope, &receipt);
         }
@@ -203,7 +192,17 @@ impl Sensor {
             set.orders = orders;
         }
         let told = status_of(set, self.admission());
-        self.note_gone(set, &gone);
+        match last_step {
+            Ok(gone) => {
+                set.behind = None;
+                self.note_gone(set, &gone);
+            }
+            Err(error) => {
+                set.behind = Some(Instant::now());
+                self.tell_markers(told);
+                return Err(ChangeError::LastStep(Box::new(error)).into());
+            }
+        }
         let changed = Changed {
             markers: told.total,
             patterns,
@@ -212,6 +211,8 @@ impl Sensor {
             added: plan.added,
             removed: plan.removed,
             duplicates: 0,
+            stale: 0,
+            ignored: 0,
             expired: told.over,
             not_yet: told.not_yet,
             unmatched: told.unmatched,
@@ -220,6 +221,7 @@ impl Sensor {
             held_back: Vec::new(),
             refused: Vec::new(),
             refused_total: 0,
+            refused_codes: BTreeMap::new(),
             awaiting: 0,
             destroyed: 0,
             receipt: receipt.index(),
@@ -229,59 +231,24 @@ impl Sensor {
     }
 }
 
+/// Makes a prepared set live that is stored; names of interfaces found gone.
+fn live(
+    plane: &mut DataPlane,
+    prepared: Prepared,
+    receipt: &Receipt,
+) -> Result<Vec<String>, ChangeError> {
+    if let Err(error) = fault::point("committed") {
+        plane.take_back(prepared)?;
+        return Err(error.into());
+    }
+    Ok(plane.activate(prepared, receipt)?)
+}
+
 /// Keeps the number of the generation, so that it is given out once.
 pub(super) fn keep_generation(set: &mut Set) {
     let generation = set.plane.generation();
     if let Err(error) = set.catalog.set_generation(generation) {
         tracing::warn!(%error, "the generation number was not kept");
-    }
-}
-
-/// How far a change has come; told without waiting for it.
-#[derive(Default)]
-pub(super) struct Work {
-    stage: RwLock<Option<(Stage, Timestamp)>>,
-    done: AtomicU64,
-    total: AtomicU64,
-}
-
-/// While it lives, a change is under way.
-pub(super) struct Underway(Arc<Work>);
-
-impl Work {
-    pub(super) fn begin(self: &Arc<Self>) -> Underway {
-        let mut stage = self.stage.write().unwrap_or_else(PoisonError::into_inner);
-        *stage = Some((Stage::Reading, Timestamp::now()));
-        Underway(Arc::clone(self))
-    }
-
-    pub(super) fn enter(&self, next: Stage, total: u64) {
-        self.done.store(0, Relaxed);
-        self.total.store(total, Relaxed);
-        let mut stage = self.stage.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((stage, _)) = &mut *stage {
-            *stage = next;
-        }
-    }
-
-    pub(super) fn advance(&self, done: u64) {
-        self.done.store(done, Relaxed);
-    }
-
-    pub(super) fn progress(&self) -> Option<Progress> {
-        let stage = *self.stage.read().unwrap_or_else(PoisonError::into_inner);
-        stage.map(|(stage, since)| Progress {
-            stage,
-            done: self.done.load(Relaxed),
-            total: self.total.load(Relaxed),
-            since,
-        })
-    }
-}
-
-impl Drop for Underway {
-    fn drop(&mut self) {
-        *self.0.stage.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -12,8 +12,9 @@ use super::{
     tally::{Cap, Tally},
 };
 use crate::{
-    db::Put,
-    model::{Held, Marker, MarkerId, OrderNumber, Standing},
+    db::{Named, Put},
+    markers::Intake,
+    model::{Brought, Held, Marker, MarkerId, Moment, OrderNumber, Standing},
 };
 
 /// What a file of the operator's own markers changes of the catalogue.
@@ -36,7 +37,7 @@ pub(super) struct Comparison {
     /// Markers of the file that orders are about, too: brought by one, or named.
     pub ordered: HashSet<MarkerId>,
     /// Markers brought by an order that are the operator's own from now on, too.
-    pub adopted: Vec<(MarkerId, OrderNumber)>,
+    pub adopted: Vec<Named>,
     /// Markers of orders that the file has not.
     pub others: Tally,
     /// A marker of the file has the id of an order's marker with another pattern.
@@ -59,7 +60,7 @@ impl Comparison {
         self.removed += 1;
         match orders.heir(&held.marker.id) {
             Some(order) => {
-                let held = inherited(held, order);
+                let held = inherited(held, order, orders);
                 self.others.add(Put::held(&held), orders, admission);
                 self.inherited.push(held);
             }
@@ -68,10 +69,22 @@ impl Comparison {
     }
 }
 
+/// A marker of an order that is the operator's own from now on, too: what the order says of it
+/// stands on the order's ground.
+pub(super) fn adoption(held: &Held) -> Named {
+    Named {
+        brought: Some(Brought::of(held)),
+        ..Named::only(held.marker.id.clone(), held.source)
+    }
+}
+
 /// A marker that is an order's alone from now on.
-fn inherited(mut held: Held, order: OrderNumber) -> Held {
+pub(super) fn inherited(mut held: Held, order: OrderNumber, orders: &Orders) -> Held {
     held.source = order;
-    if std::mem::take(&mut held.capped) {
+    if let Some(brought) = orders.brought(&held.marker.id, order) {
+        brought.restore(&mut held.marker);
+        (held.capped, held.over) = (false, brought.over);
+    } else if std::mem::take(&mut held.capped) {
         held.marker.until = None;
         held.over = false;
     }
@@ -82,11 +95,11 @@ fn inherited(mut held: Held, order: OrderNumber) -> Held {
 pub(super) fn holds(
     held: &Held,
     marker: &Marker,
-    standing: &Standing,
-    capped: bool,
+    (standing, capped, modified): (&Standing, bool, Option<Moment>),
     now: Timestamp,
 ) -> bool {
     held.source == OrderNumber::OWN
+        && held.modified == modified
         && (!held.over || marker.is_over(now))
         && held.capped == capped
         && held.marker == *marker
@@ -99,10 +112,17 @@ pub(super) fn holds(
 /// are given one.
 pub(super) fn compare(
     set: &mut Set,
-    markers: &mut [Marker],
+    intake: &mut Intake,
     (cap, admission): (Cap, Admission),
     judge: &dyn Fn(&Marker, Option<&Held>) -> Standing,
 ) -> Result<Comparison, Error> {
+    let versions: Vec<Option<Moment>> = match intake.has_versions() {
+        true => (0..intake.markers.len())
+            .map(|at| intake.version(at))
+            .collect(),
+        false => Vec::new(),
+    };
+    let markers = intake.markers.as_mut_slice();
     let count = u32::try_from(markers.len())
         .map_err(|_| Error::Invalid("more markers than 2^32".into()))?;
     let mut order: Vec<u32> = (0..count).collect();
@@ -145,9 +165,10 @@ pub(super) fn compare(
             if held.source == OrderNumber::OWN {
                 stays += 1;
             } else {
-                found.adopted.push((id.clone(), held.source));
+                found.adopted.push(adoption(&held));
             }
-            if !holds(&held, marker, &standing, capped, cap.now()) {
+            let modified = versions.get(at as usize).copied().flatten();
+            if !holds(&held, marker, (&standing, capped, modified), cap.now()) {
                 found.put.push(at);
                 found.removed += u64::from(held.source == OrderNumber::OWN);
             }

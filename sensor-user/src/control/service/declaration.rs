@@ -32,7 +32,7 @@ impl Sensor {
     }
 
     pub(super) fn admission(&self) -> Admission {
-        Admission::new(self.check_gate().is_ok(), self.law)
+        Admission::new(self.check_gate().is_ok(), self.law).with_canary(self.canary.is_on())
     }
 
     /// Refuses markers that the operator brings where it may not.
@@ -53,7 +53,7 @@ impl Sensor {
             Some((objection.code(), objection.to_string()))
         };
         intake.bar("pap", format.is_whole(), objection);
-        match intake.fatal || intake.markers.is_empty() {
+        match intake.fatal {
             true => Err(refused(std::mem::take(intake))),
             false => Ok(()),
         }

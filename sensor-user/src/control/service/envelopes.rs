@@ -16,31 +16,57 @@ use crate::{
 
 impl Sensor {
     pub(super) fn envelope_submit(&self, actor: &Actor, body: &Spool) -> Result<Changed, Error> {
-        let judged = {
-            let _underway = self.work.begin();
-            self.work.enter(Stage::Reading, body.length());
-            self.judge(body)
-        };
-        let envelope = judged.or_else(|refused| Err(self.refuse(actor, refused)?))?;
-        let mut set = self.set();
         let _underway = self.work.begin();
-        // Asked under the lock: of two submissions of one envelope, one is a replay.
-        if let Err(refused) = envelope.follows(last_of(&mut set, &envelope)?) {
-            return Err(self.refuse(actor, refused)?);
-        }
-        match &envelope.manifest.order {
-            Some(terms) if envelope.authority => self
-                .orders_submit_signed(actor, &mut set, (&envelope, terms), body)
+        self.work.enter(Stage::Reading, body.length());
+        let judged = self.judge(body);
+        let envelope = judged.or_else(|refused| Err(self.refuse(actor, refused)?))?;
+        let taken = self.take(actor, &envelope, body);
+        taken.or_else(|error| Err(self.refused_signed(actor, &envelope, error)?))
+    }
+
+    /// Takes what a verified envelope holds.
+    fn take(&self, actor: &Actor, envelope: &Envelope, body: &Spool) -> Result<Changed, Error> {
+        let manifest = &envelope.manifest;
+        // Read before the set is locked: what ends or comes in the meantime does not wait for it.
+        let intake = match &manifest.order {
+            Some(terms) if envelope.authority => self.read_signed_order((envelope, terms), body)?,
+            Some(_) => return Err(not_authority()),
+            None => self.read_own(manifest.format, body, envelope.content_at)?,
+        };
+        let mut set = self.set();
+        // Asked under the lock: of two submissions of one envelope, one is a replay. It may have
+        // waited.
+        let last = last_of(&mut set, envelope)?;
+        let late = || envelope.still_counts(self.now());
+        envelope
+            .follows(last)
+            .and_then(|()| late())
+            .map_err(|refused| told(&refused))?;
+        match (&manifest.order, manifest.change) {
+            (Some(terms), _) => self
+                .orders_submit_signed(actor, &mut set, (envelope, terms), intake)
                 .map(|changed| changed.change),
-            Some(_) => Err(not_authority()),
-            None => {
-                let intake = self.read_own(envelope.manifest.format, body, envelope.content_at)?;
-                match envelope.manifest.change {
-                    Change::Replace => self.replace(actor, &mut set, intake, Some(&envelope)),
-                    Change::Add => self.add(actor, &mut set, intake, Some(&envelope)),
-                }
-            }
+            (None, Change::Replace) => self.replace(actor, &mut set, intake, Some(envelope)),
+            (None, Change::Add) => self.add(actor, &mut set, intake, Some(envelope)),
         }
+    }
+
+    /// Journals that what somebody signed was refused; a failure of ours is none.
+    fn refused_signed(
+        &self,
+        actor: &Actor,
+        envelope: &Envelope,
+        error: Error,
+    ) -> Result<Error, Error> {
+        if !error.status().is_server_error() {
+            let action = Action::EnvelopeRefused {
+                code: error.code().into(),
+                issuer: Some(envelope.manifest.issuer.clone()),
+                serial: Some(envelope.manifest.serial),
+            };
+            let _receipt = self.journal(actor, action)?;
+        }
+        Ok(error)
     }
 
     fn judge(&self, body: &Spool) -> Result<Envelope, Refused> {
@@ -54,19 +80,15 @@ impl Sensor {
 
     /// Journals a refusal and tells what the client is told. The outer error is the journal's.
     fn refuse(&self, actor: &Actor, refused: Refused) -> Result<Error, Error> {
-        let code = refused.reason.code();
+        let error = told(&refused);
         let (issuer, serial) = refused.signed.unzip();
         let action = Action::EnvelopeRefused {
-            code: code.into(),
+            code: error.code().into(),
             issuer,
             serial,
         };
         let _receipt = self.journal(actor, action)?;
-        Ok(Error::Coded {
-            status: status_of(&refused.reason),
-            code,
-            reason: format!("{}; nothing was changed", refused.reason),
-        })
+        Ok(error)
     }
 
     /// Journals that what a receipt announced is kept: from now on a restored catalogue that does
@@ -81,6 +103,15 @@ impl Sensor {
         if let Err(error) = self.parts.journal.append_reserved(actor, action) {
             tracing::error!(%error, "an accepted envelope could not be journalled; the catalogue knows its serial");
         }
+    }
+}
+
+/// What the client is told.
+fn told(refused: &Refused) -> Error {
+    Error::Coded {
+        status: status_of(&refused.reason),
+        code: refused.reason.code(),
+        reason: format!("{}; nothing was changed", refused.reason),
     }
 }
 

@@ -1,20 +1,27 @@
 //! Reading events and the journal. Reads of addresses are journalled before they are answered.
 
+use std::time::Duration;
+
 use super::{Error, Sensor, from_journal, internal};
 use crate::{
+    events::Which,
     journal::Action,
     model::{
-        Actor, Event, Role, State,
-        request::{JournalPage, Page, Rows},
+        Actor, Event, EventRow, Role, State,
+        request::{DestroyedEvents, EventFilter, JournalPage, Page, Rows},
+        retention::day_of_date,
     },
 };
+
+/// How long the destruction of an event is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Sensor {
     pub(super) fn events_list(
         &self,
         actor: &Actor,
         page: &Page,
-        state: Option<State>,
+        filter: &EventFilter,
     ) -> Result<Rows<Event>, Error> {
         let before = page
             .after
@@ -22,30 +29,52 @@ impl Sensor {
             .map(str::parse)
             .transpose()
             .map_err(|_| Error::Invalid("`after` is not a cursor of an earlier answer".into()))?;
-        let found = self
-            .reader()
-            .page(before, page.limit, state)
-            .map_err(internal)?;
+        if filter.marker.is_some() && filter.day.is_none() {
+            return Err(Error::Invalid(
+                "with a marker, a day must be given: `day=YYYY-MM-DD`, in UTC".into(),
+            ));
+        }
+        let which = Which {
+            open: filter.state.map(|state| state == State::Open),
+            day: filter.day.and_then(day_of_date),
+            marker: filter.marker.clone(),
+        };
+        let found = self.reader().page(before, page.limit, &which);
+        let (found, next) = found.map_err(internal)?;
         self.journal_read(actor, found.len() as u64)?;
-        let next = (found.len() == page.limit as usize)
-            .then(|| found.last().map(|(cursor, _)| cursor.to_string()))
-            .flatten();
-        let rows = found.into_iter().map(|(_, row)| row.event).collect();
-        Ok(Rows { rows, next })
+        Ok(Rows {
+            rows: found.into_iter().map(|row| row.event).collect(),
+            next: next.map(|cursor| cursor.to_string()),
+        })
     }
 
     pub(super) fn events_show(&self, actor: &Actor, id: &str) -> Result<Event, Error> {
-        let found = self.reader().event(id).map_err(internal)?;
-        let event = match found {
-            Some(event) => event,
-            None => self.event_beginning(id)?,
-        };
+        let row = self.event_of(id)?;
         self.journal_read(actor, 1)?;
-        Ok(event)
+        Ok(row.event)
     }
 
-    /// The one event whose id begins so: lists show the head of an id.
-    fn event_beginning(&self, prefix: &str) -> Result<Event, Error> {
+    /// Destroys an event that is not useful (L. 33-14 CPCE ¶4), now.
+    pub(super) fn events_not_useful(
+        &self,
+        actor: &Actor,
+        id: &str,
+    ) -> Result<DestroyedEvents, Error> {
+        let row = self.event_of(id)?;
+        let receipt = self.journal(actor, Action::EventsNotUseful { events: 1 })?;
+        let told = self.parts.live.doom_events(vec![row.seq], &receipt);
+        let Ok(events) = told.recv_timeout(PATIENCE) else {
+            self.journal_failure(actor, &receipt, "store");
+            return Err(Error::Unavailable(
+                "the event could not be destroyed yet; try again".into(),
+            ));
+        };
+        self.keep_events(actor);
+        Ok(DestroyedEvents { events })
+    }
+
+    /// The one event whose id is, or begins, so: lists show the head of an id.
+    fn event_of(&self, prefix: &str) -> Result<EventRow, Error> {
         let mut found = if prefix.len() < Event::SHORT_ID {
             Vec::new()
         } else {

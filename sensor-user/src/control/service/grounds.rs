@@ -13,7 +13,7 @@ use crate::{
     hits::References,
     markers::pattern_id,
     model::{
-        Held, ImageRow, MarkerId, Moment, Order, OrderNumber, PatternId, RowKey,
+        Brought, Held, ImageRow, Marker, MarkerId, Moment, Order, OrderNumber, PatternId, RowKey,
         request::NotInForce,
     },
 };
@@ -23,7 +23,15 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
     all: BTreeMap<OrderNumber, Order>,
-    named: HashMap<MarkerId, Vec<OrderNumber>>,
+    named: HashMap<MarkerId, Vec<Naming>>,
+}
+
+/// An order that names a marker.
+#[derive(Clone, Debug)]
+struct Naming {
+    order: OrderNumber,
+    /// What it says of it, where it brought it.
+    brought: Option<Box<Brought>>,
 }
 
 /// Rows whose time is to come, by it.
@@ -37,17 +45,20 @@ impl Orders {
             all: orders.into_iter().map(|one| (one.number, one)).collect(),
             named: HashMap::new(),
         };
-        for (id, number) in named {
-            all.name(id, number);
+        for named in &named {
+            all.name(named);
         }
         all
     }
 
     /// Notes that an order names a marker already held.
-    pub(super) fn name(&mut self, id: MarkerId, number: OrderNumber) {
-        let numbers = self.named.entry(id).or_default();
-        if !numbers.contains(&number) {
-            numbers.push(number);
+    pub(super) fn name(&mut self, named: &Named) {
+        let all = self.named.entry(named.marker.clone()).or_default();
+        if all.iter().all(|other| other.order != named.order) {
+            all.push(Naming {
+                order: named.order,
+                brought: named.brought.clone().map(Box::new),
+            });
         }
     }
 
@@ -95,25 +106,49 @@ impl Orders {
     pub(super) fn named_by(&self, number: OrderNumber) -> impl Iterator<Item = &MarkerId> {
         let names = self.named.iter();
         names
-            .filter(move |(_, numbers)| numbers.contains(&number))
+            .filter(move |(_, all)| all.iter().any(|one| one.order == number))
             .map(|(id, _)| id)
     }
 
     /// Orders that name a marker, whoever brought it.
-    pub(super) fn naming(&self, id: &MarkerId) -> &[OrderNumber] {
+    pub(super) fn naming(&self, id: &MarkerId) -> impl Iterator<Item = OrderNumber> {
+        self.namings(id).iter().map(|one| one.order)
+    }
+
+    fn namings(&self, id: &MarkerId) -> &[Naming] {
         self.named.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// The order that goes on with a marker when the operator no longer uses it.
+    /// What an order says of a marker that it brought, where others hold it in their own words.
+    pub(super) fn brought(&self, id: &MarkerId, number: OrderNumber) -> Option<&Brought> {
+        let mut all = self.namings(id).iter();
+        all.find(|one| one.order == number)?.brought.as_deref()
+    }
+
+    /// Notes that the end was reached which an order gave a marker.
+    pub(super) fn set_brought_over(&mut self, id: &MarkerId, number: OrderNumber) {
+        let all = self.named.get_mut(id).into_iter().flatten();
+        for one in all.filter(|one| one.order == number) {
+            if let Some(brought) = &mut one.brought {
+                brought.over = true;
+            }
+        }
+    }
+
+    /// The order that goes on with a marker when the operator no longer uses it: best one that has
+    /// it in the operator's words.
     pub(super) fn heir(&self, id: &MarkerId) -> Option<OrderNumber> {
-        let lives = |number: &&OrderNumber| self.get(**number).is_some_and(Order::lives);
-        self.naming(id).iter().find(lives).copied()
+        let living = |one: &&Naming| self.get(one.order).is_some_and(Order::lives);
+        let heirs = self.namings(id).iter().filter(living);
+        heirs
+            .min_by_key(|one| one.brought.is_some())
+            .map(|one| one.order)
     }
 
     /// The orders that a marker is or will be exploited for.
     pub(super) fn of(&self, source: OrderNumber, id: &MarkerId) -> impl Iterator<Item = &Order> {
         let brought = (source != OrderNumber::OWN).then_some(source);
-        let named = self.naming(id).iter().copied();
+        let named = self.naming(id);
         let others = named.filter(move |number| Some(*number) != brought);
         brought
             .into_iter()
@@ -129,27 +164,33 @@ pub(super) fn each_row(put: Put<'_>, orders: &Orders, mut visit: impl FnMut(Imag
     if put.standing.is_quarantined() || !put.marker.pattern.matchable() {
         return;
     }
-    let marker = put.marker;
-    let id = pattern_id(&marker.pattern);
+    let held = put.marker;
+    let id = pattern_id(&held.pattern);
     if put.source == OrderNumber::OWN {
         visit(ImageRow {
             id,
             order: OrderNumber::OWN,
-            marker: marker.clone(),
+            marker: held.clone(),
         });
     }
-    for order in orders.of(put.source, &marker.id) {
-        let mut marker = marker.clone();
-        // The cap is the operator's own business: an order says itself how long.
-        let until = marker.until.filter(|_| !put.capped);
-        marker.from = Some(
-            marker
-                .from
-                .map_or(order.start, |from| from.max(order.start)),
-        );
-        marker.until = Some(until.map_or(order.end, |until| until.min(order.end)));
-        marker.tlp = marker.tlp.max(order.tlp);
-        marker.pap = marker.pap.max(order.pap);
+    for order in orders.of(put.source, &held.id) {
+        let terms = match orders.brought(&held.id, order.number) {
+            Some(brought) => brought.clone(),
+            None => Brought {
+                // The cap is the operator's own business: an order says itself how long.
+                until: held.until.filter(|_| !put.capped),
+                ..Brought::said(held)
+            },
+        };
+        let (from, until) = (terms.from, terms.until);
+        let marker = Marker {
+            from: Some(from.map_or(order.start, |from| from.max(order.start))),
+            until: Some(until.map_or(order.end, |until| until.min(order.end))),
+            direction: terms.direction,
+            tlp: held.tlp.max(terms.tlp).max(order.tlp),
+            pap: held.pap.max(terms.pap).max(order.pap),
+            ..held.clone()
+        };
         visit(ImageRow {
             id,
             order: order.number,
@@ -159,10 +200,14 @@ pub(super) fn each_row(put: Put<'_>, orders: &Orders, mut visit: impl FnMut(Imag
 }
 
 /// The same of a marker as it is held. One that is over has no row any more; when it was the cap
-/// that ended it, orders go on.
+/// that ended it, orders go on, and so do those that say themselves how long.
 pub(super) fn each_row_of(held: &Held, orders: &Orders, mut visit: impl FnMut(ImageRow)) {
     each_row(Put::held(held), orders, |row| {
-        if !held.over || (held.capped && row.order != OrderNumber::OWN) {
+        let over = match orders.brought(&row.marker.id, row.order) {
+            Some(brought) => brought.over,
+            None => held.over && !(held.capped && row.order != OrderNumber::OWN),
+        };
+        if !over {
             visit(row);
         }
     });

@@ -246,6 +246,7 @@ impl Sensor {
         if let Err(error) = self.keep_time(actor) {
             tracing::warn!(%error, "what begins or is over could not be let in or taken out; the kernel ignores what is over");
         }
+        self.keep_events(actor);
         self.look_after_breakers(actor);
         let open = self.check_gate().is_ok();
         let back: Vec<String> = {

@@ -15,7 +15,7 @@ use crate::{
     db::{self, Put},
     journal::Action,
     model::{
-        Held, Image, ImageRow, MarkerId, Moment, OrderNumber,
+        Held, Image, ImageRow, Moment, OrderNumber,
         request::{Failure, Refusal},
     },
 };
@@ -42,6 +42,7 @@ impl NamedMarkers {
         let lines = self.unknown_lines.into_iter();
         Err(Error::Refused {
             total: self.unknown.len() as u64,
+            codes: [("unknown_id".to_owned(), self.unknown.len() as u64)].into(),
             refusals: lines.take(Failure::MOST_REFUSALS).map(unknown_id).collect(),
         })
     }
@@ -116,15 +117,20 @@ impl Inventory {
                 Some(Left::Barred(row)) => barred.push(row),
             });
         })?;
-        let over_markers = over_markers(over.iter(), &orders, now);
+        let mut noted = over_rows(over.iter(), &orders, now);
+        for (id, number) in &noted.brought {
+            orders.set_brought_over(id, *number);
+        }
         for number in passed(&orders, now) {
             if let Some(order) = orders.get_mut(number) {
                 order.over = true;
             }
             ended.push(number);
         }
-        catalog.set_over(&over_markers, &ended)?;
+        noted.orders.clone_from(&ended);
+        catalog.set_over(&noted)?;
         over.extend(barred);
+        sorted.rows.extend(admission.canary());
         // What is stored was compiled before: two patterns of one id were refused then.
         let image = |rows| Image::new(rows).expect("the store holds no collision");
         Ok(Self {
@@ -158,18 +164,25 @@ pub(super) fn passed(orders: &Orders, now: Timestamp) -> Vec<OrderNumber> {
     passed.map(|order| order.number).collect()
 }
 
-/// The markers of rows that are over by their own end, not by that of an order.
-pub(super) fn over_markers<'a>(
+/// The markers of rows that are over by their own end, not by that of an order: by the one that they
+/// are held with, or by the one that an order states beside it.
+pub(super) fn over_rows<'a>(
     rows: impl Iterator<Item = &'a ImageRow>,
     orders: &Orders,
     now: Timestamp,
-) -> Vec<MarkerId> {
+) -> db::Over {
     let now = Moment::from(now);
     let by_order = |row: &&ImageRow| orders.get(row.order).is_some_and(|order| order.end <= now);
-    let own = rows.filter(|row| !by_order(row));
-    let mut ids: Vec<MarkerId> = own.map(|row| row.marker.id.clone()).collect();
-    ids.dedup();
-    ids
+    let mut over = db::Over::default();
+    for row in rows.filter(|row| !by_order(row)) {
+        let id = row.marker.id.clone();
+        match orders.brought(&id, row.order) {
+            Some(_) => over.brought.push((id, row.order)),
+            None => over.markers.push(id),
+        }
+    }
+    over.markers.dedup();
+    over
 }
 
 fn unknown_id(line: u64) -> Refusal {

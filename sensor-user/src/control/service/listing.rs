@@ -81,9 +81,18 @@ impl Row {
     fn told(self, orders: &Orders, now: jiff::Timestamp, admission: Admission) -> MarkerRow {
         let Self { held, approved_by } = self;
         let why = not_in_force(&held, orders, now, admission);
-        let references = orders.of(held.source, &held.marker.id);
+        let mut marker = held.marker;
+        let mut references = Vec::new();
+        for order in orders.of(held.source, &marker.id) {
+            references.push(order.reference.clone());
+            // One that brought it may have marked it more strictly.
+            if let Some(brought) = orders.brought(&marker.id, order.number) {
+                (marker.tlp, marker.pap) =
+                    (marker.tlp.max(brought.tlp), marker.pap.max(brought.pap));
+            }
+        }
         MarkerRow {
-            pattern_id: pattern_id(&held.marker.pattern).to_string(),
+            pattern_id: pattern_id(&marker.pattern).to_string(),
             in_force: why.is_none(),
             not_in_force: why,
             standing: held.standing.code().map(str::to_owned),
@@ -92,9 +101,9 @@ impl Row {
                 order: order.reference.clone(),
                 issuer: order.issuer.clone(),
             }),
-            orders: references.map(|order| order.reference.clone()).collect(),
+            orders: references,
             capped: held.capped,
-            marker: held.marker,
+            marker,
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Requests that change the marker set.
 
-use std::{collections::BTreeMap, io::BufReader};
+use std::{collections::BTreeMap, io::BufReader, sync::PoisonError};
+
+use hyper::StatusCode;
 
 use super::{
     Error, Sensor, Set,
     change::{ACCEPTED, Plan},
-    compare::{compare, holds},
+    compare::{adoption, compare, holds, inherited},
     grounds::{Orders, each_row},
     internal,
     tally::Cap,
     touched::{Touched, others},
+    versions::{Settled, settle_added, settle_all},
 };
 use crate::{
     dataplane::Way,
@@ -25,6 +28,8 @@ use crate::{
 
 /// Bytes of a file that are held while it is read.
 const BUFFER: usize = 256 << 10;
+/// A larger file is read while no other such file is, bytes.
+const LARGE: u64 = 8 << 20;
 
 impl Sensor {
     pub(super) fn markers_load(
@@ -33,9 +38,10 @@ impl Sensor {
         format: Format,
         body: &Spool,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        // Before the set is locked: what ends or comes in the meantime does not wait for it.
         let intake = self.read_own(format, body, 0)?;
+        let mut set = self.set();
         self.replace(actor, &mut set, intake, None)
     }
 
@@ -45,9 +51,9 @@ impl Sensor {
         format: Format,
         body: &Spool,
     ) -> Result<Changed, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
         let intake = self.read_own(format, body, 0)?;
+        let mut set = self.set();
         self.add(actor, &mut set, intake, None)
     }
 
@@ -59,15 +65,22 @@ impl Sensor {
         mut intake: Intake,
         envelope: Option<&Envelope>,
     ) -> Result<Changed, Error> {
+        if nothing_left(&intake) {
+            return Err(refused(intake));
+        }
         self.work.enter(Stage::Checking, 0);
+        intake.stale += settle_all(set, &mut intake)?;
         let (now, admission) = (self.now(), self.admission());
         let cap = Cap::new(now, self.longest_marker);
         let rules = (cap, admission);
-        let found = compare(set, &mut intake.markers, rules, &|marker, held| {
+        let found = compare(set, &mut intake, rules, &|marker, held| {
             self.standing(marker, held)
         })?;
         if let Some(id) = &found.clash {
             return Err(clash(id));
+        }
+        if intake.markers.is_empty() && found.removed > 0 {
+            return Err(no_markers(&intake));
         }
         let markers = &intake.markers;
         let orders = adopted(&set.orders, &found.adopted);
@@ -77,6 +90,7 @@ impl Sensor {
             standing: found.standings.get(&at).unwrap_or(ACCEPTED),
             source: OrderNumber::OWN,
             capped: found.capped[at],
+            modified: intake.version(at),
         };
         let (mut sorted, mut tally) = (others(set, &found, admission), found.others);
         for at in 0..markers.len() {
@@ -87,6 +101,7 @@ impl Sensor {
         let mut put: Vec<Put<'_>> = found.put.iter().map(|at| put_of(*at as usize)).collect();
         let added = put.len() as u64;
         put.extend(found.inherited.iter().map(Put::held));
+        sorted.rows.extend(admission.canary());
         let plan = Plan {
             image: Image::new(sorted.rows).map_err(collision)?,
             edit: db::Edit {
@@ -110,7 +125,8 @@ impl Sensor {
         Ok(told(changed, held_back, intake))
     }
 
-    /// Adds these markers to the operator's own; a marker of an id that is held takes its place.
+    /// Adds these markers to the operator's own; a marker of an id that is held takes its place,
+    /// unless it is of an older version. What its producer took back goes.
     pub(super) fn add(
         &self,
         actor: &Actor,
@@ -121,16 +137,22 @@ impl Sensor {
         self.work.enter(Stage::Checking, 0);
         let now = self.now();
         let cap = Cap::new(now, self.longest_marker);
-        let mut markers = std::mem::take(&mut intake.markers);
-        markers.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let older = intake.stale;
+        let Settled { stale, superseded } = settle_added(set, &mut intake)?;
+        intake.stale += stale;
+        if superseded.is_empty() && intake.stale == older && nothing_left(&intake) {
+            return Err(refused(intake));
+        }
+        let mut markers = intake.take();
+        markers.sort_unstable_by(|one, other| one.0.id.cmp(&other.0.id));
         let (mut before, mut after): (Vec<Held>, Vec<Held>) = (Vec::new(), Vec::new());
         let mut adopts = Vec::new();
-        for mut marker in markers {
+        for (mut marker, modified) in markers {
             let held = set.catalog.marker(&marker.id).map_err(internal)?;
             let capped = cap.apply(&mut marker, held.as_ref());
             let standing = self.standing(&marker, held.as_ref());
             if let Some(held) = held {
-                if holds(&held, &marker, &standing, capped, now) {
+                if holds(&held, &marker, (&standing, capped, modified), now) {
                     continue;
                 }
                 let ordered = set.orders.of(held.source, &marker.id).next().is_some();
@@ -138,7 +160,7 @@ impl Sensor {
                     return Err(clash(&marker.id));
                 }
                 if held.source != OrderNumber::OWN {
-                    adopts.push((marker.id.clone(), held.source));
+                    adopts.push(adoption(&held));
                 }
                 before.push(held);
             }
@@ -148,12 +170,31 @@ impl Sensor {
                 source: OrderNumber::OWN,
                 capped,
                 over: false,
+                modified,
             });
         }
-        let orders = adopted(&set.orders, &adopts);
+        let mut orders = adopted(&set.orders, &adopts);
+        let mut remove = Vec::new();
+        // An operator's file ends the operator's own use only; the authority's ends all.
+        let all = envelope.is_some_and(|envelope| envelope.authority);
+        for held in superseded {
+            if held.source != OrderNumber::OWN && !all {
+                continue;
+            }
+            let id = held.marker.id.clone();
+            match set.orders.heir(&id).filter(|_| !all) {
+                Some(order) => after.push(inherited(held.clone(), order, &set.orders)),
+                None => {
+                    remove.push(id.to_string());
+                    orders.get_or_insert_with(|| set.orders.clone()).unname(&id);
+                }
+            }
+            before.push(held);
+        }
         let put: Vec<Put<'_>> = after.iter().map(Put::held).collect();
         let edit = db::Edit {
             put: &put,
+            remove: &remove,
             named: &adopts,
             ..db::Edit::default()
         };
@@ -195,20 +236,26 @@ impl Sensor {
         Ok(intake)
     }
 
-    /// Reads a marker file that stands in a body from a byte on, telling how far it has come. One
-    /// of which nothing is left is refused as a whole: it is no way to say that nothing is to stay.
+    /// Reads a marker file that stands in a body from a byte on, telling how far it has come.
     pub(super) fn read(&self, format: Format, body: &Spool, at: u64) -> Result<Intake, Error> {
+        // What a large file becomes is held in memory once, not once a request.
+        let large = body.length() - at > LARGE;
+        let _alone = large.then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
         let mut input = BufReader::with_capacity(BUFFER, body.reader_at(at));
         self.work.enter(Stage::Reading, body.length() - at);
         let limits = markers::Limits::default();
         let progress = |read| self.work.advance(read);
         let intake = markers::read(format, &mut input, &limits, &progress);
-        let nothing_left = intake.markers.is_empty() && intake.refused_total > 0;
-        match intake.fatal || nothing_left {
+        match intake.fatal {
             true => Err(refused(intake)),
             false => Ok(intake),
         }
     }
+}
+
+/// Whether all that a file has is refused: it is no way to say that nothing is to stay.
+pub(super) fn nothing_left(intake: &Intake) -> bool {
+    intake.markers.is_empty() && intake.refused_total > 0
 }
 
 /// The refusal of a whole file.
@@ -216,6 +263,21 @@ pub(super) fn refused(intake: Intake) -> Error {
     Error::Refused {
         refusals: intake.refused,
         total: intake.refused_total,
+        codes: intake.refused_codes,
+    }
+}
+
+/// The refusal of a file that would leave nothing.
+fn no_markers(intake: &Intake) -> Error {
+    Error::Coded {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        code: "no_markers",
+        reason: format!(
+            "the file holds no marker ({} objects of other types were passed over), and loading it \
+             would remove all of your own; nothing was changed: name markers that are to go to \
+             sensorctl markers remove",
+            intake.ignored
+        ),
     }
 }
 
@@ -223,19 +285,22 @@ pub(super) fn refused(intake: Intake) -> Error {
 fn adopted(orders: &Orders, adopted: &[db::Named]) -> Option<Orders> {
     (!adopted.is_empty()).then(|| {
         let mut orders = orders.clone();
-        for (id, number) in adopted {
-            orders.name(id.clone(), *number);
+        for named in adopted {
+            orders.name(named);
         }
         orders
     })
 }
 
-fn told(changed: Changed, held_back: Vec<HeldBack>, intake: Intake) -> Changed {
+pub(super) fn told(changed: Changed, held_back: Vec<HeldBack>, intake: Intake) -> Changed {
     Changed {
         duplicates: intake.duplicates,
+        stale: intake.stale,
+        ignored: intake.ignored,
         held_back,
         refused: intake.refused,
         refused_total: intake.refused_total,
+        refused_codes: intake.refused_codes,
         ..changed
     }
 }

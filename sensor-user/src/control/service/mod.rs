@@ -2,6 +2,7 @@
 
 mod admission;
 mod breakers;
+mod canary;
 mod change;
 mod compare;
 mod declaration;
@@ -15,10 +16,14 @@ mod markers;
 mod orders;
 mod release;
 mod remove;
+mod retention;
+mod sinks;
 mod status;
 mod tally;
 mod time;
 mod touched;
+mod versions;
+mod work;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -28,18 +33,20 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use change::Work;
+use work::Work;
 
 use super::{Error, Service};
 use crate::{
     clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
-    db::{Breaker, Catalog, Events},
+    db::{Breaker, Catalog, Over},
     envelope::Issuers,
+    events::Store,
     hits::Live,
     journal::{self, Action, Journal, Receipt},
     legal::{Gate, Law},
     markers::Hygiene,
+    metrics::Metrics,
     model::{
         Actor, Event, Image, Role,
         request::{BreakerStatus, InterfaceStatus, MarkerStatus, Reply, Request},
@@ -48,10 +55,14 @@ use crate::{
 
 pub use admission::Admission;
 pub use breakers::BreakerPolicy;
+use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
+pub use sinks::KnownSink;
 pub use tally::Tally;
 
+/// Pause after the kernel refused a set that is stored.
+const BEHIND_RETRY: Duration = Duration::from_secs(30);
 /// Pause after patterns that are over could not be taken out.
 const EXPIRE_RETRY: Duration = Duration::from_secs(300);
 
@@ -64,15 +75,20 @@ pub struct Sensor {
     /// What status tells without waiting for a change under way.
     told: RwLock<Told>,
     work: Arc<Work>,
+    /// One large file is read at a time.
+    reading: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
     law: Law,
+    canary: Canary,
     gate: RwLock<Gate>,
     longest_marker: Duration,
     clock: Mutex<clock::Watch>,
+    /// When events that are over were last looked for.
+    swept: Mutex<Option<Instant>>,
     /// A connection of its own: reading events never waits for storing them.
-    reader: Mutex<Events>,
+    reader: Mutex<Store>,
 }
 
 /// What never changes while the agent runs.
@@ -101,6 +117,10 @@ pub struct Parts {
     pub counts: Arc<Counts>,
     /// Revisions of events as they are stored.
     pub tail: broadcast::Sender<Arc<Event>>,
+    /// The sinks.
+    pub sinks: Vec<KnownSink>,
+    /// Series.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What a change works on.
@@ -122,9 +142,13 @@ pub struct Set {
     /// Configured interfaces.
     pub interfaces: Vec<Watched>,
     /// When to try again to take out what is over.
-    pub retry: Option<Timestamp>,
+    pub retry: Option<Instant>,
     /// When the clock's high-water mark was last kept.
-    pub mark_kept: Option<Timestamp>,
+    pub mark_kept: Option<Instant>,
+    /// What is over and not noted on disk yet.
+    pub unnoted: Over,
+    /// When to try again to bring the image into the kernel, which has a former one.
+    pub behind: Option<Instant>,
 }
 
 /// A configured interface.
@@ -150,6 +174,8 @@ pub struct Rules {
     pub issuers: Issuers,
     /// Which markers may be used.
     pub law: Law,
+    /// How often the self-test runs; it is off without.
+    pub canary: Option<Duration>,
     /// The declaration.
     pub gate: Gate,
     /// How long a marker is in force when nobody says until when.
@@ -167,8 +193,9 @@ struct Told {
 impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
-    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Events, rules: Rules) -> Self {
-        let admission = Admission::new(rules.gate.check().is_ok(), rules.law);
+    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Store, rules: Rules) -> Self {
+        let admission = Admission::new(rules.gate.check().is_ok(), rules.law)
+            .with_canary(rules.canary.is_some());
         let markers = listing::status_of(&set, admission);
         let sensor = Self {
             facts,
@@ -180,13 +207,16 @@ impl Sensor {
                 interfaces: Vec::new(),
             }),
             work: Arc::default(),
+            reading: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,
             law: rules.law,
+            canary: Canary::new(rules.canary),
             gate: RwLock::new(rules.gate),
             longest_marker: rules.longest_marker,
             clock: Mutex::new(rules.watch),
+            swept: Mutex::default(),
             reader: Mutex::new(reader),
         };
         let set = sensor.set();
@@ -200,7 +230,7 @@ impl Sensor {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reader(&self) -> MutexGuard<'_, Events> {
+    fn reader(&self) -> MutexGuard<'_, Store> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -265,8 +295,11 @@ impl Service for Sensor {
             Request::OrdersWithdraw { reference } => self
                 .orders_withdraw(actor, &reference)
                 .map(|changed| Reply::OrderChanged(Box::new(changed))),
-            Request::EventsList { page, state } => {
-                self.events_list(actor, &page, state).map(Reply::Events)
+            Request::EventsList { page, filter } => {
+                self.events_list(actor, &page, &filter).map(Reply::Events)
+            }
+            Request::EventsNotUseful { id } => {
+                self.events_not_useful(actor, &id).map(Reply::Destroyed)
             }
             Request::EventsShow { id } => self
                 .events_show(actor, &id)
@@ -275,6 +308,12 @@ impl Service for Sensor {
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
             }
+            Request::Canary => self
+                .canary_run(actor)
+                .map(|report| Reply::Canary(Box::new(report))),
+            Request::SinksList => self.sinks_list().map(Reply::Sinks),
+            Request::SinksDead { name, page } => self.sinks_dead(&name, &page).map(Reply::Dead),
+            Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
             Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),
             Request::BreakerClose { id } => self.breaker_close(actor, &id).map(Reply::Breaker),
             Request::Attach { interface } => self.attach(actor, &interface).map(Reply::Interface),

@@ -2,12 +2,16 @@
 
 mod manifest;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::{
-    Error, Sensor, Set, change::Plan, grounds::Orders, internal, markers::held_back_of,
+    Error, Sensor, Set,
+    change::Plan,
+    grounds::Orders,
+    internal,
+    markers::{self, held_back_of, nothing_left, told},
     touched::Touched,
 };
 use crate::{
@@ -16,8 +20,8 @@ use crate::{
     journal::{Action, MarkersChange, OrderChange},
     markers::Intake,
     model::{
-        Actor, Held, Marker, Moment, Order, OrderTerms, Spool,
-        request::{Changed, OrderChanged, OrderRow, Page, Rows, Stage},
+        Actor, Brought, Held, Marker, MarkerId, Moment, Order, OrderTerms, Spool,
+        request::{OrderChanged, OrderRow, Page, Rows, Stage},
     },
 };
 use manifest::{Manifest, refused};
@@ -33,17 +37,41 @@ struct About {
     named: Vec<db::Named>,
 }
 
+impl About {
+    fn name(&mut self, held: Held, order: &Order, brought: Option<Brought>) {
+        self.named.push(db::Named {
+            marker: held.marker.id.clone(),
+            order: order.number,
+            brought,
+        });
+        self.before.push(held);
+    }
+}
+
 impl Sensor {
     /// Accepts an order that somebody submits by hand: its markers are exploited from its start to
     /// its end.
     pub(super) fn orders_submit(&self, actor: &Actor, body: &Spool) -> Result<OrderChanged, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        let accepted = self.orders_submit_by_hand(actor, body);
+        accepted.or_else(|error| Err(self.refused_order(actor, error)?))
+    }
+
+    fn orders_submit_by_hand(&self, actor: &Actor, body: &Spool) -> Result<OrderChanged, Error> {
         let (line, file) = manifest::split(body)?;
         let manifest = Manifest::read(&line, self.now())?;
         self.check_own()?;
-        let file = file.map(|at| (body, at));
-        self.accept(actor, &mut set, manifest, file, None)
+        let intake = self.read_order(&manifest, file.map(|at| (body, at)))?;
+        self.accept(actor, &mut self.set(), manifest, intake, None)
+    }
+
+    /// Journals that an order submitted by hand was refused; a failure of ours is none.
+    fn refused_order(&self, actor: &Actor, error: Error) -> Result<Error, Error> {
+        if !error.status().is_server_error() {
+            let code = error.code().into();
+            let _receipt = self.journal(actor, Action::OrderRefused { code })?;
+        }
+        Ok(error)
     }
 
     /// Accepts the order of a verified envelope of the authority, its markers in the content.
@@ -52,29 +80,29 @@ impl Sensor {
         actor: &Actor,
         set: &mut Set,
         (envelope, terms): (&Envelope, &OrderTerms),
-        body: &Spool,
+        intake: Intake,
     ) -> Result<OrderChanged, Error> {
         let manifest = Manifest::of(terms, &envelope.manifest, self.now())?;
-        let file = (envelope.manifest.content_length > 0).then_some((body, envelope.content_at));
-        self.accept(actor, set, manifest, file, Some(envelope))
+        self.accept(actor, set, manifest, intake, Some(envelope))
     }
 
-    /// Accepts an order; its marker file stands in a body from a byte on.
-    fn accept(
+    /// Reads the markers of an order in a verified envelope, before the set is locked.
+    pub(super) fn read_signed_order(
         &self,
-        actor: &Actor,
-        set: &mut Set,
-        manifest: Manifest,
+        (envelope, terms): (&Envelope, &OrderTerms),
+        body: &Spool,
+    ) -> Result<Intake, Error> {
+        let manifest = Manifest::of(terms, &envelope.manifest, self.now())?;
+        let file = (envelope.manifest.content_length > 0).then_some((body, envelope.content_at));
+        self.read_order(&manifest, file)
+    }
+
+    /// Reads the markers of an order; its file stands in a body from a byte on.
+    fn read_order(
+        &self,
+        manifest: &Manifest,
         file: Option<(&Spool, u64)>,
-        envelope: Option<&Envelope>,
-    ) -> Result<OrderChanged, Error> {
-        let now = self.now();
-        if set.orders.by_reference(&manifest.reference).is_some() {
-            return Err(Error::Conflict(format!(
-                "order {} was submitted before; an order is accepted once",
-                manifest.reference
-            )));
-        }
+    ) -> Result<Intake, Error> {
         self.check_gate()?;
         self.check_order(manifest.pap)?;
         let mut intake = match file {
@@ -84,13 +112,44 @@ impl Sensor {
         if !intake.markers.is_empty() {
             self.check_marking(manifest.format, &mut intake)?;
         }
+        if nothing_left(&intake) {
+            return Err(markers::refused(intake));
+        }
+        Ok(intake)
+    }
+
+    /// Accepts an order with what its file holds.
+    fn accept(
+        &self,
+        actor: &Actor,
+        set: &mut Set,
+        manifest: Manifest,
+        mut intake: Intake,
+        envelope: Option<&Envelope>,
+    ) -> Result<OrderChanged, Error> {
+        let now = self.now();
+        let known = set.orders.by_reference(&manifest.reference);
+        let renamed = match known {
+            // What somebody typed is no reason to refuse what the authority signed.
+            Some(known) if known.serial.is_none() && envelope.is_some() => Some((
+                known.number,
+                format!("{} (by hand, {})", known.reference, known.number.0),
+            )),
+            Some(known) => {
+                return Err(Error::Conflict(format!(
+                    "order {} was submitted before; an order is accepted once",
+                    known.reference
+                )));
+            }
+            None => None,
+        };
         self.work.enter(Stage::Checking, 0);
         let order = Order {
             number: set.orders.next_number(),
             acknowledged: now.into(),
             ..manifest.order()
         };
-        let brought = std::mem::take(&mut intake.markers);
+        let brought = intake.take();
         let About {
             before,
             after,
@@ -104,15 +163,21 @@ impl Sensor {
             ));
         }
         let mut orders = set.orders.clone();
+        if let Some((number, reference)) = &renamed
+            && let Some(order) = orders.get_mut(*number)
+        {
+            order.reference.clone_from(reference);
+        }
         orders.put(order.clone());
-        for (id, number) in &names {
-            orders.name(id.clone(), *number);
+        for named in &names {
+            orders.name(named);
         }
         let others = after.iter().filter(|held| held.source == order.number);
         let put: Vec<Put<'_>> = others.map(Put::held).collect();
         let edit = db::Edit {
             put: &put,
             order: Some(&order),
+            renamed: renamed.as_ref(),
             named: &names,
             ..db::Edit::default()
         };
@@ -123,7 +188,13 @@ impl Sensor {
             admission: self.admission(),
         };
         let change = order_change(&order, names.len());
-        let action = Box::new(move |change_of| Action::OrderAccepted(change(change_of)));
+        let renamed = renamed.as_ref().map(|(_, reference)| reference.clone());
+        let action = Box::new(move |change_of| {
+            Action::OrderAccepted(OrderChange {
+                renamed,
+                ..change(change_of)
+            })
+        });
         let plan = Plan {
             added: put.len() as u64,
             removed: 0,
@@ -131,13 +202,7 @@ impl Sensor {
             ..touched.plan(set, now, edit, action)?
         };
         let changed = self.carry_out(actor, set, plan)?;
-        let change = Changed {
-            duplicates: intake.duplicates,
-            held_back: held_back_of(&after),
-            refused: intake.refused,
-            refused_total: intake.refused_total,
-            ..changed
-        };
+        let change = told(changed, held_back_of(&after), intake);
         let order = set.orders.get(order.number).cloned().unwrap_or(order);
         Ok(OrderChanged {
             order: row(set, &order, now)?,
@@ -145,60 +210,56 @@ impl Sensor {
         })
     }
 
-    /// The markers that an order is about.
+    /// The markers that an order is about: those that it names, and those that it brings. One that it
+    /// brings and that is held is exploited for the order as the order says.
     fn about(
         &self,
         set: &mut Set,
         order: &Order,
-        brought: Vec<Marker>,
+        brought: Vec<(Marker, Option<Moment>)>,
         names: &[String],
     ) -> Result<About, Error> {
-        let About {
-            mut before,
-            mut after,
-            mut named,
-        } = About::default();
+        let mut about = About::default();
+        let mut places: HashMap<MarkerId, usize> = HashMap::new();
         for (at, id) in names.iter().enumerate() {
             let Some(held) = set.catalog.marker(id).map_err(internal)? else {
                 return Err(manifest::unknown(at));
             };
-            named.push((held.marker.id.clone(), order.number));
-            before.push(held);
+            places.insert(held.marker.id.clone(), at);
+            about.name(held, order, None);
         }
-        let already: HashSet<&str> = names.iter().map(String::as_str).collect();
-        for marker in brought {
-            if already.contains(marker.id.as_str()) {
-                continue;
-            }
-            match set.catalog.marker(&marker.id).map_err(internal)? {
-                Some(held) if held.marker.pattern == marker.pattern => {
-                    named.push((marker.id, order.number));
-                    before.push(held);
-                }
-                Some(_) => {
+        for (marker, modified) in brought {
+            let terms = Some(Brought::said(&marker));
+            let held = match places.get(&marker.id) {
+                Some(at) => Some(about.before[*at].clone()),
+                None => set.catalog.marker(&marker.id).map_err(internal)?,
+            };
+            match held {
+                Some(held) if held.marker.pattern != marker.pattern => {
                     return Err(Error::Conflict(format!(
                         "marker {} is held with another pattern; the order is not accepted",
                         marker.id
                     )));
                 }
+                Some(held) => match places.get(&marker.id) {
+                    Some(at) => about.named[*at].brought = terms,
+                    None => about.name(held, order, terms),
+                },
                 None => {
                     let standing = self.standing(&marker, None);
-                    after.push(Held {
+                    about.after.push(Held {
                         marker,
                         standing,
                         source: order.number,
                         capped: false,
                         over: false,
+                        modified,
                     });
                 }
             }
         }
-        after.extend(before.iter().cloned());
-        Ok(About {
-            before,
-            after,
-            named,
-        })
+        about.after.extend(about.before.iter().cloned());
+        Ok(about)
     }
 
     /// Ends an order before its time. Its markers are kept as withdrawn.
@@ -207,8 +268,8 @@ impl Sensor {
         actor: &Actor,
         reference: &str,
     ) -> Result<OrderChanged, Error> {
-        let mut set = self.set();
         let _underway = self.work.begin();
+        let mut set = self.set();
         let now = self.now();
         let order = find(&set.orders, reference)?.clone();
         if !order.lives() || order.end <= Moment::from(now) {
@@ -294,6 +355,7 @@ fn order_change(order: &Order, named: usize) -> impl FnOnce(MarkersChange) -> Or
         start: order.start.into(),
         end: order.end.into(),
         named: named as u64,
+        renamed: None,
         change,
     }
 }

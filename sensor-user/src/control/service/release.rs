@@ -1,5 +1,7 @@
 //! Releasing what is held back: two persons, one after the other.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 
 use super::{
@@ -36,6 +38,10 @@ impl Sensor {
                 code: "second_person",
                 reason: "you have approved this release already; another person must, too".into(),
             });
+        }
+        if second.is_empty() && first.is_empty() {
+            let reason = "none of these markers is held back; there is nothing to release";
+            return Err(Error::Conflict(reason.into()));
         }
         let approved = match first.len() as u64 {
             0 => None,
@@ -115,6 +121,8 @@ fn unchanged(set: &Set, told: MarkerStatus, receipt: &Receipt) -> Changed {
         added: 0,
         removed: 0,
         duplicates: 0,
+        stale: 0,
+        ignored: 0,
         expired: told.over,
         not_yet: told.not_yet,
         unmatched: told.unmatched,
@@ -123,6 +131,7 @@ fn unchanged(set: &Set, told: MarkerStatus, receipt: &Receipt) -> Changed {
         held_back: Vec::new(),
         refused: Vec::new(),
         refused_total: 0,
+        refused_codes: BTreeMap::new(),
         awaiting: 0,
         destroyed: 0,
         receipt: receipt.index(),

@@ -9,14 +9,16 @@ use crate::{
     crypto::hex,
     hits::Account,
     metrics::Snapshot,
-    model::request::{
-        BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, MarkerStatus, Status,
+    model::{
+        Destroyed,
+        request::{
+            BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, MarkerStatus, Status,
+        },
     },
 };
 
 impl Sensor {
     pub(super) fn status(&self) -> Result<Status, Error> {
-        let (stored, open) = self.reader().counts().map_err(internal)?;
         // Accounts first: what the kernel emits in between is in flight, never too much.
         let agent_records = self.agent_records()?;
         let head = self.parts.journal.head();
@@ -39,7 +41,7 @@ impl Sensor {
             declared: self.declaration_show().declared,
             change: self.work.progress(),
             breakers,
-            events: EventStatus { stored, open },
+            events: self.event_status()?,
             kernel_hits: Term::ALL
                 .iter()
                 .zip(ledger)
@@ -81,6 +83,7 @@ impl Sensor {
                 ));
             }
         }
+        let events = self.event_status()?;
         let breakers = self.told_breakers();
         let count = |open| breakers.iter().filter(|one| one.open == open).count() as u64;
         Ok(Snapshot {
@@ -109,9 +112,38 @@ impl Sensor {
             quarantined: markers.quarantined,
             breakers: [("open", count(true)), ("advised", count(false))],
             generation: markers.generation,
-            events: self.reader().counts().map_err(internal)?,
+            events,
             journal: self.parts.journal.head().size,
             door: Vec::new(),
+            sinks: self.sink_snapshots()?,
+        })
+    }
+
+    fn event_status(&self) -> Result<EventStatus, Error> {
+        let mut reader = self.reader();
+        let (stored, open) = reader.counts().map_err(internal)?;
+        let (destroyed, undelivered) = reader.destroyed().map_err(internal)?;
+        let count = |term: &str, count| Count {
+            term: term.into(),
+            count,
+        };
+        let reasons = Destroyed::ALL.into_iter();
+        Ok(EventStatus {
+            stored,
+            open,
+            bytes: reader.bytes().map_err(internal)?,
+            most_bytes: reader.most_bytes(),
+            full: self.parts.live.is_full(),
+            destroyed: reasons
+                .map(|reason| {
+                    let known = destroyed.get(&reason).copied();
+                    count(reason.name(), known.unwrap_or_default())
+                })
+                .collect(),
+            expired_undelivered: undelivered
+                .iter()
+                .map(|(sink, known)| count(sink, *known))
+                .collect(),
         })
     }
 

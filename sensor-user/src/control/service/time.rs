@@ -1,6 +1,9 @@
 //! What time does to the set: ends, beginnings, and a wall clock that is set.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
@@ -10,13 +13,14 @@ use super::{
     change::keep_generation,
     grounds::{Sorted, each_row_of},
     internal,
-    inventory::{over_markers, passed},
+    inventory::{over_rows, passed},
     listing::status_of,
 };
 use crate::{
     clock,
     crypto::hex,
     dataplane::Way,
+    db::Over,
     hits::Index,
     journal::{Action, Receipt},
     markers,
@@ -30,7 +34,7 @@ impl Sensor {
     /// The time by which validity is judged: UTC that never goes back.
     pub(super) fn now(&self) -> Timestamp {
         let mut watch = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.observe(clock::read())
+        clock::judge(&mut watch)
     }
 
     /// Whether what the clock says is over may be destroyed: not after a step forward of more than
@@ -38,7 +42,7 @@ impl Sensor {
     #[must_use]
     pub fn destruction_allowed(&self) -> bool {
         let mut watch = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        watch.observe(clock::read());
+        clock::judge(&mut watch);
         watch.destruction_allowed()
     }
 
@@ -57,10 +61,13 @@ impl Sensor {
             .into_iter()
             .flatten()
             .min()?;
-        let next = next.max(set.retry.unwrap_or(Timestamp::MIN));
+        let pause = set
+            .retry
+            .map(|at| at.saturating_duration_since(Instant::now()));
         drop(set);
         let left = next.duration_since(self.now());
-        Some(Duration::try_from(left).unwrap_or_default())
+        let left = Duration::try_from(left).unwrap_or_default();
+        Some(left.max(pause.unwrap_or_default()))
     }
 
     /// Lets time pass: takes out what is over (the kernel has stopped matching it by itself), lets
@@ -70,19 +77,23 @@ impl Sensor {
     /// # Errors
     /// When the journal, the kernel or the store refuses; it is tried again later.
     pub fn keep_time(&self, actor: &Actor) -> Result<(), Error> {
+        // Asked in any case: hits are judged by it, a change under way or not.
+        let now = self.now();
         let Ok(mut set) = self.set.try_lock() else {
             return Ok(());
         };
         let set = &mut *set;
-        let now = self.now();
-        self.keep_mark(set, now);
-        if set.retry.is_some_and(|at| now < at) {
+        self.keep_mark(set);
+        self.catch_up(actor, set)?;
+        if set.retry.is_some_and(|at| Instant::now() < at) {
             return Ok(());
         }
         let outcome = self
             .pass(actor, set, now)
             .and_then(|()| self.renew_deadlines(actor, set));
-        set.retry = outcome.is_err().then(|| now + super::EXPIRE_RETRY);
+        set.retry = outcome
+            .is_err()
+            .then(|| Instant::now() + super::EXPIRE_RETRY);
         outcome
     }
 
@@ -98,7 +109,7 @@ impl Sensor {
         };
         let begun = begun(set, now, self.admission())?;
         if over.is_empty() && ended.is_empty() && begun.is_none() {
-            return Ok(());
+            return self.note_over(set);
         }
         let (rows, starts) = begun.unwrap_or_default();
         let keys: Vec<_> = over.iter().map(ImageRow::key).collect();
@@ -111,30 +122,57 @@ impl Sensor {
                 let reference = order.reference.clone();
                 receipt = Some(self.note(actor, Action::OrderEnded { reference })?);
             }
+            // Said once, whatever comes of the rest.
+            if let Some(order) = set.orders.get_mut(*number) {
+                order.over = true;
+            }
+            set.unnoted.orders.push(*number);
         }
         if !over.is_empty() {
             let digest = digest.clone();
             receipt = Some(self.note(actor, Action::MarkersExpired { patterns, digest })?);
         }
         if admitted {
-            receipt = Some(self.note(actor, Action::MarkersAdmitted { patterns, digest })?);
+            let action = Action::MarkersAdmitted { patterns, digest };
+            receipt = Some(self.note(actor, action)?);
         }
         if let Some(receipt) = receipt.filter(|_| !over.is_empty() || admitted) {
             self.go_live(actor, set, image, (Way::OneByOne, &receipt))?;
         }
-        let markers = over_markers(over.iter(), &set.orders, now);
-        for number in &ended {
-            if let Some(order) = set.orders.get_mut(*number) {
-                order.over = true;
-            }
+        let noted = over_rows(over.iter(), &set.orders, now);
+        for (id, number) in &noted.brought {
+            set.orders.set_brought_over(id, *number);
         }
+        set.unnoted.markers.extend(noted.markers);
+        set.unnoted.brought.extend(noted.brought);
         for start in starts {
             set.starts.remove(&start);
         }
-        // What is over stays over, whatever the clock says later.
-        set.catalog.set_over(&markers, &ended).map_err(internal)?;
         self.tell_markers(status_of(set, self.admission()));
+        self.note_over(set)
+    }
+
+    /// What is over stays over, whatever the clock says later: what could not be noted is tried
+    /// again.
+    fn note_over(&self, set: &mut Set) -> Result<(), Error> {
+        set.catalog.set_over(&set.unnoted).map_err(internal)?;
+        set.unnoted = Over::default();
         Ok(())
+    }
+
+    /// Brings the set into the kernel that is stored and that it refused before.
+    fn catch_up(&self, actor: &Actor, set: &mut Set) -> Result<(), Error> {
+        if set.behind.is_none_or(|at| Instant::now() < at) {
+            return Ok(());
+        }
+        set.behind = Some(Instant::now() + super::BEHIND_RETRY);
+        let action = Action::MarkersAdmitted {
+            patterns: set.image.count(),
+            digest: hex(&markers::digest(&set.image)),
+        };
+        let receipt = self.journal(actor, action)?;
+        let image = set.image.clone();
+        self.go_live(actor, set, image, (Way::Together, &receipt))
     }
 
     /// Makes an image live outside of a change of the catalogue.
@@ -155,6 +193,7 @@ impl Sensor {
             Ok(gone) => {
                 self.parts.live.tell_changed(&set.image, &image);
                 set.image = image;
+                set.behind = None;
                 keep_generation(set);
                 self.note_gone(set, &gone);
                 Ok(())
@@ -167,8 +206,8 @@ impl Sensor {
         }
     }
 
-    /// The kernel's clock may not follow the wall clock when it is set: deadlines are then written
-    /// anew.
+    /// The kernel's clock may not go as the time by which validity is judged when the wall clock is
+    /// set: deadlines are then written anew.
     fn renew_deadlines(&self, actor: &Actor, set: &mut Set) -> Result<(), Error> {
         if !set.plane.clock_has_moved() {
             return Ok(());
@@ -203,17 +242,14 @@ impl Sensor {
             .map_err(super::from_journal)
     }
 
-    fn keep_mark(&self, set: &mut Set, now: Timestamp) {
-        let due = set.mark_kept.is_none_or(|kept| {
-            let since = now.duration_since(kept);
-            Duration::try_from(since).is_ok_and(|since| since >= KEEP_MARK)
-        });
-        if !due {
+    fn keep_mark(&self, set: &mut Set) {
+        // Not by the time that is judged by: it may be far ahead for a while.
+        if set.mark_kept.is_some_and(|kept| kept.elapsed() < KEEP_MARK) {
             return;
         }
         let watch = *self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         match set.catalog.set_clock_mark(watch.mark()) {
-            Ok(()) => set.mark_kept = Some(now),
+            Ok(()) => set.mark_kept = Some(Instant::now()),
             Err(error) => tracing::warn!(%error, "the time was not kept"),
         }
     }

@@ -2,10 +2,14 @@
 
 use aya::maps::{MapInfo, MapType};
 use sensor_common::{
-    Control, Flow, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Traffic, map,
+    Chunk, Control, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Traffic,
+    flow_index_pages, flow_pages, map,
 };
 
 use super::Sizes;
+
+/// `BPF_F_MMAPABLE` of linux/bpf.h: values begin on a page.
+const MMAPABLE: u32 = 1 << 10;
 
 /// Attributes of a map, as `bpf_map_info` tells them; sizes in bytes.
 #[derive(Debug)]
@@ -25,17 +29,27 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
     let ledger = (index, size_of::<Ledger>());
     let limit = (index, size_of::<u64>());
     let control = (index, size_of::<Control>());
-    let flow = (size_of::<FlowKey>(), size_of::<Flow>());
+    let flows = (index, size_of::<FlowPage>());
+    let words = (index, size_of::<Chunk>());
+    let taken = (index, size_of::<u64>());
     let slots = INTERFACE_SLOTS * OUTCOMES;
-    let flows = sizes.flow_entries;
+    let pages = flow_pages(sizes.flow_entries) * 2;
+    let index_pages = flow_index_pages(sizes.flow_entries) * 2;
     // A ring is whole pages, both being powers of two, and has neither keys nor values.
     let page = u32::try_from(rustix::param::page_size()).unwrap_or(u32::MAX);
     let ring = sizes.ring_bytes.max(page);
     [
         (map::TRAFFIC, MapType::PerCpuArray, traffic, slots, 0),
         (map::LEDGER, MapType::PerCpuArray, ledger, 1, 0),
-        (map::FLOWS[0], MapType::Hash, flow, flows, 0),
-        (map::FLOWS[1], MapType::Hash, flow, flows, 0),
+        (map::FLOWS, MapType::Array, flows, pages, MMAPABLE),
+        (
+            map::FLOW_INDEX,
+            MapType::Array,
+            words,
+            index_pages,
+            MMAPABLE,
+        ),
+        (map::TAKEN, MapType::Array, taken, 2, 0),
         (map::RECORDS, MapType::RingBuf, (0, 0), ring, 0),
         (map::LIMITS, MapType::PerCpuArray, limit, LIMIT_SLOTS, 0),
         (map::CONTROL, MapType::Array, control, 1, 0),

@@ -7,7 +7,7 @@ use super::{JoinKey, Joiner};
 impl Joiner {
     /// Forgets open events of these markers; one that other markers stand for, too, goes on without
     /// them. For when every change was taken.
-    pub fn forget(&mut self, markers: &HashSet<String>) {
+    pub fn forget_markers(&mut self, markers: &HashSet<String>) {
         let touched = |names: &[String]| names.iter().any(|name| markers.contains(name));
         let of =
             |(join, open): (&JoinKey, &super::Open)| touched(&open.event.markers).then_some(*join);
@@ -16,7 +16,7 @@ impl Joiner {
             let Some(open) = self.open.get_mut(&join) else {
                 continue;
             };
-            open.event.markers.retain(|name| !markers.contains(name));
+            open.event.strike(markers);
             if open.event.markers.is_empty() {
                 self.open.remove(&join);
                 continue;
@@ -26,5 +26,11 @@ impl Joiner {
                 self.changed.push(join);
             }
         }
+    }
+
+    /// Forgets open events by their numbers: they are destroyed. Packets that come later open
+    /// others.
+    pub fn forget_events(&mut self, gone: &HashSet<i64>) {
+        self.open.retain(|_, open| !gone.contains(&open.event.seq));
     }
 }

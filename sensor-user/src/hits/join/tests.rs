@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    hits::{Index, Zone},
+    hits::{Index, Zone, event::address},
     markers::{pattern_id, read_text, rows},
-    model::{Image, OrderNumber, Pap, Tlp},
+    model::{Image, ImageRow, OrderNumber, Pap, Tlp},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -115,13 +115,13 @@ fn the_two_directions_are_one_event_and_closing_is_a_revision() {
     ));
     let changes = world.joiner.take_changes();
     assert_eq!(changes.len(), 1);
-    let event = &changes[0].event;
+    let event = &changes[0].row.event;
     assert_eq!((event.rev, event.packets, event.bytes), (1, 10, 920));
     assert_eq!((event.state, event.interface.as_str()), (State::Open, "in"));
     world.joiner.close_over(START + 61 * SECOND);
     assert_eq!(world.joiner.take_changes(), []);
     world.joiner.close_over(START + 62 * SECOND);
-    let closed = &world.joiner.take_changes()[0].event;
+    let closed = &world.joiner.take_changes()[0].row.event;
     assert_eq!(
         (closed.rev, closed.state, &closed.id),
         (2, State::Closed, &event.id)
@@ -150,6 +150,25 @@ fn transit_refuted_and_expired_hits_open_nothing() {
 }
 
 #[test]
+fn a_full_store_refuses_new_events_by_name_and_open_ones_go_on() {
+    let mut world = world("ip 203.0.113.5 id=c2\n");
+    let hit =
+        |world: &mut World, port| world.record(0, "10.0.0.1", "203.0.113.5", (port, 443), START);
+    assert_eq!(hit(&mut world, 1), Account::Events);
+    world.joiner.set_full(true);
+    assert_eq!(hit(&mut world, 1), Account::Joined);
+    assert_eq!(hit(&mut world, 2), Account::StoreFull);
+    // What would have been nothing is not told as lost.
+    let transit = world.record(0, "192.0.2.1", "203.0.113.5", (1, 2), START);
+    assert_eq!(transit, Account::Transit);
+    world.joiner.set_full(false);
+    assert_eq!(hit(&mut world, 2), Account::Events);
+    let changes = world.joiner.take_changes();
+    let seqs: Vec<i64> = changes.iter().map(|change| change.row.seq).collect();
+    assert_eq!(seqs, [1, 2]);
+}
+
+#[test]
 fn a_marker_that_looks_at_one_side_is_not_named_for_the_other() {
     let mut one = world("ip 203.0.113.5 id=c2 direction=source\n");
     let ports = (5, 6);
@@ -159,7 +178,7 @@ fn a_marker_that_looks_at_one_side_is_not_named_for_the_other() {
     assert_eq!(back, Account::Events);
     let mut both = world("ip 203.0.113.5 id=a direction=source\nip 203.0.113.5 id=b\n");
     assert_eq!(out(&mut both), Account::Events);
-    assert_eq!(both.joiner.take_changes()[0].event.markers, ["b"]);
+    assert_eq!(both.joiner.take_changes()[0].row.event.markers, ["b"]);
 }
 
 #[test]
@@ -184,13 +203,19 @@ fn an_event_names_each_marker_once_and_the_orders_in_force() {
     world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
     world.record(0, "10.0.0.1", "203.0.113.5", (7, 8), START + 10 * SECOND);
     let changes = world.joiner.take_changes();
-    let [first, second] = [0, 1].map(|at| &changes[at].event);
+    let [first, second] = [0, 1].map(|at| &changes[at].row.event);
     assert_eq!(
         (&first.markers[..], &first.orders[..]),
         (&["c2".to_owned()][..], &["2026-2".to_owned()][..])
     );
     assert_eq!((first.tlp, first.pap), (Tlp::Red, Pap::Green));
     assert_eq!(second.markers, ["c2", "other"]);
+    let handling = |at: usize| changes[1].row.handling[at];
+    // The strictest of the rows in force, whoever's they are.
+    assert_eq!(handling(0).tlp, Tlp::Red);
+    assert_eq!((handling(1).tlp, handling(1).authority), (Tlp::Green, true));
+    assert!(handling(0).authority);
+    assert_eq!((changes[0].row.seq, changes[1].row.seq), (1, 2));
     assert_eq!(second.orders, ["2026-2", "2026-3"]);
 }
 
@@ -199,7 +224,7 @@ fn a_flow_whose_record_was_lost_still_opens_its_event() {
     let mut world = world("ip 203.0.113.5 id=c2\n");
     assert!(world.flow(key(0, "10.0.0.1", "203.0.113.5", (5, 6)), 3, START));
     let changes = world.joiner.take_changes();
-    assert_eq!((changes[0].event.packets, changes[0].opened), (3, true));
+    assert_eq!((changes[0].row.event.packets, changes[0].opened), (3, true));
 }
 
 #[test]
@@ -213,14 +238,39 @@ fn a_restored_event_goes_on_under_its_id() {
         subscribers: &next.subscribers,
         clock: KernelClock::Replay,
     };
-    next.joiner
-        .restore(&change.event, change.pattern, change.tunnel, around);
+    next.joiner.start_at(change.row.seq + 1);
+    next.joiner.restore(&change.row, around);
     assert_eq!(
         next.record(1, "203.0.113.5", "10.0.0.1", (6, 5), START + SECOND),
         Account::Joined
     );
     let again = next.joiner.take_changes().remove(0);
-    assert_eq!((again.event.id, again.event.packets), (change.event.id, 2));
+    assert_eq!(
+        (again.row.seq, again.row.event.id, again.row.event.packets),
+        (1, change.row.event.id, 2)
+    );
+}
+
+#[test]
+fn of_two_restored_events_of_one_flow_the_earlier_is_closed() {
+    let mut world = world("ip 203.0.113.5 id=c2\n");
+    world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
+    let change = world.joiner.take_changes().remove(0);
+    let mut next = self::world("ip 203.0.113.5 id=c2\n");
+    let around = Surroundings {
+        indexes: &next.indexes,
+        subscribers: &next.subscribers,
+        clock: KernelClock::Replay,
+    };
+    next.joiner.restore(&change.row, around);
+    let mut second = change.row;
+    second.seq = 2;
+    next.joiner.restore(&second, around);
+    let changes = next.joiner.take_changes();
+    let told = |change: &Change| (change.row.seq, change.row.event.rev, change.row.event.state);
+    let told: Vec<_> = changes.iter().map(told).collect();
+    assert_eq!(told, [(1, 2, State::Closed)]);
+    assert_eq!(next.joiner.open_count(), 1);
 }
 
 #[test]
@@ -237,9 +287,84 @@ fn a_long_flow_is_cut_at_the_active_timeout() {
         );
     }
     world.joiner.close_over(START + 1800 * SECOND);
-    assert_eq!(world.joiner.take_changes()[0].event.packets, 30);
+    assert_eq!(world.joiner.take_changes()[0].row.event.packets, 30);
     assert_eq!(
         world.record(0, "10.0.0.1", "203.0.113.5", ports, START + 1801 * SECOND),
         Account::Events
     );
+}
+
+/// A pattern with a ground of the operator's own, and an order's that ends after ten seconds.
+fn two_grounds(end: &[&str]) -> World {
+    let mut markers = read_text("ip 203.0.113.5 id=c2\n").markers;
+    let mut all = rows(markers.clone());
+    if !end.is_empty() {
+        markers[0].until = Some(end[0].parse::<Timestamp>().expect("a time").into());
+        let order = |row| ImageRow {
+            order: OrderNumber(1),
+            ..row
+        };
+        all.extend(rows(markers).into_iter().map(order));
+    }
+    let references = std::sync::Arc::new([(OrderNumber(1), "ORD-1".to_owned())].into());
+    let mut world = world("");
+    let image = Image::new(all).expect("no collision");
+    world.indexes = Indexes::of(Index::with_orders(image, references));
+    world
+}
+
+#[test]
+fn what_is_seen_after_an_order_ended_is_another_event() {
+    let ends = "2026-01-01T00:00:10Z";
+    let ports = (5, 6);
+    let mut world = two_grounds(&[ends]);
+    let key = key(0, "10.0.0.1", "203.0.113.5", ports);
+    world.record(0, "10.0.0.1", "203.0.113.5", ports, START);
+    assert!(!world.flow(key, 2, START + 9 * SECOND));
+    let before = world.joiner.take_changes().remove(0);
+    assert_eq!(before.row.event.orders, ["ORD-1"]);
+    // A restarted agent, too, whose image has the order no more and whose index of what is over has.
+    let mut next = two_grounds(&[]);
+    let live = crate::hits::Live::new(
+        next.indexes.iter().next().expect("one").clone(),
+        Subscribers::default(),
+    );
+    live.put_former(world.indexes.iter().next().expect("one").clone());
+    next.indexes = live.indexes();
+    let around = Surroundings {
+        indexes: &next.indexes,
+        subscribers: &next.subscribers,
+        clock: KernelClock::Replay,
+    };
+    next.joiner.start_at(before.row.seq + 1);
+    next.joiner.restore(&before.row, around);
+    assert!(!next.flow(key, 1, START + 9 * SECOND), "it was in its time");
+    for world in [&mut world, &mut next] {
+        assert!(world.flow(key, 4, START + 10 * SECOND));
+        let changes = world.joiner.take_changes();
+        let told = |state| {
+            let mut of = changes.iter().filter(|one| one.row.event.state == state);
+            let event = &of.next().expect("one").row.event;
+            assert!(of.next().is_none());
+            (event.orders.len(), event.packets)
+        };
+        assert_eq!(told(State::Open), (0, 4));
+        assert_eq!(told(State::Closed).0, 1);
+    }
+}
+
+#[test]
+fn a_restored_event_whose_order_is_over_is_closed() {
+    let mut world = two_grounds(&["2026-01-01T00:00:10Z"]);
+    world.record(0, "10.0.0.1", "203.0.113.5", (5, 6), START);
+    let around = Surroundings {
+        indexes: &world.indexes,
+        subscribers: &world.subscribers,
+        clock: KernelClock::Replay,
+    };
+    let at = |time| KernelClock::Replay.to_wall(START + time * SECOND);
+    world.joiner.close_changed(around, at(9));
+    assert_eq!(world.joiner.open_count(), 1);
+    world.joiner.close_changed(around, at(10));
+    assert_eq!(world.joiner.open_count(), 0);
 }

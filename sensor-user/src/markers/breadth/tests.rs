@@ -54,6 +54,15 @@ fn each_rule_and_where_it_ends() {
         ("cidr 2001:4860:4860::/48", Some(PublicResolver)),
         ("ip 203.0.113.53", Some(PublicResolver)),
         ("ip 203.0.113.54", None),
+        // The host of a URL, as an address or a name.
+        ("url http://198.51.100.1/", Some(OwnAddress)),
+        ("url http://[2001:db8:1::1]:8080/a", Some(OwnAddress)),
+        ("url http://[::ffff:198.51.100.1]/", Some(OwnAddress)),
+        ("url http://8.8.8.8/dns", Some(PublicResolver)),
+        ("url http://127.0.0.1:631/", Some(SpecialPurpose)),
+        ("url http://localhost/", Some(TooBroad)),
+        ("url http://203.0.113.54/gate", None),
+        ("url http://evil.example/198.51.100.1", None),
         // No hosts.
         ("ip 0.0.0.0", Some(SpecialPurpose)),
         ("ip 127.0.0.53", Some(SpecialPurpose)),
@@ -72,7 +81,6 @@ fn each_rule_and_where_it_ends() {
         ("domain example", Some(TooBroad)),
         ("domain *.example", Some(TooBroad)),
         ("domain *.evil.example", None),
-        ("url http://198.51.100.1/", None),
     ] {
         assert_eq!(concern(&breadth, pattern), expected, "{pattern}");
     }

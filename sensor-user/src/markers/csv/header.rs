@@ -32,6 +32,8 @@ pub(super) enum Column {
     Published,
     /// `object_relation`.
     Relation,
+    /// `timestamp`.
+    Timestamp,
     /// `attribute_tag` and `event_tag`.
     Tags,
     /// Known, and of no meaning here.
@@ -45,11 +47,10 @@ pub(super) type Bad = (String, &'static str, String);
 const OF_MISP: [&str; 4] = ["to_ids", "category", "event_id", "uuid"];
 
 /// Columns that MISP may be asked for and that mean nothing here.
-const IGNORED: [&str; 13] = [
+const IGNORED: [&str; 12] = [
     "category",
     "comment",
     "date",
-    "timestamp",
     "first_seen",
     "last_seen",
     "distribution",
@@ -132,10 +133,15 @@ fn own(name: &str) -> Option<Column> {
 }
 
 fn of_misp(name: &str) -> Option<Column> {
-    let ignored = IGNORED.contains(&name)
-        || IGNORED_FAMILIES
-            .iter()
-            .any(|family| name.starts_with(family));
+    let of_family = || {
+        let mut families = IGNORED_FAMILIES.iter();
+        families.any(|family| name.starts_with(family))
+    };
+    of_misp_exactly(name).or_else(|| of_family().then_some(Column::Ignored))
+}
+
+/// A column whose whole name is ours.
+fn of_misp_exactly(name: &str) -> Option<Column> {
     Some(match name {
         "uuid" => Column::Uuid,
         "type" => Column::Type,
@@ -144,27 +150,19 @@ fn of_misp(name: &str) -> Option<Column> {
         "deleted" => Column::Deleted,
         "published" | "event_published" => Column::Published,
         "object_relation" => Column::Relation,
+        "timestamp" => Column::Timestamp,
         "attribute_tag" | "event_tag" => Column::Tags,
-        _ if ignored => Column::Ignored,
+        _ if IGNORED.contains(&name) => Column::Ignored,
         _ => return None,
     })
 }
 
-/// The name of a column in a refusal. A file without a header has values there: what does not look
-/// like a name is told by its number.
+/// A column in a refusal: by its name where we know it, otherwise by its number. A file without a
+/// header has values there.
 fn told(name: &str, at: usize) -> String {
-    let plain = name.len() <= 40
-        && name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte))
-        && !name
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    if plain {
-        name.to_owned()
-    } else {
-        format!("column {}", at + 1)
+    match own(name).or_else(|| of_misp_exactly(name)) {
+        Some(_) => name.to_owned(),
+        None => format!("column {}", at + 1),
     }
 }
 
@@ -196,14 +194,19 @@ mod tests {
                  event_tag,event_timestamp",
                 "Misp 22",
             ),
-            ("pattern,owner", "owner: unknown_column"),
-            ("type,value,to_ids,weather", "weather: unknown_column"),
+            ("pattern,owner", "column 2: unknown_column"),
+            ("type,value,to_ids,weather", "column 4: unknown_column"),
             ("203.0.113.5,pattern", "column 1: unknown_column"),
             ("pattern,evil.example", "column 2: unknown_column"),
             (
                 "pattern,d41d8cd98f00b204e9800998ecf8427e",
                 "column 2: unknown_column",
             ),
+            (
+                "t13d1516h2_8daaf6152771_e5627efa2ab1,x",
+                "column 1: unknown_column",
+            ),
+            ("pattern,until,evil", "column 3: unknown_column"),
             ("pattern,id,id", "id: repeated_column"),
             ("pattern,type", "pattern: repeated_column"),
             ("id,until", "pattern: missing_column"),

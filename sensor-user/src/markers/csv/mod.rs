@@ -11,12 +11,13 @@ use self::{
     record::{Records, Stop},
 };
 use super::{
-    Intake, Limits, Place,
-    intake::{Fault, Metered},
-    misp::{Attribute, LONGEST_VALUE, flag, is_hash_line, unpublished},
-    pattern_id, text,
+    Gone, Intake, Limits, Place,
+    intake::Fault,
+    metered::Metered,
+    misp::{Attribute, LONGEST_VALUE, flag, is_hash_line, time, unpublished},
+    text,
 };
-use crate::model::{Marker, MarkerId, Pattern};
+use crate::model::{Marker, MarkerId, Moment, Pattern};
 
 /// Most words of a pattern, and one more.
 const MOST_WORDS: usize = 5;
@@ -46,13 +47,17 @@ pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u
                 intake.fail(Place::line(line), "line", "bad_fields", reason);
                 continue;
             }
-            Dialect::Own => own(&columns, records.fields()).map(|marker| vec![marker]),
-            Dialect::Misp => attribute(&columns, records.fields()),
+            Dialect::Own => own(&columns, records.fields()).map(|marker| (vec![marker], None)),
+            Dialect::Misp => attribute(&columns, records.fields(), &mut intake.gone),
         };
         match outcome {
-            Ok(markers) => {
+            Ok((markers, modified)) => {
                 for marker in markers {
-                    if !intake.accept(marker) {
+                    let accepted = match dialect {
+                        Dialect::Own => intake.accept(marker),
+                        Dialect::Misp => intake.accept_version(marker, modified),
+                    };
+                    if !accepted {
                         return intake;
                     }
                     numbers.push(u32::try_from(line).unwrap_or(u32::MAX));
@@ -67,6 +72,9 @@ pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u
         }
     }
     let whole = dialect == Dialect::Own;
+    if !whole {
+        intake.end_gone(&mut numbers, Place::line);
+    }
     intake.drop_repeated(&numbers, Place::line, whole);
     intake.refused.sort_by_key(|refusal| refusal.line);
     intake
@@ -118,7 +126,7 @@ fn own<'a>(columns: &[Column], fields: impl Iterator<Item = &'a str>) -> Result<
         }
     }
     if value.len() >= LONGEST_VALUE {
-        let reason = format!("the value is longer than {LONGEST_VALUE} bytes");
+        let reason = format!("the value is not shorter than {LONGEST_VALUE} bytes");
         return Err(Fault("pattern", "too_long", reason));
     }
     let kind = kind.to_ascii_lowercase();
@@ -134,17 +142,17 @@ fn own<'a>(columns: &[Column], fields: impl Iterator<Item = &'a str>) -> Result<
     for (key, field) in tail {
         text::set(&mut marker, key, field)?;
     }
-    if marker.id.is_empty() {
-        marker.id = compact_str::format_compact!("p-{}", pattern_id(&marker.pattern));
-    }
+    text::complete(&mut marker)?;
     Ok(marker)
 }
 
-/// The markers of a line of MISP's export.
+/// The markers of a line of MISP's export, and when it was last changed; what is not loaded is noted
+/// in `gone`.
 fn attribute<'a>(
     columns: &[Column],
     fields: impl Iterator<Item = &'a str>,
-) -> Result<Vec<Marker>, Fault> {
+    gone: &mut Vec<Gone>,
+) -> Result<(Vec<Marker>, Option<Moment>), Fault> {
     let mut attribute = Attribute::default();
     for (column, field) in columns.iter().zip(fields) {
         match column {
@@ -154,19 +162,22 @@ fn attribute<'a>(
             Column::ToIds => attribute.to_ids = flag(field),
             Column::Deleted => attribute.deleted = flag(field),
             Column::Published => attribute.published = flag(field),
+            Column::Timestamp => attribute.timestamp = time(field),
             Column::Relation => attribute.relation = field.into(),
             Column::Tags => field.split(',').for_each(|tag| attribute.marking.add(tag)),
             Column::Pattern | Column::Tail(_) | Column::Ignored => {}
         }
     }
-    let mut markers = attribute.markers(LONGEST_VALUE)?;
+    let mut markers = attribute
+        .markers(LONGEST_VALUE)
+        .inspect_err(|why| gone.extend(attribute.gone(why)))?;
     if attribute.published == Some(false) {
         return Err(unpublished());
     }
     for marker in &mut markers {
         (marker.tlp, marker.pap) = attribute.marking.settle();
     }
-    Ok(markers)
+    Ok((markers, attribute.timestamp))
 }
 
 #[cfg(test)]

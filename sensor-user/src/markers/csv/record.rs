@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, Read as _};
 
 use csv_core::{ReadRecordResult, Reader};
 
-use crate::markers::intake::Metered;
+use crate::markers::metered::Metered;
 
 /// Most columns.
 pub(super) const MOST_COLUMNS: usize = 64;
@@ -141,8 +141,12 @@ impl<'a, 'm> Records<'a, 'm> {
                 // The next call has nothing to read, which is the end.
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::Record if input.trim_ascii().is_empty() => break,
-                ReadRecordResult::Record => {
+                ReadRecordResult::Record if lone_return(self.raw.trim_ascii_end()) => {
                     return stop("bad_line_end", "a carriage return stands within the line");
+                }
+                ReadRecordResult::Record => {
+                    let reason = "a quote stands within a field; put the field in quotes, and double it there";
+                    return stop("bad_quotes", reason);
                 }
                 ReadRecordResult::OutputEndsFull => {
                     return stop("too_many_columns", "the record has more than 64 columns");
@@ -155,6 +159,13 @@ impl<'a, 'm> Records<'a, 'm> {
         self.columns = columns;
         Ok(())
     }
+}
+
+/// Whether a carriage return ends no line.
+fn lone_return(record: &[u8]) -> bool {
+    record
+        .windows(2)
+        .any(|pair| pair[0] == b'\r' && pair[1] != b'\n')
 }
 
 #[cfg(test)]
@@ -202,6 +213,7 @@ mod tests {
     fn what_is_no_record_is_named_by_its_first_line() {
         for (text, expected) in [
             (b"a\n\"b\nc".as_slice(), "2 bad_quotes"),
+            (b"a\nb\"c\nd\ne\"f\n", "2 bad_quotes"),
             (b"a\n\n\xff\n", "3 not_utf8"),
             (b"a\rb\n", "1 bad_line_end"),
             (&[b'a'; 41], "1 line_too_long"),

@@ -127,7 +127,8 @@ fn the_export_of_misp_is_read_as_its_json_is() {
         ]
     );
     let first = &intake.markers[0];
-    assert_eq!((first.tlp, first.pap), (Tlp::Green, Pap::Red));
+    // What another line says under its id makes its marking stricter.
+    assert_eq!((first.tlp, first.pap), (Tlp::AmberStrict, Pap::Red));
     assert_eq!(
         (first.id.as_str(), first.direction),
         (uuid(1).as_str(), Direction::Destination)
@@ -152,7 +153,7 @@ fn what_is_no_such_file_is_refused_as_a_whole() {
         ("# only\n", (1, "header", "missing_column")),
         ("ip 203.0.113.5\n", (1, "column 1", "unknown_column")),
         ("pattern;id\n", (1, "column 1", "unknown_column")),
-        ("\npattern,id,note\n", (2, "note", "unknown_column")),
+        ("\npattern,id,note\n", (2, "column 3", "unknown_column")),
         (
             "d41d8cd98f00b204e9800998ecf8427e,5f1e3c2a-0d4b-4c57-9d0e-0a0000000001\n",
             (1, "file", "feed_hashes"),

@@ -15,8 +15,13 @@ use super::{
     value::{Meaning, meaning},
 };
 use crate::{
-    markers::{intake::Fault, pattern_id},
-    model::{Direction, Marker, MarkerId, Pattern},
+    markers::{
+        Gone,
+        ids::unnamed,
+        intake::Fault,
+        uuid::{is_uuid, parse},
+    },
+    model::{Marker, Moment},
 };
 
 /// The fields of an attribute that mean something here.
@@ -38,6 +43,10 @@ pub(in crate::markers) struct Attribute {
     pub marking: Marking,
     /// Whether its event is published, where the attribute says so.
     pub published: Option<bool>,
+    /// When it was last changed.
+    pub timestamp: Option<Moment>,
+    /// UUIDs of the proposals inside it.
+    pub proposals: Vec<CompactString>,
 }
 
 /// An attribute that is not loaded, by its state.
@@ -73,6 +82,12 @@ pub(super) fn deleted() -> Fault {
     state("deleted")
 }
 
+/// A time as MISP writes it: seconds since the epoch. Zero is none.
+pub(in crate::markers) fn time(text: &str) -> Option<Moment> {
+    let seconds: i64 = text.parse().ok().filter(|seconds| *seconds > 0)?;
+    Moment::from_microsecond(seconds.checked_mul(1_000_000)?)
+}
+
 impl Attribute {
     /// Its markers, the second and later ones with their number behind the id; handling is not set
     /// yet.
@@ -95,6 +110,12 @@ impl Attribute {
         Ok(markers.collect())
     }
 
+    /// What it is once it is not loaded for this reason; nothing where it has no UUID.
+    pub(in crate::markers) fn gone(&self, why: &Fault) -> Option<Gone> {
+        let withdrawn = why.1 == deleted().1;
+        Some(Gone::new(parse(&self.uuid)?, self.timestamp, withdrawn))
+    }
+
     /// What it stands for. Its state is looked at first, then its type, then its value: so the
     /// reason does not depend on the order of keys.
     fn read(&self, longest: usize) -> Result<Meaning, Fault> {
@@ -104,19 +125,10 @@ impl Attribute {
         if self.to_ids != Some(true) {
             return Err(state("not_to_ids"));
         }
-        if !self.uuid.is_empty() && !super::field::is_uuid(&self.uuid) {
+        if !self.uuid.is_empty() && !is_uuid(&self.uuid) {
             return Err(Fault("uuid", "bad_id", "the uuid is none".into()));
         }
         meaning(&self.kind, &self.relation, &self.value, longest)
-    }
-}
-
-/// The id of a marker without a UUID: the same for the same pattern on the same side.
-fn unnamed(pattern: &Pattern, direction: Direction) -> MarkerId {
-    let id = pattern_id(pattern);
-    match direction {
-        Direction::Either => compact_str::format_compact!("p-{id}"),
-        direction => compact_str::format_compact!("p-{id}.{}", direction.name()),
     }
 }
 
@@ -164,7 +176,14 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute,
             Field::Value => attribute.value = fields.next_value::<Scalar>()?.into_text(),
             Field::ToIds => attribute.to_ids = fields.next_value::<Scalar>()?.flag(),
             Field::Deleted => attribute.deleted = fields.next_value::<Scalar>()?.flag(),
+            Field::Timestamp => {
+                attribute.timestamp = time(fields.next_value::<Scalar>()?.text());
+            }
             Field::Tags => fields.next_value_seed(Tags(&mut attribute.marking))?,
+            Field::Proposal => {
+                let proposals: Proposed = fields.next_value()?;
+                attribute.proposals.extend(proposals.0);
+            }
             Field::Event => {
                 let event: EventOfIt = fields.next_value()?;
                 attribute.published = event.published;
@@ -174,6 +193,43 @@ pub(super) fn fields<'de, A: MapAccess<'de>>(mut fields: A) -> Result<Attribute,
         }
     }
     Ok(attribute)
+}
+
+/// The UUIDs of a list of proposals.
+#[derive(Default)]
+struct Proposed(Vec<CompactString>);
+
+impl<'de> Deserialize<'de> for Proposed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Proposed;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("proposals")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Proposed, A::Error> {
+                let mut proposed = Vec::new();
+                while let Some(one) = items.next_element::<Attribute>()? {
+                    proposed.push(one.uuid);
+                    proposed.extend(one.proposals);
+                }
+                Ok(Proposed(proposed))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Proposed, A::Error> {
+                Ok(Proposed(vec![fields(map)?.uuid]))
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Proposed, E> {
+                Ok(Proposed(Vec::new()))
+            }
+
+            ignore_scalars!(Proposed);
+        }
+        deserializer.deserialize_any(List)
+    }
 }
 
 /// The event as a found attribute names it: whether it is published and its tags, where the search

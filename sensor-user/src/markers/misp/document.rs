@@ -14,10 +14,11 @@ use super::{
 };
 use crate::{
     markers::{
-        Intake, Place,
-        intake::{Fault, read_id},
+        Gone, Intake, Place,
+        intake::Fault,
+        uuid::{is_uuid, parse},
     },
-    model::Marker,
+    model::{Marker, Moment},
 };
 
 /// Where markers go.
@@ -46,6 +47,8 @@ struct Waiting {
     marking: Marking,
     /// What the attribute itself says of its event.
     published: Option<bool>,
+    /// When the attribute was last changed.
+    timestamp: Option<Moment>,
     item: u32,
     /// It is not the first one of its attribute.
     further: bool,
@@ -85,12 +88,26 @@ impl<'i> Sink<'i> {
         self.intake.refuse(place, field, code, reason);
     }
 
+    /// Lists a proposal: no attribute of the event yet.
+    fn propose(&mut self, uuid: &str) {
+        let item = self.next;
+        self.next = item.saturating_add(1);
+        let reason = "it is proposed, and no attribute of the event yet".into();
+        let fault = Fault("ShadowAttribute", "proposal", reason);
+        self.refuse(item, told(uuid), fault);
+    }
+
     fn take(&mut self, attribute: &Attribute) -> Result<(), Full> {
         let item = self.next;
         self.next = self.next.saturating_add(1);
+        // Proposals to change it or to take it away stand inside it.
+        for uuid in &attribute.proposals {
+            self.propose(uuid);
+        }
         let markers = match attribute.markers(self.longest) {
             Ok(markers) => markers,
             Err(fault) => {
+                self.intake.gone.extend(attribute.gone(&fault));
                 self.refuse(item, told(&attribute.uuid), fault);
                 return Ok(());
             }
@@ -106,6 +123,7 @@ impl<'i> Sink<'i> {
                 marker,
                 marking: attribute.marking,
                 published: attribute.published,
+                timestamp: attribute.timestamp,
                 item,
                 further: at > 0,
             });
@@ -126,7 +144,7 @@ impl<'i> Sink<'i> {
             if published {
                 let marking = frame.marking.and(one.marking);
                 (one.marker.tlp, one.marker.pap) = marking.settle();
-                self.intake.accept(one.marker);
+                self.intake.accept_version(one.marker, one.timestamp);
                 self.items.push(one.item);
             } else if !one.further {
                 self.refuse(one.item, &one.marker.id, unpublished());
@@ -139,15 +157,18 @@ impl<'i> Sink<'i> {
     fn delete(&mut self, start: usize) {
         for one in self.waiting.split_off(start) {
             if !one.further {
+                let uuid = parse(&one.marker.id);
+                let gone = uuid.map(|uuid| Gone::new(uuid, one.timestamp, true));
+                self.intake.gone.extend(gone);
                 self.refuse(one.item, &one.marker.id, deleted());
             }
         }
     }
 }
 
-/// The name of an attribute in a refusal: as much of it as a name may have.
+/// The name of an attribute in a refusal: its UUID, and nothing that stands in its place.
 fn told(uuid: &str) -> &str {
-    if read_id(uuid).is_ok() { uuid } else { "" }
+    if is_uuid(uuid) { uuid } else { "" }
 }
 
 /// There are more markers than a file may have; it is refused already.
@@ -347,11 +368,7 @@ impl<'de> Visitor<'de> for Proposals<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(proposal) = items.next_element::<Attribute>()? {
-            let item = self.0.next;
-            self.0.next = item.saturating_add(1);
-            let reason = "it is proposed, and no attribute of the event yet".into();
-            let fault = Fault("ShadowAttribute", "proposal", reason);
-            self.0.refuse(item, told(&proposal.uuid), fault);
+            self.0.propose(&proposal.uuid);
         }
         Ok(())
     }

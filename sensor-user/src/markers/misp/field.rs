@@ -7,6 +7,8 @@ use serde::{
     de::{Deserializer, Visitor},
 };
 
+use crate::markers::uuid::is_uuid;
+
 /// A key of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
@@ -38,19 +40,12 @@ pub(super) enum Field {
     Deleted,
     /// `object_relation`.
     Relation,
+    /// `timestamp`.
+    Timestamp,
     /// A UUID: of a feed's manifest.
     Manifest,
     /// Anything else.
     Other,
-}
-
-/// Whether a text has the form of a UUID (RFC 9562 §4).
-pub(in crate::markers) fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 impl<'de> Deserialize<'de> for Field {
@@ -84,6 +79,7 @@ impl Visitor<'_> for Key {
             "to_ids" => Field::ToIds,
             "deleted" => Field::Deleted,
             "object_relation" => Field::Relation,
+            "timestamp" => Field::Timestamp,
             _ if is_uuid(key) => Field::Manifest,
             _ => Field::Other,
         })

@@ -8,7 +8,10 @@ use serde::{
 };
 
 use super::scalar::{Scalar, ignore_scalars};
-use crate::model::{Pap, Tlp};
+use crate::{
+    markers::levels::Level,
+    model::{Pap, Tlp},
+};
 
 /// What tags say of handling; the most restrictive one of each taxonomy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,13 +24,10 @@ impl Marking {
     /// Takes a tag in, whatever its case. A value that is not known counts as unmarked, which is
     /// more restrictive than most.
     pub(in crate::markers) fn add(&mut self, tag: &str) {
-        let Some((taxonomy, value)) = tag.trim().split_once(':') else {
-            return;
-        };
-        if taxonomy.eq_ignore_ascii_case("tlp") {
-            self.tlp = self.tlp.max(Some(Tlp::parse(value).unwrap_or_default()));
-        } else if taxonomy.eq_ignore_ascii_case("pap") {
-            self.pap = self.pap.max(Some(Pap::parse(value).unwrap_or_default()));
+        match Level::of_text(tag) {
+            Some(Level::Tlp(tlp)) => self.tlp = self.tlp.max(Some(tlp.unwrap_or_default())),
+            Some(Level::Pap(pap)) => self.pap = self.pap.max(Some(pap.unwrap_or_default())),
+            None => {}
         }
     }
 
@@ -136,6 +136,10 @@ mod tests {
             (
                 r#"[{"Tag":{"name":"tlp:amber"}}]"#,
                 (Tlp::Amber, Pap::Amber),
+            ),
+            (
+                r#"[{"name":"TLP: RED"},{"name":" PAP : RED "}]"#,
+                (Tlp::Red, Pap::Red),
             ),
             (r#"["tlp:amber", [1]]"#, (Tlp::Amber, Pap::Amber)),
         ] {

@@ -20,11 +20,11 @@ use self::document::{Document, Sink};
 use super::{
     Intake, Limits, Place,
     guard::{Bounds, Broke, Guard},
-    intake::Metered,
+    metered::Metered,
+    uuid::is_uuid,
 };
 
-pub(super) use attribute::{Attribute, unpublished};
-pub(super) use field::is_uuid;
+pub(super) use attribute::{Attribute, time, unpublished};
 pub(super) use scalar::{Scalar, flag};
 pub(super) use value::LONGEST_VALUE;
 
@@ -66,7 +66,11 @@ pub(super) fn read(input: &mut dyn BufRead, limits: &Limits, progress: &dyn Fn(u
             Err(reason) => {
                 intake.fail(Place::default(), "file", "not_an_event", reason.into());
             }
-            Ok(items) => intake.drop_repeated(&items, |item| Place::item(item, None), false),
+            Ok(mut items) => {
+                let place = |item| Place::item(item, None);
+                intake.end_gone(&mut items, place);
+                intake.drop_repeated(&items, place, false);
+            }
         },
     }
     // What was refused at the end of an event stands between what was refused before.

@@ -1,7 +1,7 @@
 //! Documents as MISP and its feeds write them.
 
 use super::*;
-use crate::model::{Direction, Pap, Tlp};
+use crate::model::{Direction, Moment, Pap, Tlp};
 
 const UUID: &str = "5f1e3c2a-0d4b-4c57-9d0e-0a0000000001";
 const OTHER: &str = "5f1e3c2a-0d4b-4c57-9d0e-0a0000000002";
@@ -175,6 +175,76 @@ fn a_found_attribute_carries_what_the_search_tells_of_its_event() {
     let intake = read(r#","published":true,"Tag":[{"name":"tlp:red"}]"#);
     assert_eq!(intake.markers[0].tlp, Tlp::Red);
     assert_eq!(read("").markers.len(), 1);
+}
+
+#[test]
+fn of_one_uuid_the_newest_counts_and_the_strictest_marking_of_one_time() {
+    let one = |value: &str, more: &str| attribute(UUID, "ip-dst", value, more);
+    let of =
+        |attributes: &[String]| read(&format!(r#"{{"Attribute":[{}]}}"#, attributes.join(",")));
+    let intake = of(&[
+        one("203.0.113.5", r#","timestamp":"200""#),
+        one("203.0.113.6", r#","timestamp":100"#),
+    ]);
+    assert_eq!(patterns(&intake), ["ip 203.0.113.5"]);
+    assert_eq!(
+        (intake.stale, intake.version(0)),
+        (1, Moment::from_microsecond(200_000_000))
+    );
+    let event = |tlp: &str| {
+        let one = one("203.0.113.5", "");
+        format!(
+            r#"{{"Event":{{"published":true,"Tag":[{{"name":"tlp:{tlp}"}}],"Attribute":[{one}]}}}}"#
+        )
+    };
+    let intake = read(&format!("[{},{}]", event("green"), event("red")));
+    assert_eq!((intake.markers.len(), intake.markers[0].tlp), (1, Tlp::Red));
+    assert_eq!(codes(&intake), ["duplicate_id"]);
+    // Deleted in one event, or later, is deleted.
+    for (time, left) in [
+        ("", 0),
+        (r#","timestamp":100"#, 0),
+        (r#","timestamp":300"#, 1),
+    ] {
+        let deleted = r#","deleted":true,"timestamp":200"#;
+        let intake = of(&[one("203.0.113.5", time), one("203.0.113.5", deleted)]);
+        assert_eq!(intake.markers.len(), left, "{time}");
+        assert_eq!(intake.gone.len(), 1 - left, "{time}");
+        assert_eq!(codes(&intake).contains(&"stale"), left == 0, "{time}");
+    }
+    let intake = of(&[one("203.0.113.5", r#","deleted":true"#)]);
+    assert_eq!(
+        (
+            intake.id_of(&intake.gone[0]).as_str(),
+            intake.gone[0].withdrawn
+        ),
+        (UUID, true)
+    );
+}
+
+#[test]
+fn proposals_inside_an_attribute_are_listed_too() {
+    let inside = format!(
+        r#","ShadowAttribute":[{{"uuid":"{OTHER}","value":"203.0.113.9"}},{{"uuid":"203.0.113.9"}}]"#
+    );
+    let one = attribute(UUID, "ip-dst", "203.0.113.5", &inside);
+    let intake = read(&format!(r#"{{"Attribute":[{one}]}}"#));
+    assert_eq!(patterns(&intake), ["ip 203.0.113.5"]);
+    assert_eq!(codes(&intake), ["proposal", "proposal"]);
+    let told: Vec<_> = intake
+        .refused
+        .iter()
+        .map(|one| (one.item, one.object.as_deref()))
+        .collect();
+    assert_eq!(told, [(Some(1), Some(OTHER)), (Some(2), None)]);
+}
+
+#[test]
+fn what_stands_in_place_of_a_uuid_is_not_repeated() {
+    let one = attribute("203.0.113.5", "ip-dst", "203.0.113.5", "");
+    let intake = read(&format!(r#"{{"Attribute":[{one}]}}"#));
+    assert_eq!(codes(&intake), ["bad_id"]);
+    assert_eq!(intake.refused[0].object, None);
 }
 
 #[test]

@@ -154,42 +154,91 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::markers::docs;
+    use crate::markers::{
+        docs,
+        intake::Fault,
+        misp::value::{LONGEST_VALUE, meaning},
+    };
 
-    fn says(fate: Fate) -> String {
-        let direction = |direction: Direction| direction.name();
+    /// Values, and roles in an object, that a type is shown with; each type is tried with all of its
+    /// group's.
+    fn samples(fate: Fate) -> &'static [(&'static str, &'static str)] {
         match fate {
-            Address(side) => format!(
-                "`ip`, with a length `cidr`; direction {}",
-                direction(side)
-            ),
-            Endpoint(side) => format!(
-                "two markers, `endpoint` with tcp and with udp; direction {}",
-                direction(side)
-            ),
-            Domain => "`domain`: exact; with its subdomains only where the value begins with `*.`".into(),
-            Url => "`url` for http; https is `encrypted_url`, other schemes are `unsupported_scheme`".into(),
-            Uri => "as `url` where it is a whole URL, otherwise `no_host`".into(),
-            Ja3 => "`ja3`; with the role `ja3s-fingerprint-md5`, a server's, `unsupported_kind`".into(),
-            Text => "`ja4` with the role `ja4-fingerprint` (another JA4+ method: `bad_ja4`), otherwise `not_an_indicator`".into(),
-            Stix => "what the STIX reader makes of the pattern, if it refuses no part of it; otherwise its code for the first that it refuses".into(),
-            Fate::Refused(why) => format!("refused, `{}`: {}", why.code(), why.reason()),
+            Address(_) => &[("", "203.0.113.5"), ("", "198.51.100.0/24")],
+            Endpoint(_) => &[("", "203.0.113.5|443")],
+            Domain => &[("", "evil.example"), ("", "*.evil.example")],
+            Url => &[
+                ("", "http://evil.example/a"),
+                ("", "https://evil.example/a"),
+                ("", "ftp://evil.example/a"),
+            ],
+            Uri => &[("", "http://evil.example/a"), ("", "/a")],
+            Ja3 => &[
+                ("ja3-fingerprint-md5", "e7d705a3286e19ea42f587b344ee6865"),
+                ("ja3s-fingerprint-md5", "e7d705a3286e19ea42f587b344ee6865"),
+            ],
+            Text => &[
+                ("ja4-fingerprint", "t13d1516h2_8daaf6152771_e5627efa2ab1"),
+                ("ja4-fingerprint", "t130200_1301_234ea6891581"),
+                ("", "anything"),
+            ],
+            Stix => &[
+                ("", "[ipv4-addr:value = '203.0.113.5']"),
+                ("", "[domain-name:value = 'evil.example']"),
+                ("", "[ipv4-addr:value = '203.0.113.5' OR file:name = 'x']"),
+            ],
+            Fate::Refused(_) => &[("", "1")],
         }
     }
 
+    /// What the reader makes of a value of this type, in words.
+    fn becomes(kind: &str, (relation, value): (&str, &str)) -> String {
+        let read = match meaning(kind, relation, value, LONGEST_VALUE) {
+            Err(Fault(_, code, reason)) => return format!("refused, `{code}`: {reason}"),
+            Ok(read) => read,
+        };
+        let told = read.iter().map(|(pattern, direction)| {
+            let direction = match direction {
+                Direction::Either => String::new(),
+                direction => format!(", {} only", direction.name()),
+            };
+            let fate = match pattern.matchable() {
+                true => "matched",
+                false => "kept, not in force: kind",
+            };
+            format!("{fate}, `{pattern}`{direction}")
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
+    fn row(types: &[&str], fate: Fate) -> String {
+        let names: Vec<String> = types
+            .iter()
+            .map(|name| format!("`{}`", name.replace('|', "\\|")))
+            .collect();
+        let told = |kind: &str| {
+            let told = samples(fate).iter().map(|sample| match sample {
+                _ if matches!(fate, Fate::Refused(_)) => becomes(kind, *sample),
+                ("", value) => format!("`{value}`: {}", becomes(kind, *sample)).replace('|', "\\|"),
+                (role, value) => format!("`{value}` as `{role}`: {}", becomes(kind, *sample)),
+            });
+            told.collect::<Vec<_>>().join("<br>")
+        };
+        let first = told(types[0]);
+        for kind in types {
+            assert_eq!(told(kind), first, "{kind}");
+        }
+        format!("| {} | {first} |\n", names.join(", "))
+    }
+
     #[test]
-    fn the_table_of_types_in_the_documentation_is_this_one() {
+    fn the_table_of_types_in_the_documentation_is_what_the_reader_makes_of_them() {
         let mut table = "| type | becomes |\n|---|---|\n".to_owned();
         for group in GROUPS {
-            let types: Vec<String> = group
-                .types
-                .iter()
-                .map(|name| format!("`{}`", name.replace('|', "\\|")))
-                .collect();
-            table += &format!("| {} | {} |\n", types.join(", "), says(group.fate));
+            table += &row(group.types, group.fate);
         }
-        let unknown = Fate::Refused(Refused::Unknown);
-        table += &format!("| anything else | {} |\n", says(unknown));
+        let unknown = row(&["no-such-type"], Fate::Refused(Refused::Unknown));
+        table += &unknown.replace("`no-such-type`", "anything else");
         docs::holds("misp-types", &table);
     }
 

@@ -35,8 +35,9 @@ pub(in crate::markers) fn meaning(
     if let Fate::Refused(why) = fate {
         return Err(refused(why));
     }
+    // One of just this length may be what the guard left of a longer one.
     if value.len() >= longest {
-        let reason = format!("the value is longer than {longest} bytes");
+        let reason = format!("the value is not shorter than {longest} bytes");
         return Err(Fault("value", "too_long", reason));
     }
     let bad = |error: PatternError| Fault("value", error.code(), error.to_string());

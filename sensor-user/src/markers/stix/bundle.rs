@@ -6,6 +6,7 @@ use std::{
     ops::Range,
 };
 
+use jiff::Timestamp;
 use serde::{
     Deserializer as _,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
@@ -15,15 +16,20 @@ use serde_json::error::Category;
 use super::{
     field::Field,
     handling::{Handling, TooMany},
-    identifier::uuid,
+    identifier::{INDICATOR, uuid},
     indicator,
     object::Object,
-    versions::{Version, newest},
+    versions::{Version, newest, unknown},
 };
-use crate::markers::{
-    Intake, Limits, Place,
-    guard::{Bounds, Broke, Guard},
-    intake::{Fault, Metered},
+use crate::{
+    markers::{
+        Gone, Intake, Limits, Place,
+        guard::{Bounds, Broke, Guard},
+        intake::Fault,
+        metered::Metered,
+        uuid::text,
+    },
+    model::Moment,
 };
 
 /// Reads a bundle of STIX 2.1 (or 2.0), or a TAXII 2.1 envelope.
@@ -152,25 +158,28 @@ impl Reader {
             return Ok(());
         };
         let id = id.to_ascii_lowercase();
-        let modified = match indicator::modified(object) {
-            Ok(modified) => modified,
-            Err(fault) => {
-                self.refuse(Some(&id), fault);
-                return Ok(());
-            }
-        };
         if self.versions.len() >= self.most {
             return Err(TooMany);
         }
         let first = self.intake.markers.len();
-        match indicator::read(object, self.longest) {
-            Err(fault) => self.refuse(Some(&id), fault),
+        let (mut modified, mut revoked) = (Some(unknown()), false);
+        let read = indicator::modified(object).and_then(|time| {
+            modified = time;
+            indicator::read(object, self.longest)
+        });
+        match read {
+            Err(fault) => {
+                revoked = object.revoked == Field::Of(true);
+                self.refuse(Some(&id), fault);
+            }
             Ok(indicator) => {
                 let (faults, more) = indicator.faults();
                 for fault in faults {
                     self.refuse(Some(&id), fault);
                 }
-                self.intake.refused_total += more;
+                for (code, count) in more {
+                    self.intake.count_refused(code, *count);
+                }
                 let mut markers = indicator.markers(&id);
                 if !markers.all(|marker| self.intake.accept(marker)) {
                     return Ok(());
@@ -180,6 +189,7 @@ impl Reader {
         let markers = first..self.intake.markers.len();
         let markings = self.handling.number(object)?;
         let version = Version::new(uuid, modified, markers, markings, self.item);
+        let version = if revoked { version.revoked() } else { version };
         self.versions.push(version);
         Ok(())
     }
@@ -189,21 +199,55 @@ impl Reader {
         let mut versions = std::mem::take(&mut self.versions);
         let levels = self.handling.decide();
         let mut keep = vec![false; self.intake.markers.len()];
+        let mut times = vec![None; self.intake.markers.len()];
+        let all = versions.len();
+        let mut newest_ones = 0;
         for same in newest(&mut versions) {
+            newest_ones += same.len();
             let [first, others @ ..] = same else {
                 continue;
             };
-            let (tlp, pap) = levels[first.markings as usize];
+            if let Some(revoked) = same.iter().find(|version| version.is_revoked()) {
+                self.revoked(revoked, same);
+                continue;
+            }
+            // Of copies of one time, the strictest marking counts.
+            let (mut tlp, mut pap) = levels[first.markings as usize];
+            for other in others {
+                let level = levels[other.markings as usize];
+                (tlp, pap) = (tlp.max(level.0), pap.max(level.1));
+            }
             for marker in &mut self.intake.markers[first.markers()] {
                 (marker.tlp, marker.pap) = (tlp, pap);
             }
             keep[first.markers()].fill(true);
+            times[first.markers()].fill(Some(first.modified().unwrap_or_else(earliest)));
+            if first.markers().is_empty() {
+                let gone = Gone::new(first.uuid(), first.modified(), false);
+                self.intake.gone.push(gone);
+            }
             for other in others {
                 self.repeated(first, other);
             }
         }
+        self.intake.stale += (all - newest_ones) as u64;
+        self.intake.versions = times;
+        self.intake.prefix = INDICATOR;
         let mut keep = keep.into_iter();
-        self.intake.markers.retain(|_| keep.next().unwrap_or(true));
+        self.intake.retain(|_| keep.next().unwrap_or(true));
+    }
+
+    /// One of these versions of one time is revoked: so are the others.
+    fn revoked(&mut self, revoked: &Version, same: &[Version]) {
+        let gone = Gone::new(revoked.uuid(), revoked.modified(), true);
+        self.intake.gone.push(gone);
+        for other in same.iter().filter(|one| !one.markers().is_empty()) {
+            let reason = format!(
+                "object {} has the same id, is not older and says that its producer revoked it",
+                revoked.item
+            );
+            self.refuse_version(other, "revoked", "revoked", reason);
+        }
     }
 
     /// A version that says the same time as another: a copy, or a contradiction.
@@ -218,19 +262,23 @@ impl Reader {
             return;
         }
         let reason = format!(
-            "object {} has the same id and time of modification and says something else",
+            "object {} has the same id and time of modification and says something else; the \
+             stricter marking of both counts",
             first.item
         );
-        let id = uuid_text(first.uuid());
-        let place = Place::item(u64::from(other.item), Some(&id));
-        self.intake.refuse(place, "id", "duplicate_id", reason);
+        self.refuse_version(other, "id", "duplicate_id", reason);
+    }
+
+    fn refuse_version(&mut self, one: &Version, field: &str, code: &str, reason: String) {
+        let id = format!("{INDICATOR}{}", text(one.uuid()));
+        let place = Place::item(u64::from(one.item), Some(&id));
+        self.intake.refuse(place, field, code, reason);
     }
 }
 
-fn uuid_text(uuid: u128) -> String {
-    let digits = format!("{uuid:032x}");
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| &digits[part]);
-    format!("indicator--{}", parts.join("-"))
+/// The time of a version that says none: before all others.
+fn earliest() -> Moment {
+    Timestamp::MIN.into()
 }
 
 /// The outermost object.

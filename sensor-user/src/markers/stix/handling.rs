@@ -67,7 +67,8 @@ impl Handling {
         let (parts, also) = refs(&object.granular_markings, |granular| &granular.0)?;
         let labels = match object.labels {
             Field::Of(Labels(marks)) => marks,
-            Field::Absent | Field::Bad => Marks::default(),
+            Field::Absent => Marks::default(),
+            Field::Bad => Marks::UNCLEAR,
         };
         let unclear = unclear || also || labels.unclear;
         let said = Marks { unclear, ..labels };

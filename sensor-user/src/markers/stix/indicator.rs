@@ -1,5 +1,7 @@
 //! One indicator: from its properties to markers, or a refusal of it alone.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     object::Object,
 };
 use crate::{
-    markers::intake::Fault,
+    markers::intake::{Fault, check_validity},
     model::{Marker, MarkerId, Moment},
 };
 
@@ -21,8 +23,8 @@ pub(super) struct Indicator {
 }
 
 impl Indicator {
-    /// Why parts of it are refused, and how many more of them there are.
-    pub(super) fn faults(&self) -> (impl Iterator<Item = Fault>, u64) {
+    /// Why parts of it are refused, and how many more of them there are, by code.
+    pub(super) fn faults(&self) -> (impl Iterator<Item = Fault>, &BTreeMap<&'static str, u64>) {
         let reading = &self.reading;
         let faults = reading.refused.iter().map(|refused| {
             let Refused { alternative, cause } = refused;
@@ -32,8 +34,7 @@ impl Indicator {
             };
             Fault("pattern", cause.code(), reason)
         });
-        let more = reading.refused_total - reading.refused.len();
-        (faults, more as u64)
+        (faults, &reading.unlisted)
     }
 
     /// Its markers, their handling not decided yet: its id for the first, `.2` and so on behind it
@@ -89,10 +90,7 @@ pub(super) fn read(object: &Object, longest: usize) -> Result<Indicator, Fault> 
     }
     let from = time(&object.valid_from, "valid_from")?.ok_or_else(|| missing("valid_from"))?;
     let until = until(object)?;
-    if until.is_some_and(|until| until <= from) {
-        let reason = "valid_until is not later than valid_from".into();
-        return Err(Fault("valid_until", "bad_validity", reason));
-    }
+    check_validity("valid_until", Some(from), until)?;
     let pattern = text(&object.pattern, "pattern")?.ok_or_else(|| missing("pattern"))?;
     if pattern.len() > longest {
         let reason = format!("the pattern is longer than {longest} bytes");
@@ -107,10 +105,12 @@ pub(super) fn read(object: &Object, longest: usize) -> Result<Indicator, Fault> 
     })
 }
 
-/// When it ends. The last day of the calendar, which some producers write for "never", is no end.
+/// When it ends. The last days of the calendar, which some producers write for "never", are no end:
+/// nothing can tell the very last one, so it is read as of the year before.
 fn until(object: &Object) -> Result<Option<Moment>, Fault> {
     if let Ok(Some(text)) = object.valid_until.get()
-        && text.starts_with("9999-12-3")
+        && let Some(rest) = text.strip_prefix("9999-12-3")
+        && format!("9998-12-3{rest}").parse::<Timestamp>().is_ok()
     {
         return Ok(None);
     }

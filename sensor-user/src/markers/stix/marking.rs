@@ -7,7 +7,10 @@ use super::{
     field::{Field, Shape},
     object::Object,
 };
-use crate::model::{Pap, Tlp};
+use crate::{
+    markers::levels::Level as Said,
+    model::{Pap, Tlp},
+};
 
 /// What markings say together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -21,7 +24,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    const UNCLEAR: Self = Self {
+    pub(super) const UNCLEAR: Self = Self {
         tlp: None,
         pap: None,
         unclear: true,
@@ -41,43 +44,37 @@ impl Marks {
         self.tlp.is_none() && self.pap.is_none() && !self.unclear
     }
 
-    fn tlp(level: &str) -> Self {
-        let tlp = Tlp::parse(level.trim());
-        let unclear = tlp.is_none();
-        Self {
-            tlp,
-            pap: None,
-            unclear,
-        }
-    }
-
-    fn pap(level: &str) -> Self {
-        let pap = Pap::parse(level.trim());
-        let unclear = pap.is_none();
-        Self {
-            tlp: None,
-            pap,
-            unclear,
+    fn of(level: Option<Said>) -> Self {
+        match level {
+            None => Self::default(),
+            Some(Said::Tlp(None) | Said::Pap(None)) => Self::UNCLEAR,
+            Some(Said::Tlp(tlp)) => Self {
+                tlp,
+                ..Self::default()
+            },
+            Some(Said::Pap(pap)) => Self {
+                pap,
+                ..Self::default()
+            },
         }
     }
 
     /// `TLP:RED`, `pap:amber`; a text that starts with neither says nothing.
     pub(super) fn of_text(text: &str) -> Self {
-        match text.trim().split_once(':') {
-            Some((scheme, level)) if scheme.eq_ignore_ascii_case("tlp") => Self::tlp(level),
-            Some((scheme, level)) if scheme.eq_ignore_ascii_case("pap") => Self::pap(level),
-            _ => Self::default(),
-        }
+        Self::of(Said::of_text(text))
     }
 
     /// A level of a scheme that stands apart: `pap`, `RED` or `PAP:RED`.
     fn of_pair(scheme: &str, level: &str) -> Self {
         let named = Self::of_text(level);
-        match scheme.to_ascii_lowercase().as_str() {
-            "tlp" | "pap" if !named.says_nothing() => named,
-            "tlp" | "tlp_2_0" => Self::tlp(level),
-            "pap" => Self::pap(level),
-            _ => named,
+        let scheme = match scheme.trim() {
+            scheme if scheme.eq_ignore_ascii_case("tlp_2_0") => "tlp",
+            scheme => scheme,
+        };
+        match Said::of_pair(scheme, level) {
+            Some(_) if !named.says_nothing() => named,
+            None => named,
+            level => Self::of(level),
         }
     }
 }
@@ -218,12 +215,18 @@ impl Shape for Level {
 pub(super) struct Labels(pub Marks);
 
 impl Shape for Labels {
+    /// A single label that is no list of one.
+    fn text(text: &str) -> Option<Self> {
+        Some(Self(Marks::UNCLEAR.and(Marks::of_text(text))))
+    }
+
     fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut marks = Marks::default();
         while let Some(label) = list.next_element::<Field<String>>()? {
-            if let Field::Of(label) = label {
-                marks = marks.and(Marks::of_text(&label));
-            }
+            marks = marks.and(match label {
+                Field::Of(label) => Marks::of_text(&label),
+                Field::Absent | Field::Bad => Marks::UNCLEAR,
+            });
         }
         Ok(Some(Self(marks)))
     }

@@ -1,7 +1,7 @@
 //! What a pattern means to the data path. A pattern is a list of alternatives: each becomes
 //! markers or is refused by name, alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     ast::{Comparison, Literal, Observation, Operator, Path, Qualifier, Test},
@@ -30,6 +30,8 @@ pub struct Reading {
     pub refused: Vec<Refused>,
     /// Alternatives that are refused in all.
     pub refused_total: usize,
+    /// Those that are not listed, by code.
+    pub unlisted: BTreeMap<&'static str, u64>,
     /// Alternatives in all.
     pub alternatives: usize,
     places: HashMap<Pattern, usize>,
@@ -106,6 +108,8 @@ impl Reading {
                 if self.refused.len() < MOST_LISTED {
                     let alternative = self.alternatives;
                     self.refused.push(Refused { alternative, cause });
+                } else {
+                    *self.unlisted.entry(cause.code()).or_default() += 1;
                 }
             }
         }

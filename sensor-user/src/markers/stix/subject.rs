@@ -76,7 +76,8 @@ pub(super) fn subject(path: &Path) -> Result<Subject, Cause> {
     match path.object {
         "ipv4-addr" => value(&keys, Subject::Address(Side::Either, Some(Family::V4))),
         "ipv6-addr" => value(&keys, Subject::Address(Side::Either, Some(Family::V6))),
-        "domain-name" => value(&keys, Subject::Name),
+        // OpenCTI's own object for the name of a host, and its pattern for one.
+        "domain-name" | "hostname" | "x-opencti-hostname" => value(&keys, Subject::Name),
         "url" => value(&keys, Subject::Url),
         "network-traffic" => traffic(&keys),
         "autonomous-system" => Err(Cause::TooBroad("an autonomous system")),

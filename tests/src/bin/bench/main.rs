@@ -3,6 +3,7 @@
 mod beside;
 mod costs;
 mod cpu;
+mod events;
 mod filter;
 mod live;
 mod load;
@@ -59,6 +60,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<(), String> {
     if options.has(Part::Load) {
         load::run(options, report)?;
         stix::run(options, report)?;
+    }
+    if options.has(Part::Events) {
+        events::run(options, report)?;
     }
     if options.has(Part::Peers) {
         peers::run(options, report)?;

@@ -9,6 +9,8 @@ pub enum Part {
     Live,
     /// Times and memory of loads.
     Load,
+    /// The store of events.
+    Events,
     /// Beside Suricata.
     Peers,
 }
@@ -21,7 +23,7 @@ pub struct Options {
     pub quick: bool,
     /// Only the sensor's own programs, to a million markers: for work on the data path.
     pub own: bool,
-    /// Ten million markers whatever the memory.
+    /// Ten million markers whatever the memory, and twelve million events.
     pub full: bool,
     pub json: bool,
     /// Write a run folder.
@@ -34,7 +36,7 @@ const QUICK_ROUNDS: usize = 6;
 impl Options {
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
-            parts: vec![Part::Packet, Part::Live, Part::Load],
+            parts: vec![Part::Packet, Part::Live, Part::Load, Part::Events],
             rounds: 0,
             quick: false,
             own: false,
@@ -82,7 +84,8 @@ fn part_named(name: &str) -> Result<Part, String> {
         "packet" => Part::Packet,
         "live" => Part::Live,
         "load" => Part::Load,
+        "events" => Part::Events,
         "peers" => Part::Peers,
-        _ => return Err("--only takes packet, live, load or peers".into()),
+        _ => return Err("--only takes packet, live, load, events or peers".into()),
     })
 }

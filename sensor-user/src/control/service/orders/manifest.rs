@@ -211,6 +211,7 @@ fn refusal(item: Option<u64>, field: &str, code: &str, reason: &str) -> Error {
         reason: reason.into(),
     };
     Error::Refused {
+        codes: [(refusal.code.clone(), 1)].into(),
         refusals: vec![refusal],
         total: 1,
     }

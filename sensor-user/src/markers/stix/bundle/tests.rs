@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::model::{Direction, Pap, Tlp};
 
+mod handling;
+
 const RED: &str = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed";
 const GREEN: &str = "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb";
 const OTHER: &str = "marking-definition--00000000-0000-4000-8000-000000000001";
@@ -85,6 +87,8 @@ fn each_bad_indicator_is_refused_alone_and_by_name() {
         ),
         (json!({"pattern": "x".repeat(70_000)}), "pattern_too_long"),
         (json!({"modified": "x"}), "bad_time"),
+        (json!({"valid_until": "9999-12-3 soon"}), "bad_time"),
+        (json!({"valid_until": "9999-12-31T25:00:00Z"}), "bad_time"),
         (json!({"id": "indicator--203.0.113.5"}), "bad_id"),
         (json!({"type": null}), "bad_object"),
     ];
@@ -166,119 +170,85 @@ fn the_newest_version_counts_even_revoked_or_refused() {
     );
 }
 
-/// TLP and PAP of an indicator with these properties, among these other objects.
-fn handling(changes: Value, others: &[Value]) -> (Tlp, Pap) {
-    let intake = read_all(&[&[indicator(1, changes)], others].concat());
-    assert_eq!(codes(&intake), []);
-    (intake.markers[0].tlp, intake.markers[0].pap)
+#[test]
+fn of_copies_of_one_time_the_revoked_one_and_the_strictest_marking_count() {
+    let same = |changes: Value| indicator(1, changes);
+    let marked = |marking: &str| same(json!({"object_marking_refs": [marking]}));
+    let intake = read_all(&[same(json!({})), same(json!({"revoked": true}))]);
+    assert_eq!(codes(&intake), [(Some(0), "revoked"), (Some(1), "revoked")]);
+    assert!(intake.markers.is_empty());
+    let intake = read_all(&[marked(GREEN), marked(RED)]);
+    assert_eq!(intake.markers[0].tlp, Tlp::Red);
+    assert_eq!(codes(&intake), [(Some(1), "duplicate_id")]);
+    // What says no time that is understood may be the newest.
+    let intake = read_all(&[
+        same(json!({})),
+        same(json!({"modified": 5, "revoked": true})),
+    ]);
+    assert_eq!(codes(&intake), [(Some(1), "bad_property")]);
+    assert!(intake.markers.is_empty());
 }
 
 #[test]
-fn markings_in_every_encoding_and_in_any_order() {
-    let marked = |definition: Value| {
-        let mut definition = definition;
-        definition["type"] = json!("marking-definition");
-        definition["id"] = json!(OTHER);
-        handling(json!({"object_marking_refs": [OTHER]}), &[definition])
+fn what_a_newest_version_takes_back_is_told() {
+    let at = |number, day: u32, changes: Value| {
+        let mut object = indicator(number, changes);
+        object["modified"] = json!(format!("2026-01-{day:02}T00:00:00Z"));
+        object
     };
-    let default = (Tlp::AmberStrict, Pap::Amber);
-    let refs = |refs: &[&str]| handling(json!({"object_marking_refs": refs}), &[]);
-    assert_eq!(handling(json!({}), &[]), default);
-    assert_eq!(refs(&[RED]), (Tlp::Red, Pap::Amber));
-    assert_eq!(refs(&[GREEN]), (Tlp::Green, Pap::Amber));
-    assert_eq!(refs(&[GREEN, RED]), (Tlp::Red, Pap::Amber));
-    assert_eq!(refs(&[GREEN, OTHER]), default);
-    let pap_red = "marking-definition--740d36e5-7714-4c30-961a-3ae632ceee0e";
-    let pap_clear = "marking-definition--ad15a0cd-55b6-4588-a14c-a66105329b92";
-    assert_eq!(refs(&[GREEN, pap_red]), (Tlp::Green, Pap::Red));
-    assert_eq!(refs(&[GREEN, pap_clear]), (Tlp::Green, Pap::Clear));
-    assert_eq!(refs(&[GREEN, pap_clear, "nonsense"]), default);
-    let pap = "extension-definition--f8d78575-edfd-406e-8e84-6162a8450f5b";
-    let tlp = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d";
-    for (definition, expected) in [
-        (
-            json!({"definition_type": "tlp", "definition": {"tlp": "green"}}),
-            (Tlp::Green, Pap::Amber),
-        ),
-        (
-            json!({"extensions": {tlp: {"extension_type": "property-extension", "tlp_2_0": "red"}}}),
-            (Tlp::Red, Pap::Amber),
-        ),
-        (
-            json!({"extensions": {pap: {"pap": "red"}}}),
-            (Tlp::AmberStrict, Pap::Red),
-        ),
-        (
-            json!({"definition_type": "PAP", "definition": "PAP:GREEN"}),
-            (Tlp::AmberStrict, Pap::Green),
-        ),
-        (
-            json!({"definition_type": "PAP", "definition": "green"}),
-            (Tlp::AmberStrict, Pap::Green),
-        ),
-        (
-            json!({"definition_type": "statement", "definition": {"statement": "custom"}, "name": "PAP:RED",
-                "x_opencti_definition_type": "PAP", "x_opencti_definition": "PAP:RED"}),
-            (Tlp::AmberStrict, Pap::Red),
-        ),
-        (
-            json!({"definition_type": "TLP", "x_opencti_definition_type": "TLP", "x_opencti_definition": "TLP:CLEAR"}),
-            (Tlp::Clear, Pap::Amber),
-        ),
-        (
-            json!({"definition_type": "tlp", "definition": {"tlp": "green"}, "name": "TLP:RED"}),
-            (Tlp::Red, Pap::Amber),
-        ),
-        (
-            json!({"definition_type": "statement", "definition": {"statement": "(c)"}}),
-            default,
-        ),
-        (
-            json!({"definition_type": "tlp", "definition": {"tlp": "pink"}}),
-            default,
-        ),
-        (
-            json!({"definition_type": "tlp", "definition": 5, "name": "TLP:CLEAR"}),
-            default,
-        ),
-    ] {
-        assert_eq!(marked(definition.clone()), expected, "{definition}");
+    let intake = read_all(&[
+        at(1, 1, json!({})),
+        at(1, 2, json!({"revoked": true})),
+        at(2, 3, json!({"pattern_type": "snort"})),
+        at(3, 1, json!({})),
+        at(3, 4, json!({})),
+        json!({"type": "malware"}),
+    ]);
+    let day =
+        |day: i64| Moment::from_microsecond(1_767_225_600_000_000 + (day - 1) * 86_400_000_000);
+    let told: Vec<_> = intake
+        .gone
+        .iter()
+        .map(|gone| {
+            (
+                intake.id_of(gone).to_string(),
+                gone.modified,
+                gone.withdrawn,
+            )
+        })
+        .collect();
+    assert_eq!(told, [(id(1), day(2), true), (id(2), day(3), false)]);
+    assert_eq!(
+        (intake.version(0), intake.stale, intake.ignored),
+        (day(4), 2, 1)
+    );
+    let [taken_back, refused] = [intake.gone[0], intake.gone[1]];
+    assert!(taken_back.ends(day(2)) && taken_back.ends(None) && !taken_back.ends(day(3)));
+    assert!(refused.ends(day(2)) && !refused.ends(None) && !refused.ends(day(3)));
+}
+
+#[test]
+fn every_code_is_counted_and_listed_however_many_others_come_first() {
+    let mut objects = vec![indicator(1, json!({"pattern_type": "snort"})); 150];
+    objects.push(indicator(
+        2,
+        json!({"pattern": "[ipv4-addr:value = '203.0.113.999']"}),
+    ));
+    for (number, object) in (100_u32..).zip(&mut objects) {
+        object["id"] = json!(id(number));
     }
-}
-
-#[test]
-fn parts_labels_and_reports_only_ever_tighten() {
-    let granular = |reference: &str| json!([{"selectors": ["name"], "marking_ref": reference}, {"selectors": ["name"], "lang": "fr"}]);
-    let both = |reference| {
-        handling(
-            json!({"object_marking_refs": [GREEN], "granular_markings": granular(reference)}),
-            &[],
-        )
-    };
-    assert_eq!(both(RED), (Tlp::Red, Pap::Amber));
-    assert_eq!(both(OTHER), (Tlp::AmberStrict, Pap::Amber));
-    assert_eq!(both(GREEN), (Tlp::Green, Pap::Amber));
+    let intake = read_all(&objects);
+    let counts: Vec<_> = intake
+        .refused_codes
+        .iter()
+        .map(|(code, count)| (code.as_str(), *count))
+        .collect();
     assert_eq!(
-        handling(json!({"granular_markings": granular(GREEN)}), &[]),
-        (Tlp::AmberStrict, Pap::Amber)
+        counts,
+        [("bad_address", 1), ("unsupported_pattern_type", 150)]
     );
-    assert_eq!(
-        handling(json!({"labels": ["a", "PAP:RED", "tlp:green"]}), &[]),
-        (Tlp::Green, Pap::Red)
-    );
-    assert_eq!(
-        handling(json!({"labels": ["tlp:unclear", "tlp:green"]}), &[]),
-        (Tlp::AmberStrict, Pap::Amber)
-    );
-    let report = json!({"type": "report", "labels": ["PAP:RED"], "object_marking_refs": [RED]});
-    assert_eq!(
-        handling(json!({}), std::slice::from_ref(&report)),
-        (Tlp::Red, Pap::Red)
-    );
-    assert_eq!(
-        handling(json!({"object_marking_refs": [GREEN]}), &[report]),
-        (Tlp::Green, Pap::Red)
-    );
+    assert_eq!((intake.refused.len(), intake.refused_total), (100, 151));
+    assert_eq!(codes(&intake)[99], (Some(150), "bad_address"));
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Opening the store of events, and saying what was found.
+
+use super::Error;
+use crate::{
+    config::Config,
+    events::{Found, Opening, Options, Store},
+};
+
+/// Opens the store as it is configured.
+pub(super) fn open(config: &Config) -> Result<Store, Error> {
+    let options = Options {
+        retention: config.events.retention,
+        most_bytes: config.events.max_size,
+        sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+        local_sinks: config
+            .sinks
+            .iter()
+            .filter(|sink| sink.eve.is_some())
+            .map(|sink| sink.name.clone())
+            .collect(),
+    };
+    let (store, opening) = Store::open(&config.state_dir, options)?;
+    let Opening {
+        found,
+        unreadable,
+        sealed,
+        finished,
+    } = opening;
+    match found {
+        Found::Missing if unreadable > 0 => tracing::error!(
+            unreadable,
+            "the key file of the events is not there: what was stored is unreadable and counts as destroyed; going on with a new one"
+        ),
+        Found::Foreign => tracing::error!(
+            unreadable,
+            "the key file of the events is that of another store: it was destroyed, and what was stored is unreadable; going on with a new one"
+        ),
+        Found::Own | Found::Missing => {}
+    }
+    if sealed > 0 {
+        tracing::info!(sealed, "events of a former version are sealed now");
+    }
+    if finished > 0 {
+        tracing::info!(finished, "destroyed what the last run had begun to destroy");
+    }
+    Ok(store)
+}
