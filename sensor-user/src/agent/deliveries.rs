@@ -2,7 +2,7 @@
 
 mod queue;
 
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 
 use jiff::civil::Date;
 use tokio::sync::{Notify, watch};
@@ -89,6 +89,7 @@ impl Sinks {
             );
             let parts = Parts {
                 queue,
+                keeps: sink.retention.filter(|_| Extent::of(sink) == Extent::Event),
                 progress: Arc::clone(&self.progress[index]),
                 bell: Arc::clone(&self.bells.0[index]),
                 stop: stopped.clone(),
@@ -116,6 +117,7 @@ impl Deliveries {
 /// A worker without its sink.
 struct Parts {
     queue: StoreQueue,
+    keeps: Option<Duration>,
     progress: Arc<Progress>,
     bell: Arc<Notify>,
     stop: watch::Receiver<bool>,
@@ -146,6 +148,7 @@ impl Parts {
         let worker = Worker {
             sink,
             queue: self.queue,
+            keeps: self.keeps,
             progress: self.progress,
             bell: self.bell,
             stop: self.stop,

@@ -59,7 +59,7 @@ impl Config {
         self.events.check()?;
         self.legal.check()?;
         self.issuers()?;
-        super::sinks::check(&self.sinks)?;
+        super::sinks::check(&self.sinks, self.events.retention)?;
         self.canary.check()?;
         self.interfaces()
     }

@@ -8,7 +8,7 @@ use super::{
     check::{Check, absolute, is_name, need},
     units,
 };
-use crate::model::{Recipient, order_terms::is_reference};
+use crate::model::{Recipient, Retention, order_terms::is_reference};
 
 /// A sink: exactly one of `nats`, `taxii`, `webhook` and `eve` says of which kind.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -110,11 +110,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// Longest that a recipient may keep events: six months (L. 33-14 ¶3) in days, at their shortest.
-const LONGEST_RETENTION: Duration = Duration::from_secs(181 * 86_400);
-
-/// Checks all of them.
-pub(super) fn check(sinks: &[Sink]) -> Check {
+/// Checks all of them; events are kept here for so long.
+pub(super) fn check(sinks: &[Sink], kept_here: Retention) -> Check {
     let mut names = HashSet::new();
     for (index, sink) in sinks.iter().enumerate() {
         let key = format!("sink[{index}]");
@@ -128,7 +125,7 @@ pub(super) fn check(sinks: &[Sink]) -> Check {
             format!("{key}.name"),
             "is listed twice",
         )?;
-        sink.check(&key)?;
+        sink.check(&key, kept_here)?;
     }
     Ok(())
 }
@@ -147,7 +144,7 @@ impl Sink {
         }
     }
 
-    fn check(&self, key: &str) -> Check {
+    fn check(&self, key: &str, kept_here: Retention) -> Check {
         let kinds = [
             self.nats.is_some(),
             self.taxii.is_some(),
@@ -174,10 +171,15 @@ impl Sink {
             format!("{key}.retention"),
             "is required: declare how long the recipient keeps what it is sent",
         )?;
+        let longest = kept_here.elsewhere();
         need(
-            self.retention.is_none_or(|kept| kept <= LONGEST_RETENTION),
+            self.retention.is_none_or(|kept| kept <= longest),
             format!("{key}.retention"),
-            "must be at most 181d: nobody may keep an event for longer than six months",
+            format!(
+                "must be at most {}d: nobody may keep an event for longer than it is kept here \
+                 (events.retention = {kept_here})",
+                longest.as_secs() / 86_400
+            ),
         )?;
         if let Some(nats) = &self.nats {
             let here = ["nats://", "tls://"];

@@ -68,23 +68,17 @@ impl Events {
         limit: u32,
     ) -> Result<Vec<Waiting>, Error> {
         self.database.run(|connection| {
-            let transaction = connection.transaction()?;
-            let leased: Vec<Waiting> = transaction
-                .prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM delivery WHERE sink = ?1 AND dead IS NULL \
-                     AND due <= ?2 AND lease <= ?2 ORDER BY seq LIMIT ?3"
-                ))?
-                .query_map(params![sink, now, limit], read)?
+            let mut leased: Vec<Waiting> = connection
+                .prepare_cached(
+                    "UPDATE delivery SET lease = ?4, attempts = attempts + 1 \
+                     WHERE sink = ?1 AND seq IN (SELECT seq FROM delivery WHERE sink = ?1 \
+                     AND dead IS NULL AND due <= ?2 AND lease <= ?2 ORDER BY seq LIMIT ?3) \
+                     RETURNING seq, rev, attempts - 1, stored, dead",
+                )?
+                .query_map(params![sink, now, limit, until], read)?
                 .collect::<Result<_, _>>()?;
-            for row in &leased {
-                transaction
-                    .prepare_cached(
-                        "UPDATE delivery SET lease = ?3, attempts = attempts + 1 \
-                         WHERE sink = ?1 AND seq = ?2",
-                    )?
-                    .execute([sink, row.seq, until])?;
-            }
-            transaction.commit()?;
+            // SQLite promises no order of what it returns.
+            leased.sort_unstable_by_key(|one| one.seq);
             Ok(leased)
         })
     }

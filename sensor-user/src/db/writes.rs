@@ -50,6 +50,10 @@ pub(super) fn update(
     events: &[Sealed],
     labels: &mut Labels,
 ) -> Result<Vec<(i64, u32)>, rusqlite::Error> {
+    // Most events have grown and have the markers that they had.
+    let mut grow = transaction.prepare_cached(
+        "UPDATE event SET rev = ?2, sealed = ?4 WHERE seq = ?1 AND rev < ?2 AND markers = ?3",
+    )?;
     let mut before = transaction.prepare_cached("SELECT rev, markers FROM event WHERE seq = ?1")?;
     let mut write = transaction
         .prepare_cached("UPDATE event SET rev = ?2, markers = ?3, sealed = ?4 WHERE seq = ?1")?;
@@ -58,24 +62,31 @@ pub(super) fn update(
         .prepare_cached("DELETE FROM event_marker WHERE day = ?1 AND marker = ?2 AND seq = ?3")?;
     let (mut revised, mut struck) = (Vec::new(), Vec::new());
     for row in events {
-        let found = before
-            .query_row([row.seq], |row| {
-                Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
-            })
-            .optional()?;
-        // It was destroyed while it was on its way here.
-        let Some((rev, was)) = found else { continue };
         let markers = labels.numbers(transaction, Labels::MARKER, &row.markers)?;
         let column = Labels::column(&markers);
-        for gone in Labels::of_column(&was).filter(|number| !markers.contains(number)) {
-            strike.execute(params![row.day, gone, row.seq])?;
-            struck.push(gone);
+        let mut grown = grow.execute(params![row.seq, row.rev, column, row.sealed])? > 0;
+        if !grown {
+            let found = before
+                .query_row([row.seq], |row| {
+                    Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?))
+                })
+                .optional()?;
+            let Some((rev, was)) = found else {
+                // It was destroyed while it was on its way here.
+                struck.extend(markers);
+                continue;
+            };
+            for gone in Labels::of_column(&was).filter(|number| !markers.contains(number)) {
+                strike.execute(params![row.day, gone, row.seq])?;
+                struck.push(gone);
+            }
+            write.execute(params![row.seq, row.rev, column, row.sealed])?;
+            grown = row.rev > rev;
         }
-        write.execute(params![row.seq, row.rev, column, row.sealed])?;
         if !row.open {
             close.execute([row.seq])?;
         }
-        if row.rev > rev {
+        if grown {
             revised.push((row.seq, row.rev));
         }
     }

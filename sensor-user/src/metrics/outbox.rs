@@ -53,7 +53,7 @@ impl Outbox {
         let latency = HistogramVec::new(
             HistogramOpts::new(
                 "marker_sensor_delivery_latency_seconds",
-                "Time from the first packet of an event to a recipient's acknowledgement.",
+                "Time from the first packet of an event to a recipient's acknowledgement; of a later revision, since it waits.",
             )
             .buckets(LATENCY_BUCKETS.to_vec()),
             &["sink"],

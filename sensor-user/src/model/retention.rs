@@ -1,6 +1,6 @@
 //! How long events are kept.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 
@@ -18,6 +18,20 @@ impl Retention {
     pub const MOST: Self = Self::Months(6);
     /// Days that are never more than [`Self::MOST`], whatever the months.
     pub const MOST_DAYS: u16 = 181;
+
+    /// How long somebody else may keep an event that he is sent on its first day: what is sure to end
+    /// with it, however long its months are.
+    #[must_use]
+    pub fn elsewhere(self) -> Duration {
+        // Of any so many months in a row, and of those of a leap year; the event's end is rounded
+        // down to a day.
+        const LEAST: [u64; 7] = [0, 28, 59, 89, 120, 150, 181];
+        let days = match self {
+            Self::Months(months) => LEAST[usize::from(months).min(6)],
+            Self::Days(days) => u64::from(days.min(Self::MOST_DAYS)),
+        };
+        Duration::from_secs(days.saturating_sub(1) * 86_400)
+    }
 
     /// Reads `6 months`, `1 month`, `90 days`, `1 day`, `90d`.
     #[must_use]
@@ -146,6 +160,19 @@ mod tests {
             first += Span::new().hours(24);
         }
         assert!(!Retention::Days(Retention::MOST_DAYS + 1).is_lawful());
+    }
+
+    #[test]
+    fn what_somebody_else_keeps_for_that_long_ends_with_the_event() {
+        let mut first = time("2027-01-01T12:00:00Z");
+        for _ in 0..1_500 {
+            for kept in (1..=6).map(Retention::Months).chain([Retention::Days(30)]) {
+                let sent_until = first + Span::new().hours(12);
+                let ends = day_of(sent_until + kept.elsewhere());
+                assert!(ends <= kept.expires(first), "{kept} from {first}");
+            }
+            first += Span::new().hours(24);
+        }
     }
 
     #[test]

@@ -58,9 +58,9 @@ impl Progress {
     }
 
     /// A delivery arrived.
-    pub(super) fn acknowledged(&self, first_seen: Timestamp, now: Timestamp) {
+    pub(super) fn acknowledged(&self, since: Timestamp, now: Timestamp) {
         self.lock().acknowledged += 1;
-        let seconds = now.duration_since(first_seen).as_secs_f64();
+        let seconds = now.duration_since(since).as_secs_f64();
         self.metrics.delivered(&self.name, "acknowledged");
         self.metrics.acknowledged_after(&self.name, seconds);
     }

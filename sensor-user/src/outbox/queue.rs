@@ -11,6 +11,9 @@ pub struct Leased {
     pub place: Place,
     /// How often it was tried.
     pub attempts: u32,
+    /// What the time to its acknowledgement is counted from: of a first revision the event's first
+    /// packet, of a later one when something of the event began to wait for this sink.
+    pub since: Timestamp,
     /// What is told.
     pub view: View,
 }

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
-use super::{Leased, Outcome, Progress, Queue, Reason, Settled, Sink, backoff::pause};
+use super::{Leased, Outcome, Place, Progress, Queue, Reason, Settled, Sink, backoff::pause};
 
 /// Most deliveries of one batch.
 const BATCH: u32 = 500;
@@ -28,6 +28,9 @@ pub struct Worker<S, Q> {
     pub sink: S,
     /// Where they come from.
     pub queue: Q,
+    /// How long the recipient keeps the whole events that it is sent; none where it is sent alerts, or
+    /// destroys them with ours.
+    pub keeps: Option<Duration>,
     /// What is told of it.
     pub progress: Arc<Progress>,
     /// Rung when something was stored.
@@ -91,10 +94,23 @@ impl<S: Sink, Q: Queue> Worker<S, Q> {
         if leased.is_empty() {
             return LOOK;
         }
-        let views: Vec<_> = leased.iter().map(|one| one.view.clone()).collect();
-        let outcomes = self.sink.deliver(&views).await;
         let full = leased.len() == BATCH as usize;
-        let settled = self.judge(course, &leased, outcomes);
+        let (late, leased): (Vec<_>, Vec<_>) = leased
+            .into_iter()
+            .partition(|one| self.would_outlive(one, now));
+        let mut settled = Vec::with_capacity(late.len() + leased.len());
+        for one in late {
+            let reason = Reason {
+                code: "would_outlive".into(),
+                text: "the recipient would keep it beyond its end".into(),
+            };
+            settled.push(self.refuse(course, one.place, reason));
+        }
+        if !leased.is_empty() {
+            let views: Vec<_> = leased.iter().map(|one| one.view.clone()).collect();
+            let outcomes = self.sink.deliver(&views).await;
+            settled.extend(self.judge(course, &leased, outcomes));
+        }
         if let Err(error) = self.queue.settle(&settled) {
             // They are lent out again, and arrive again under the same keys.
             error!(sink = self.progress.name(), %error, "what was delivered cannot be noted");
@@ -105,6 +121,19 @@ impl<S: Sink, Q: Queue> Worker<S, Q> {
             0 => LOOK,
             failures => pause(failures, chance()),
         }
+    }
+
+    /// Whether the recipient would have an event for longer than anybody may.
+    fn would_outlive(&self, one: &Leased, now: Timestamp) -> bool {
+        let end = one.view.expires.to_zoned(TimeZone::UTC);
+        let end = end.map_or(Timestamp::MIN, |end| end.timestamp());
+        self.keeps.is_some_and(|keeps| now + keeps > end)
+    }
+
+    fn refuse(&self, course: &mut Course, place: Place, reason: Reason) -> Settled {
+        course.unjournalled.1 += 1;
+        self.progress.refused(reason.clone());
+        Settled::Dead(place, reason)
     }
 
     /// What each outcome means for the queue.
@@ -145,7 +174,7 @@ impl<S: Sink, Q: Queue> Worker<S, Q> {
             match outcome {
                 Outcome::Acknowledged => {
                     course.unjournalled.0 += 1;
-                    self.progress.acknowledged(one.view.event.first_seen, now);
+                    self.progress.acknowledged(one.since, now);
                     if one.view.event.test {
                         self.progress.tested(&one.view.event.id);
                     }
@@ -161,9 +190,7 @@ impl<S: Sink, Q: Queue> Worker<S, Q> {
                     settled.push(Settled::Due(one.place, now + wait));
                 }
                 Outcome::Refused(reason) => {
-                    course.unjournalled.1 += 1;
-                    self.progress.refused(reason.clone());
-                    settled.push(Settled::Dead(one.place, reason));
+                    settled.push(self.refuse(course, one.place, reason));
                 }
             }
         }

@@ -93,9 +93,14 @@ impl Queue for StoreQueue {
                 seq: one.row.seq,
                 rev: one.rev,
             };
+            let stored = Timestamp::from_millisecond(one.stored);
             leased.push(Leased {
                 place,
                 attempts: one.attempts,
+                since: match one.rev {
+                    1 => one.row.event.first_seen,
+                    _ => stored.unwrap_or(one.row.event.first_seen),
+                },
                 view: self.view(one.row, one.expires)?,
             });
         }

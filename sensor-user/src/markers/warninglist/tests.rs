@@ -148,11 +148,11 @@ fn a_file_that_is_no_list_is_named_with_what_is_wrong() {
 /// Were each marker held against each name, this would not end.
 #[test]
 fn many_markers_are_held_against_many_names() {
-    let names: Vec<String> = (0..200_000)
+    let names: Vec<String> = (0..50_000)
         .map(|n| format!("\"n{n}.popular.example\""))
         .collect();
     let lists = lists(&[list("a", "hostname", "", &names.join(","))]);
-    let concerned = (0..200_000)
+    let concerned = (0..50_000)
         .filter(|n| {
             let name = format!("www.n{}.popular.example", n * 2);
             lists
@@ -160,5 +160,5 @@ fn many_markers_are_held_against_many_names() {
                 .is_some()
         })
         .count();
-    assert_eq!(concerned, 100_000);
+    assert_eq!(concerned, 25_000);
 }

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::Config;
 
-use crate::config;
-
-/// Longest that anybody may keep an event: six months (L. 33-14 ¶3) in days, at their shortest.
-const SIX_MONTHS: Duration = Duration::from_secs(181 * 86_400);
+use crate::{config, model::Retention};
 
 /// A window in which the server tells duplicates apart that is shorter than this is worth a word:
 /// what is sent again after a longer while arrives twice, and recipients go by `id.rev` alone.
@@ -19,7 +16,8 @@ pub(super) struct Unfit(pub &'static str, pub String);
 
 /// The longest that a stream may keep messages, given what the operator declares.
 pub(super) fn longest(declared: Option<Duration>) -> Duration {
-    declared.map_or(SIX_MONTHS, |declared| declared.min(SIX_MONTHS))
+    let most = Retention::MOST.elsewhere();
+    declared.map_or(most, |declared| declared.min(most))
 }
 
 /// Whether a stream may be sent events, and acknowledges them.
@@ -113,10 +111,10 @@ mod tests {
         for (age, declared, fit) in [
             (Duration::ZERO, None, false),
             (Duration::ZERO, Some(DAY), false),
-            (181 * DAY, None, true),
-            (181 * DAY + Duration::from_nanos(1), None, false),
-            (181 * DAY, Some(365 * DAY), true),
-            (182 * DAY, Some(365 * DAY), false),
+            (180 * DAY, None, true),
+            (180 * DAY + Duration::from_nanos(1), None, false),
+            (180 * DAY, Some(365 * DAY), true),
+            (181 * DAY, Some(365 * DAY), false),
             (30 * DAY, Some(30 * DAY), true),
             (31 * DAY, Some(30 * DAY), false),
         ] {

@@ -37,7 +37,7 @@ fn view() -> View {
             crate::model::SubscriberSide::Src,
         ),
         extent: Extent::Event,
-        expires: "2026-07-31".parse().expect("a day"),
+        expires: "2100-07-31".parse().expect("a day"),
     }
 }
 
@@ -65,6 +65,7 @@ impl Queue for Memory {
                     Leased {
                         place: Place { seq, rev: 1 },
                         attempts: kept.attempts.get(&seq).copied().unwrap_or(0),
+                        since: now,
                         view: view(),
                     }
                 })
@@ -144,6 +145,7 @@ fn worker(script: &[&'static str], events: i64) -> (Worker<Scripted, Memory>, Me
     let worker = Worker {
         sink: Scripted(script.to_vec()),
         queue: memory.clone(),
+        keeps: None,
         progress: Arc::new(Progress::new("soc", metrics)),
         bell: Arc::new(Notify::new()),
         stop,
@@ -224,4 +226,24 @@ async fn nothing_is_told_while_it_cannot_be_journalled() {
     assert_eq!(worker.progress.told().acknowledged, 2);
     assert!(worker.journal(&mut course, true));
     memory.with(|kept| assert_eq!(kept.journalled, (2, 0)));
+}
+
+#[tokio::test]
+async fn what_the_recipient_would_keep_for_too_long_is_not_sent() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (mut worker, memory, mut course) = worker(&["aa"], 2);
+    worker.keeps = Some(365 * 100 * DAY);
+    let _ = worker.round(&mut course).await;
+    let told = worker.progress.told();
+    assert_eq!((told.acknowledged, told.refused), (0, 2), "{told:?}");
+    assert_eq!(
+        told.reason.map(|reason| reason.code),
+        Some("would_outlive".into())
+    );
+    memory.with(|kept| assert_eq!(kept.dead, [1, 2]));
+
+    memory.with(|kept| kept.due.insert(3, Timestamp::now()));
+    worker.keeps = Some(DAY);
+    let _ = worker.round(&mut course).await;
+    assert_eq!(worker.progress.told().acknowledged, 1);
 }

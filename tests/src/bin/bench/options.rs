@@ -9,7 +9,7 @@ pub enum Part {
     Live,
     /// Times and memory of loads.
     Load,
-    /// The store of events.
+    /// The store of events, and how fast one reaches a recipient.
     Events,
     /// Beside Suricata.
     Peers,

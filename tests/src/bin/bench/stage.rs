@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Stage {
     pub wire: Wire,
     home: Home,
-    settings: Settings,
+    pub settings: Settings,
 }
 
 impl Stage {
