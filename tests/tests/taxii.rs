@@ -1,6 +1,8 @@
 //! The TAXII sink against a real medallion, its objects before stix2-validator, and both it and a
 //! scripted server where medallion cannot be made to misbehave.
 
+#[path = "taxii/https.rs"]
+mod https;
 #[path = "taxii/scripted.rs"]
 mod scripted;
 
