@@ -1,6 +1,6 @@
-//! medallion behind a terminator of TLS, which asks for client certificates.
+//! medallion behind an nginx that asks for client certificates.
 
-use std::{net::TcpStream, path::Path};
+use std::{fs, net::TcpStream, path::Path};
 
 use sensor_tests::{
     certificates::Authority,
@@ -25,14 +25,36 @@ fn a_collection_is_reached_over_https_with_a_client_certificate_and_only_so() {
     let (own, own_key) = authority.issue("sensor", "clientAuth");
     let others = Authority::new(directory.path(), "others");
     let port = free_port();
-    let listen = format!(
-        "OPENSSL-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork,verify=1,cert={},key={},cafile={}",
-        text(&certificate),
-        text(&key),
-        text(&authority.certificate())
-    );
-    let to = format!("TCP:127.0.0.1:{}", server.port);
-    let _terminator = Background::start(&["socat", &listen, &to]);
+    let place = directory.path();
+    let conf = place.join("nginx.conf");
+    fs::write(
+        &conf,
+        format!(
+            "daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;\n\
+             events {{}}\nhttp {{ access_log off; client_body_temp_path {place}/body; \
+             proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi; \
+             uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;\n\
+             server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; \
+             ssl_client_certificate {}; ssl_verify_client on;\n\
+             location / {{ proxy_pass http://127.0.0.1:{}; }} }} }}\n",
+            certificate.display(),
+            key.display(),
+            authority.certificate().display(),
+            server.port,
+            place = place.display(),
+        ),
+    )
+    .expect("a writable directory");
+    let words = [
+        "nginx",
+        "-p",
+        text(place),
+        "-c",
+        text(&conf),
+        "-e",
+        "error.log",
+    ];
+    let _terminator = Background::start(&words);
     let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
     assert!(wait_until(LIMIT, listens), "it listens");
 
