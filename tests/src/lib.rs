@@ -24,6 +24,7 @@ pub mod packet;
 pub mod proxy;
 pub mod python;
 pub mod random;
+pub mod router;
 pub mod scripted;
 pub mod sinks;
 pub mod told;

@@ -1,85 +1,42 @@
 //! Changes: whole or not at all, each with its journal entry, none with a value where it must not be.
 
-use std::{fs, net::IpAddr, path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use sensor_tests::{
     command::{output, run, wait_until},
-    daemon::{Client, Home, Sensord, Settings, binary},
+    daemon::{Client, Settings, binary},
     identity::{Identities, events},
     need,
     netns::Topology,
+    router::{MARKED, Router},
     traffic::ping,
 };
-use serde_json::Value;
-
-const MARKED: &str = "10.2.0.2";
-
-fn address(text: &str) -> IpAddr {
-    text.parse().expect("an address")
-}
-
-fn load(client: &Client, markers: &str) -> Value {
-    let answer = client.put("/v1/markers", markers).expect("an answer");
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
-    answer.body
-}
-
-/// Hits of three pings to the marked address.
-fn hits(topology: &Topology, client: &Client) -> u64 {
-    let before = Identities::settled(client).kernel["hits"];
-    assert_eq!(
-        ping(&topology.subscriber, address(MARKED), 3),
-        3,
-        "packets pass"
-    );
-    Identities::settled(client).kernel["hits"] - before
-}
 
 /// Actions of the journal, in order, without the reads that this test makes itself.
 fn actions(client: &Client) -> Vec<String> {
-    let page = client
-        .get("/v1/journal?limit=1000")
-        .expect("an answer")
-        .body;
-    let rows = page["rows"].as_array().expect("rows");
-    let action = |row: &Value| {
-        row["entry"]["action"]
-            .as_str()
-            .expect("an action")
-            .to_owned()
-    };
-    rows.iter()
-        .map(action)
-        .filter(|action| action != "journal_read" && action != "events_read")
-        .collect()
+    let mut actions = client.actions();
+    actions.retain(|action| action != "journal_read" && action != "events_read");
+    actions
 }
 
 #[test]
 fn a_load_that_fails_leaves_the_old_generation_in_force() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let client = daemon.client();
-    let old = load(&client, &format!("ip {MARKED} id=old\n"));
-    assert_eq!(hits(&topology, &client), 6, "three pings, two directions");
+    let old = client.load(&format!("ip {MARKED} id=old\n"));
+    assert_eq!(router.hits(&client), 6, "three pings, two directions");
 
     // Half of the way in, the new generation's maps cannot be pinned. A prefix needs new maps; an
     // address alone would be put in those that are there.
-    let pins = home.pins().to_str().expect("UTF-8");
+    let pins = router.home.pins().to_str().expect("UTF-8");
     run(&["mount", "-o", "remount,ro", pins]);
     let failed = client
         .put("/v1/markers", "cidr 198.51.100.0/24 id=new\n")
         .expect("an answer");
     run(&["mount", "-o", "remount,rw", pins]);
     assert_eq!(failed.status, 500, "{:?}", failed.body);
-    assert_eq!(
-        hits(&topology, &client),
-        6,
-        "the old generation still matches"
-    );
+    assert_eq!(router.hits(&client), 6, "the old generation still matches");
     let status = client.get("/v1/status").expect("an answer").body;
     assert_eq!(status["markers"]["digest"], old["digest"]);
     assert_eq!(status["markers"]["generation"], old["generation"]);
@@ -94,10 +51,10 @@ fn a_load_that_fails_leaves_the_old_generation_in_force() {
         .collect();
     assert!(end.ends_with(&["markers_loaded", "failed"]), "{end:?}");
 
-    let new = load(&client, "ip 198.51.100.1 id=new\n");
+    let new = client.load("ip 198.51.100.1 id=new\n");
     assert_ne!(new["digest"], old["digest"]);
     assert_eq!(
-        hits(&topology, &client),
+        router.hits(&client),
         0,
         "the old marker is gone, the next load works"
     );
@@ -112,14 +69,10 @@ fn a_load_that_fails_leaves_the_old_generation_in_force() {
 
 #[test]
 fn every_change_has_its_journal_entry() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let client = daemon.client();
-    load(&client, "ip 198.51.100.1 id=a\nip 198.51.100.2 id=b\n");
+    client.load("ip 198.51.100.1 id=a\nip 198.51.100.2 id=b\n");
     let post = |path: &str, body: &str| {
         let answer = client
             .request("POST", path, body.as_bytes())
@@ -151,7 +104,7 @@ fn every_change_has_its_journal_entry() {
         "markers_read",
     ];
     assert_eq!(actions(&client), expected);
-    let socket = home.socket();
+    let socket = router.home.socket();
     let sensorctl = binary("sensorctl");
     let verify = |extra: &[&str]| {
         let mut words = vec![
@@ -169,7 +122,7 @@ fn every_change_has_its_journal_entry() {
         "the journal proves itself through the socket"
     );
     assert!(daemon.stop().success());
-    let directory = home.state().join("journal");
+    let directory = router.home.state().join("journal");
     let offline = verify(&["--dir", directory.to_str().expect("UTF-8")]);
     assert!(
         offline.status.success(),
@@ -201,19 +154,19 @@ fn tamper(directory: &Path) {
 
 #[test]
 fn no_value_reaches_labels_log_or_journal() {
-    if !need::root() || !need::tool("curl") {
+    if !need::tool("curl") {
         return;
     }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let client = daemon.client();
     let markers = format!("ip {MARKED} id=m\ncidr 2001:db8:2::/64 id=n\nip 203.0.113.77\n");
-    load(&client, &markers);
+    client.load(&markers);
     let bad = client.put("/v1/markers", "ip 203.0.113.78\nip 203.0.113.79 tlp=x\n");
     assert_eq!(bad.expect("an answer").status, 422);
     for host in Topology::HOST {
-        assert_eq!(ping(&topology.subscriber, address(host), 3), 3);
+        let address = host.parse().expect("an address");
+        assert_eq!(ping(&router.topology.subscriber, address, 3), 3);
     }
     assert!(Identities::settled(&client).kernel["hits"] >= 12);
     assert!(events(&client).len() >= 2);
@@ -221,7 +174,7 @@ fn no_value_reaches_labels_log_or_journal() {
     let log = daemon.stderr();
     assert!(daemon.stop().success());
     let mut journal = String::new();
-    for entry in fs::read_dir(home.state().join("journal")).expect("a directory") {
+    for entry in fs::read_dir(router.home.state().join("journal")).expect("a directory") {
         let bytes = fs::read(entry.expect("an entry").path()).expect("a file");
         journal.push_str(&String::from_utf8_lossy(&bytes));
     }
@@ -236,19 +189,15 @@ fn no_value_reaches_labels_log_or_journal() {
 
 #[test]
 fn an_interface_that_left_the_configuration_is_detached() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     assert!(daemon.stop().success());
-    let program = |interface| topology.router.xdp_program(interface);
+    let program = |interface| router.topology.router.xdp_program(interface);
     assert!(program(Topology::ACCESS).is_some() && program(Topology::TRANSIT).is_some());
     let mut one = Settings::on_router();
     one.interfaces.pop();
     one.interfaces[0].mode = "generic".into();
-    let daemon = Sensord::start(&home, &topology.router, &one);
+    let daemon = router.start_with(&one);
     let gone = || program(Topology::TRANSIT).is_none();
     assert!(wait_until(Duration::from_secs(5), gone), "still attached");
     assert!(actions(&daemon.client()).contains(&"detached".to_owned()));

@@ -270,6 +270,74 @@ fn an_order_gives_its_markers_an_end_and_the_stricter_marking() {
 }
 
 #[test]
+fn an_issuer_replaces_what_it_brought_and_nothing_else() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let (authority, partner) = (
+        Issuer::new("authority.example"),
+        Issuer::new("partner.example"),
+    );
+    let pin = format!("{}authority = false\n", partner.pin());
+    let settings = settings(&[authority.pin(), pin]);
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    let ids = |client: &Client| {
+        let rows = client.get("/v1/markers").expect("an answer").body["rows"].clone();
+        let rows = rows.as_array().expect("rows").iter();
+        rows.map(|row| (row["id"].clone(), row["source"]["serial"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let given = |envelope: &[u8]| {
+        let answer = submit(&client, envelope);
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    };
+    let mine = format!("ip {OLD} id=mine\n");
+    client.load(&mine);
+    given(&authority.envelope(4, b"ip 198.51.100.4 id=signed\n", &[]));
+    given(&partner.envelope(7, format!("ip {NEW} id=theirs\n").as_bytes(), &[]));
+    let all = [
+        (json!("mine"), json!(null)),
+        (json!("signed"), json!(4)),
+        (json!("theirs"), json!(7)),
+    ];
+    assert_eq!(ids(&client), all);
+    assert_eq!(state(&wire, &client).2, [1, 1]);
+    let row = client.get("/v1/markers/theirs").expect("an answer").body;
+    let source = json!({"issuer": "partner.example", "serial": 7});
+    assert_eq!((&row["source"], &row["orders"]), (&source, &json!([])));
+    let (_, told, _) = daemon.control(&["markers", "show", "theirs"]);
+    assert!(told.contains("envelope 7 of partner.example"), "{told}");
+    // Nobody's file ends what others brought, nor takes their ids for something else.
+    client.load(&mine);
+    assert_eq!(ids(&client), all);
+    for content in ["ip 198.51.100.9 id=mine\n", "ip 198.51.100.9 id=signed\n"] {
+        for more in [&["--add"][..], &[]] {
+            let answer = submit(&client, &partner.envelope(8, content.as_bytes(), more));
+            assert_eq!(answer.status, 409, "{:?}", answer.body);
+        }
+    }
+    assert_eq!(ids(&client), all);
+    given(&partner.envelope(8, b"ip 198.51.100.8 id=other\n", &[]));
+    assert_eq!(state(&wire, &client).2, [1, 0]);
+    assert!(daemon.stop().success());
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    assert_eq!(
+        ids(&client),
+        [
+            (json!("mine"), json!(null)),
+            (json!("other"), json!(8)),
+            (json!("signed"), json!(4)),
+        ]
+    );
+    assert_eq!(client.status()["markers"]["total"], 3);
+    assert_eq!(state(&wire, &client).2, [1, 0]);
+    assert!(daemon.stop().success());
+}
+
+#[test]
 fn the_commands_of_an_issuer() {
     let authority = Issuer::new("authority.example");
     let directory = tempfile::tempdir().expect("a temporary directory");

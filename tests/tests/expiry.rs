@@ -1,18 +1,15 @@
 //! A marker's end: in the kernel with the agent dead, in image, status and journal with it alive.
 
-use std::{net::IpAddr, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use jiff::Timestamp;
 use sensor_tests::{
     command::wait_until,
-    daemon::{Client, Home, Sensord, Settings},
+    daemon::Client,
     identity::{Identities, events},
-    need,
-    netns::Topology,
-    traffic::ping,
+    router::{MARKED, Router},
 };
 
-const MARKED: &str = "10.2.0.2";
 /// How long the markers of these tests are in force.
 const LIFE: Duration = Duration::from_secs(4);
 
@@ -20,14 +17,8 @@ const LIFE: Duration = Duration::from_secs(4);
 fn load(client: &Client) -> Timestamp {
     let until = Timestamp::now() + LIFE;
     let markers = format!("ip {MARKED} id=short until={until}\nip 198.51.100.1 id=long\n");
-    let answer = client.put("/v1/markers", &markers).expect("an answer");
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    client.load(&markers);
     until
-}
-
-fn ping_marked(topology: &Topology) {
-    let marked: IpAddr = MARKED.parse().expect("an address");
-    assert_eq!(ping(&topology.subscriber, marked, 3), 3);
 }
 
 fn sleep_until(until: Timestamp) {
@@ -37,18 +28,14 @@ fn sleep_until(until: Timestamp) {
 
 #[test]
 fn an_expired_pattern_stops_matching_with_the_agent_dead() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let until = load(&daemon.client());
-    ping_marked(&topology);
+    router.ping();
     daemon.kill9();
     sleep_until(until);
-    ping_marked(&topology);
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    router.ping();
+    let daemon = router.start();
     let identities = Identities::settled(&daemon.client());
     assert_eq!(identities.kernel["hits"], 12, "{identities:?}");
     assert_eq!(identities.kernel["expired"], 6, "{identities:?}");
@@ -63,12 +50,8 @@ fn an_expired_pattern_stops_matching_with_the_agent_dead() {
 
 #[test]
 fn what_is_over_leaves_the_image_and_the_journal_says_so() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let client = daemon.client();
     let until = load(&client);
     let generation = || {
@@ -90,7 +73,7 @@ fn what_is_over_leaves_the_image_and_the_journal_says_so() {
     );
     let journal = client.get("/v1/journal?limit=100").expect("an answer").body;
     assert!(journal.to_string().contains("markers_expired"));
-    ping_marked(&topology);
+    router.ping();
     assert_eq!(Identities::settled(&client).kernel["hits"], 0);
     let short = client.get("/v1/markers/short").expect("an answer").body;
     assert_eq!(short["in_force"], false, "kept, not in force");

@@ -1,22 +1,14 @@
 //! A marker withdrawn as a false positive takes its events with it, wherever they are by then.
 
-use std::{fs, net::IpAddr, path::Path};
+use std::{fs, path::Path};
 
 use sensor_tests::{
-    daemon::{Home, Sensord, Settings},
     identity::{Identities, events},
-    need,
-    netns::Topology,
-    traffic::ping,
+    router::Router,
 };
 use serde_json::{Value, json};
 
 const MARKERS: &str = "ip 10.2.0.2 id=right\nip 10.2.0.2 id=wrong\ncidr 10.2.0.0/24 id=wide\n";
-
-fn ping_marked(topology: &Topology) {
-    let marked: IpAddr = "10.2.0.2".parse().expect("an address");
-    assert_eq!(ping(&topology.subscriber, marked, 3), 3, "packets pass");
-}
 
 /// Markers of each event, sorted; and its revision.
 fn named(events: &[Value]) -> Vec<(Vec<String>, u64)> {
@@ -54,15 +46,11 @@ fn entries_of(journal: &[Value], action: &str) -> Vec<Value> {
 
 #[test]
 fn a_false_positive_takes_its_events_with_it() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let client = daemon.client();
     client.load(MARKERS);
-    ping_marked(&topology);
+    router.ping();
     let _ = Identities::settled(&client);
     let before = events(&client);
     let both = || vec!["right".to_owned(), "wrong".to_owned()];
@@ -81,9 +69,12 @@ fn a_false_positive_takes_its_events_with_it() {
         .expect("an id")
         .to_owned();
     let bytes = sensor_user::crypto::unhex(&doomed).expect("hexadecimal");
-    assert!(!holding(&home.state(), &bytes).is_empty(), "it is stored");
+    assert!(
+        !holding(&router.home.state(), &bytes).is_empty(),
+        "it is stored"
+    );
 
-    let ids = home.state().join("ids");
+    let ids = router.home.state().join("ids");
     fs::write(&ids, "wide\nwrong\nnever-there\n").expect("a writable directory");
     let file = ids.to_str().expect("UTF-8");
     let (code, _, told) = daemon.control(&["markers", "remove", file]);
@@ -100,13 +91,13 @@ fn a_false_positive_takes_its_events_with_it() {
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(rows[0].0, ["right"]);
     assert_eq!(
-        holding(&home.state(), &bytes),
+        holding(&router.home.state(), &bytes),
         [] as [&str; 0],
         "bytes of it are left"
     );
 
     // What was on its way to the agent, or comes now, does not bring them back.
-    ping_marked(&topology);
+    router.ping();
     let _ = Identities::settled(&client);
     let again = named(&events(&client));
     assert!(again.iter().all(|(ids, _)| ids == &["right"]), "{again:?}");
@@ -137,25 +128,20 @@ fn a_false_positive_takes_its_events_with_it() {
 
 #[test]
 fn a_destruction_that_a_dead_agent_owed_is_done_by_the_next() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let settings = Settings::on_router();
-    let daemon = Sensord::start(&home, &topology.router, &settings);
+    let Some(router) = Router::new() else { return };
+    let daemon = router.start();
     let client = daemon.client();
     client.load(MARKERS);
-    ping_marked(&topology);
+    router.ping();
     let _ = Identities::settled(&client);
     assert_eq!(events(&client).len(), 2);
-    fs::write(home.fault(), "committed die").expect("a writable directory");
+    fs::write(router.home.fault(), "committed die").expect("a writable directory");
     let answer = client.post("/v1/markers/remove?false_positive=true", "wide\n");
     assert!(answer.is_err(), "it died: {answer:?}");
-    fs::remove_file(home.fault()).expect("it is there");
+    fs::remove_file(router.home.fault()).expect("it is there");
     drop(daemon);
 
-    let daemon = Sensord::start(&home, &topology.router, &settings);
+    let daemon = router.start();
     let client = daemon.client();
     let _ = Identities::settled(&client);
     let rows = named(&events(&client));

@@ -128,6 +128,7 @@ fn an_agent_that_dies_at_any_step_leaves_the_old_generation_matching() {
     let mut old = set(OLD, 0);
     let mut new = set(NEW, 1);
     let (mut marked, mut unmarked) = (OLD, NEW);
+    let mut died = 0;
     for step in STEPS.into_iter().chain([COMMITTED]) {
         let mut daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
         let client = daemon.client();
@@ -148,6 +149,11 @@ fn an_agent_that_dies_at_any_step_leaves_the_old_generation_matching() {
         let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
         let client = daemon.client();
         assert_eq!(hits(&client) - before, HITS, "{step}");
+        // What it had announced did not happen, unless it was stored.
+        died += usize::from(step != COMMITTED);
+        let journal = client.journal();
+        let failed = journal.iter().filter(|entry| entry["code"] == "died");
+        assert_eq!(failed.count(), died, "{step}");
         if step == COMMITTED {
             std::mem::swap(&mut old, &mut new);
             std::mem::swap(&mut marked, &mut unmarked);

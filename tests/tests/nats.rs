@@ -14,7 +14,8 @@ use sensor_tests::{
     nats::{NatsServer, STREAM, SUBJECT},
     need,
     proxy::Proxy,
-    sinks::{check_marking, codes, deliver, deliver_one, event, events, markings},
+    sinks::{codes, deliver, deliver_one},
+    told::{check, revision, view, views, withheld},
 };
 use sensor_user::{config, outbox::Nats};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ fn events_arrive_as_they_are_told_and_a_resend_is_a_duplicate() {
     }
     let server = server_with_stream();
     let mut sink = sink(server.port);
-    let views = [event(1, 1), event(1, 2), event(2, 1)];
+    let views = [revision(1, 1), revision(1, 2), revision(2, 1)];
     for _ in 0..2 {
         assert_eq!(codes(&deliver(&mut sink, &views)), ["ok"; 3]);
         let stored = server.judge().stored();
@@ -73,7 +74,10 @@ fn events_arrive_as_they_are_told_and_a_resend_is_a_duplicate() {
         }
     }
     // A second life of the agent knows nothing of the first.
-    assert_eq!(deliver_one(&mut self::sink(server.port), event(1, 2)), "ok");
+    assert_eq!(
+        deliver_one(&mut self::sink(server.port), revision(1, 2)),
+        "ok"
+    );
     assert_eq!(server.judge().count(), 3);
 }
 
@@ -92,7 +96,7 @@ fn a_stream_that_keeps_too_long_is_sent_nothing() {
         (30 * DAY, "ok"),
     ] {
         judge.stream("UPDATE", age, &json!({}));
-        assert_eq!(deliver_one(&mut sink, event(1, 1)), code, "{age:?}");
+        assert_eq!(deliver_one(&mut sink, revision(1, 1)), code, "{age:?}");
         assert_eq!(judge.count(), u64::from(code == "ok"), "{age:?}");
     }
     // Nothing declared: six months. More declared than that: six months.
@@ -102,13 +106,16 @@ fn a_stream_that_keeps_too_long_is_sent_nothing() {
         (Some(DAY), "stream_keeps_too_long"),
     ] {
         let mut sink = Nats::new(&config(server.port), declared);
-        assert_eq!(deliver_one(&mut sink, event(1, 1)), code, "{declared:?}");
+        assert_eq!(deliver_one(&mut sink, revision(1, 1)), code, "{declared:?}");
     }
     // What it was is not what it is after a restart.
     judge.stream("UPDATE", Duration::ZERO, &json!({}));
     server.kill();
     server.again();
-    assert_eq!(deliver_one(&mut sink, event(2, 1)), "stream_keeps_too_long");
+    assert_eq!(
+        deliver_one(&mut sink, revision(2, 1)),
+        "stream_keeps_too_long"
+    );
     assert_eq!(server.judge().count(), 1);
 }
 
@@ -121,15 +128,15 @@ fn a_server_that_is_down_is_told_at_once_and_served_when_it_is_up() {
     let mut sink = sink(server.port);
     server.kill();
     let start = Instant::now();
-    assert_eq!(codes(&deliver(&mut sink, &events(3))), ["unreachable"; 3]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..4))), ["unreachable"; 3]);
     assert!(start.elapsed() < STEP, "{:?}", start.elapsed());
     server.again();
-    assert_eq!(codes(&deliver(&mut sink, &events(3))), ["ok"; 3]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..4))), ["ok"; 3]);
     // Down between two deliveries: the connection is known to be gone.
     server.kill();
-    assert_eq!(codes(&deliver(&mut sink, &events(1))), ["unreachable"]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..2))), ["unreachable"]);
     server.again();
-    assert_eq!(deliver_one(&mut sink, event(4, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink, revision(4, 1)), "ok");
     assert_eq!(server.judge().count(), 4);
 }
 
@@ -140,7 +147,7 @@ fn what_a_server_acknowledged_before_it_was_killed_is_there_and_the_rest_arrives
     }
     let mut server = server_with_stream();
     let port = server.port;
-    let views = events(20_000);
+    let views = views(1..20_001);
     let to_send = views.clone();
     let sender = thread::spawn(move || {
         let mut sink = sink(port);
@@ -193,15 +200,15 @@ fn a_slow_server_costs_a_time_limit_and_no_event() {
     let server = server_with_stream();
     let proxy = Proxy::to(server.port);
     let mut sink = sink(proxy.port);
-    assert_eq!(deliver_one(&mut sink, event(1, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink, revision(1, 1)), "ok");
     proxy.stall(true);
     let start = Instant::now();
-    assert_eq!(codes(&deliver(&mut sink, &events(2))), ["ack_timeout"; 2]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..3))), ["ack_timeout"; 2]);
     assert!(start.elapsed() < STEP * 2, "{:?}", start.elapsed());
     // Not even a greeting.
-    assert_eq!(deliver_one(&mut sink, event(1, 1)), "timeout");
+    assert_eq!(deliver_one(&mut sink, revision(1, 1)), "timeout");
     proxy.stall(false);
-    assert_eq!(codes(&deliver(&mut sink, &events(2))), ["ok"; 2]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..3))), ["ok"; 2]);
     proxy.stall(true);
     let cut = thread::scope(|scope| {
         scope.spawn(|| {
@@ -209,13 +216,13 @@ fn a_slow_server_costs_a_time_limit_and_no_event() {
             proxy.cut();
         });
         let start = Instant::now();
-        let code = deliver_one(&mut sink, event(3, 1));
+        let code = deliver_one(&mut sink, revision(3, 1));
         (code, start.elapsed())
     });
     assert_eq!(cut.0, "disconnected");
     assert!(cut.1 < STEP, "{:?}", cut.1);
     proxy.stall(false);
-    assert_eq!(deliver_one(&mut sink, event(3, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink, revision(3, 1)), "ok");
     let keys = keys(&server);
     assert_eq!(keys.len(), 3);
     assert!(keys.values().all(|times| *times == 1), "{keys:?}");
@@ -229,44 +236,44 @@ fn each_thing_that_is_wrong_with_a_stream_has_its_code() {
     let server = NatsServer::start();
     let mut judge = server.judge();
     assert_eq!(
-        deliver_one(&mut sink(server.port), event(1, 1)),
+        deliver_one(&mut sink(server.port), revision(1, 1)),
         "no_stream"
     );
     judge.stream("CREATE", DAY, &json!({ "max_msg_size": 2_000 }));
     let mut wrong = config(server.port);
     wrong.subject = "elsewhere".into();
     assert_eq!(
-        deliver_one(&mut sink_of(&wrong), event(1, 1)),
+        deliver_one(&mut sink_of(&wrong), revision(1, 1)),
         "wrong_subject"
     );
     wrong.stream = "not a name".into();
     assert_eq!(
-        deliver_one(&mut sink_of(&wrong), event(1, 1)),
+        deliver_one(&mut sink_of(&wrong), revision(1, 1)),
         "bad_stream_name"
     );
 
     let mut sink = sink(server.port);
-    let mut large = event(1, 1);
+    let mut large = revision(1, 1);
     large.event.orders = vec!["ORDER".repeat(20); 20];
-    let outcomes = deliver(&mut sink, &[event(2, 1), large, event(3, 1)]);
+    let outcomes = deliver(&mut sink, &[revision(2, 1), large, revision(3, 1)]);
     assert_eq!(codes(&outcomes), ["ok", "!too_large", "ok"]);
     let full = json!({ "max_msg_size": 2_000, "max_msgs": 2, "discard": "new" });
     judge.stream("UPDATE", DAY, &full);
-    let outcomes = deliver(&mut sink, &[event(2, 1), event(4, 1)]);
+    let outcomes = deliver(&mut sink, &[revision(2, 1), revision(4, 1)]);
     assert_eq!(codes(&outcomes), ["ok", "stream_full"]);
     // The subject is another stream's since it was looked at.
     judge.stream("UPDATE", DAY, &json!({ "subjects": ["moved"] }));
     let other = json!({ "name": "OTHER", "subjects": [SUBJECT], "max_age": 0, "storage": "memory",
         "retention": "limits", "discard": "old", "num_replicas": 1 });
     judge.ask("STREAM.CREATE.OTHER", &other);
-    assert_eq!(deliver_one(&mut sink, event(5, 1)), "wrong_stream");
+    assert_eq!(deliver_one(&mut sink, revision(5, 1)), "wrong_stream");
     judge.ask("STREAM.DELETE.OTHER", &json!({}));
-    assert_eq!(deliver_one(&mut sink, event(5, 1)), "no_responders");
+    assert_eq!(deliver_one(&mut sink, revision(5, 1)), "no_responders");
 
     let mut plain = NatsServer::stopped();
     plain.run("");
     assert_eq!(
-        deliver_one(&mut self::sink(plain.port), event(1, 1)),
+        deliver_one(&mut self::sink(plain.port), revision(1, 1)),
         "no_jetstream"
     );
 }
@@ -277,11 +284,12 @@ fn what_a_recipient_may_not_know_is_in_no_byte() {
         return;
     }
     let server = server_with_stream();
-    for (view, blank) in markings() {
+    for (number, case) in (1..).zip(withheld()) {
+        let view = view(number, case.0, case.1);
         let proxy = Proxy::to(server.port);
         assert_eq!(deliver_one(&mut sink(proxy.port), view.clone()), "ok");
         let sent = proxy.sent();
         assert!(sent.contains(&view.key()), "{sent}");
-        check_marking(&sent, &view, blank);
+        check(&sent, &case);
     }
 }

@@ -15,7 +15,8 @@ use sensor_tests::{
     medallion::{DROP_BOX, LOGIN, Medallion, OPEN, READ_ONLY},
     proxy::Proxy,
     python,
-    sinks::{check_marking, codes, deliver, deliver_one, event, events, fields, markings, view},
+    sinks::{codes, deliver, deliver_one},
+    told::{self, check, handled, revision, view, view_until, views, withheld},
 };
 use sensor_user::{
     config,
@@ -65,14 +66,14 @@ fn all_objects(views: &[View]) -> BTreeSet<String> {
 fn what_a_server_has_is_what_was_sent_and_a_resend_changes_nothing() {
     let server = Medallion::start(LONGEST);
     let mut sink = sink(&server);
-    let views = [event(1, 1), event(1, 2), event(2, 1)];
+    let views = [revision(1, 1), revision(1, 2), revision(2, 1)];
     assert_eq!(codes(&deliver(&mut sink, &views)), ["ok"; 3]);
     let objects = server.objects();
     assert_eq!(set(&objects), all_objects(&views));
     let manifest = server.manifest();
     // medallion calls what it has already a failure.
     assert_eq!(codes(&deliver(&mut sink, &views)), ["ok"; 3]);
-    assert_eq!(deliver_one(&mut self::sink(&server), event(1, 1)), "ok");
+    assert_eq!(deliver_one(&mut self::sink(&server), revision(1, 1)), "ok");
     assert_eq!(server.manifest(), manifest);
     let sightings = objects.iter().filter(|object| object["type"] == "sighting");
     assert_eq!(sightings.count(), 3, "two versions of one, one of another");
@@ -80,7 +81,10 @@ fn what_a_server_has_is_what_was_sent_and_a_resend_changes_nothing() {
 
 #[test]
 fn every_view_is_valid_and_interoperable_stix() {
-    let mut views: Vec<View> = markings().into_iter().map(|(view, _)| view).collect();
+    let cases = withheld().into_iter();
+    let mut views: Vec<View> = cases
+        .map(|(handling, to, _)| view(1, handling, to))
+        .collect();
     let operator = (Recipient::Operator, Extent::Event);
     for (rev, change) in [
         (2, json!({})),
@@ -112,10 +116,12 @@ fn every_view_is_valid_and_interoperable_stix() {
         ),
         (2, json!({ "last_seen": "2026-01-31T11:59:59.9Z" })),
     ] {
-        let mut event = fields(1, rev);
+        let mut event = serde_json::to_value(told::event(1, rev)).expect("JSON");
         let change = change.as_object().expect("an object").clone();
         event.as_object_mut().expect("an object").extend(change);
-        views.push(view(event, (Tlp::Amber, false), operator));
+        let event = serde_json::from_value(event).expect("an event");
+        let handling = handled(Tlp::Amber, false);
+        views.push(view_until(event, handling, operator, "2099-07-31"));
     }
     let bundle = |(number, view): (usize, &View)| {
         json!({
@@ -163,7 +169,7 @@ fn a_body_is_no_longer_than_the_server_takes() {
     let server = Medallion::start(9_000);
     let proxy = Proxy::to(server.port);
     let mut sink = sink_of(&config(proxy.port, OPEN, &server));
-    let mut views = events(20);
+    let mut views = views(1..21);
     views[7].event.orders = vec!["ORDER".repeat(20); 100];
     let codes = codes(&deliver(&mut sink, &views));
     for (number, code) in codes.iter().enumerate() {
@@ -191,7 +197,7 @@ fn a_body_is_no_longer_than_the_server_takes() {
 fn a_server_that_does_not_let_in_has_its_codes() {
     let server = Medallion::start(LONGEST);
     let known = config(server.port, OPEN, &server);
-    let code = |config: &config::Taxii| deliver_one(&mut sink_of(config), event(1, 1));
+    let code = |config: &config::Taxii| deliver_one(&mut sink_of(config), revision(1, 1));
     let stranger = config::Taxii {
         user: Some("stranger".into()),
         ..known.clone()
@@ -218,10 +224,10 @@ fn what_a_server_may_not_be_asked_for_is_sent_again_until_it_says_it_has_it() {
     let server = Medallion::start(LONGEST);
     let mut sink = sink_of(&config(server.port, DROP_BOX, &server));
     // Identity and marking come again with the second, which medallion calls failures.
-    assert_eq!(deliver_one(&mut sink, event(1, 1)), "ok");
-    assert_eq!(deliver_one(&mut sink, event(2, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink, revision(1, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink, revision(2, 1)), "ok");
     // It cannot be seen whether a sighting that failed is there.
-    assert_eq!(deliver_one(&mut sink, event(2, 1)), "!object_refused");
+    assert_eq!(deliver_one(&mut sink, revision(2, 1)), "!object_refused");
 }
 
 #[test]
@@ -229,31 +235,32 @@ fn a_server_that_is_down_slow_or_killed_costs_time_and_no_event() {
     let mut server = Medallion::start(LONGEST);
     let proxy = Proxy::to(server.port);
     let mut sink = sink_of(&config(proxy.port, OPEN, &server));
-    assert_eq!(deliver_one(&mut sink, event(1, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink, revision(1, 1)), "ok");
     proxy.stall(true);
     let start = Instant::now();
-    assert_eq!(codes(&deliver(&mut sink, &events(2))), ["timeout"; 2]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..3))), ["timeout"; 2]);
     assert!(start.elapsed() < LIMIT * 2, "{:?}", start.elapsed());
     proxy.stall(false);
-    assert_eq!(codes(&deliver(&mut sink, &events(2))), ["ok"; 2]);
-    assert_eq!(set(&server.objects()), all_objects(&events(2)));
+    assert_eq!(codes(&deliver(&mut sink, &views(1..3))), ["ok"; 2]);
+    assert_eq!(set(&server.objects()), all_objects(&views(1..3)));
     server.kill();
     proxy.cut();
-    assert_eq!(codes(&deliver(&mut sink, &events(2))), ["unreachable"; 2]);
+    assert_eq!(codes(&deliver(&mut sink, &views(1..3))), ["unreachable"; 2]);
     server.again();
-    assert_eq!(codes(&deliver(&mut sink, &events(2))), ["ok"; 2]);
-    assert_eq!(set(&server.objects()), all_objects(&events(2)));
+    assert_eq!(codes(&deliver(&mut sink, &views(1..3))), ["ok"; 2]);
+    assert_eq!(set(&server.objects()), all_objects(&views(1..3)));
 }
 
 #[test]
 fn what_a_recipient_may_not_know_is_in_no_byte() {
     let server = Medallion::start(LONGEST);
-    for (view, blank) in markings() {
+    for (number, case) in (1..).zip(withheld()) {
+        let view = view(number, case.0, case.1);
         let proxy = Proxy::to(server.port);
         let mut sink = sink_of(&config(proxy.port, OPEN, &server));
         assert_eq!(deliver_one(&mut sink, view.clone()), "ok");
         let sent = proxy.sent();
         assert!(sent.contains(&view.key()), "{sent}");
-        check_marking(&sent, &view, blank);
+        check(&sent, &case);
     }
 }

@@ -5,8 +5,8 @@ use jiff::{Timestamp, civil::Date};
 use super::{Error, make_directory, restore, warninglists};
 use crate::{
     config::Config,
-    db::{Catalog, Mark},
-    journal::{Action, Head},
+    db::Catalog,
+    journal::Action,
     legal::{self, Gate},
     model::{
         Actor, Role,
@@ -19,11 +19,7 @@ use crate::{
 /// # Errors
 /// The store's.
 pub fn declaration(config: &Config) -> Result<DeclarationReport, Error> {
-    let record = if config.state_dir.join("catalog.db").exists() {
-        Catalog::open(&config.state_dir)?.declaration()?
-    } else {
-        None
-    };
+    let record = Catalog::declared(&config.state_dir)?;
     let (_, listed) = warninglists::read(&config.limits)?;
     Ok(Gate::new(legal::facts(config, &listed), record).report())
 }
@@ -61,7 +57,6 @@ pub fn record_declaration(config: &Config, reference: &str, date: Date) -> Resul
         uid: actor.uid,
         receipt: receipt.index(),
     };
-    let Head { size, root } = journal.head();
-    catalog.keep_declaration(&declaration, Mark { size, root })?;
+    catalog.keep_declaration(&declaration, journal.head().into())?;
     Ok(true)
 }

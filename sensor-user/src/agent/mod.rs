@@ -4,6 +4,7 @@
 //! touched), warninglists, journal, stores, image, shared maps, the loop that consumes hits, interfaces, door. Stop: the door, then
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
+mod accept_clock;
 mod canary;
 mod condemned;
 mod declaration;
@@ -49,6 +50,7 @@ use crate::{
         retention::{date_of, day_of},
     },
 };
+pub use accept_clock::accept_clock;
 pub use declaration::{declaration, record_declaration};
 use deliveries::{Sinks, Today};
 pub use error::Error;

@@ -1,5 +1,9 @@
 //! Whether catalogue and journal are of one time: a backup of one of them that was put back is
 //! found out at the start, because a set of former days must not come into force unseen.
+//!
+//! Every change of the catalogue is journalled first, and the catalogue keeps with it how far the
+//! journal was. So one announcement that it does not know is what a dead agent leaves, and is
+//! journalled as failed; one that the journal goes on after is lost with what was restored.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +11,8 @@ use super::Error;
 use crate::{
     config::Config,
     control::service::agent,
-    db::{Catalog, Mark},
-    journal::{Action, Head, Journal, Past},
+    db::Catalog,
+    journal::{Action, Journal, Past},
 };
 
 /// What to do about it.
@@ -28,21 +32,20 @@ pub enum Restored {
         /// File of the catalogue.
         catalogue: PathBuf,
     },
-    /// The journal knows an envelope that the catalogue does not.
-    #[error(
-        "{catalogue} is older than {journal}: it has not the last envelope of issuer {issuer}; {WHAT_TO_DO}"
-    )]
+    /// The journal knows a change that the catalogue does not.
+    #[error("{catalogue} is older than {journal}: it has not {what}; {WHAT_TO_DO}")]
     Catalogue {
         /// File of the catalogue.
         catalogue: PathBuf,
         /// Directory of the journal.
         journal: PathBuf,
-        /// Whose envelope.
-        issuer: String,
+        /// What it lacks, in words.
+        what: String,
     },
 }
 
-/// Opens the journal and holds it against the catalogue.
+/// Opens the journal and holds it against the catalogue. What a dead agent announced and did not do
+/// is journalled as failed.
 pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journal, Error> {
     let (journal, past) = open(state, catalog)?;
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
@@ -53,13 +56,21 @@ pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journa
         }
         .into());
     }
-    if let Some(issuer) = behind(catalog, &past)?.pop() {
+    let envelope = behind(catalog, &past)?.pop();
+    let envelope = envelope.map(|issuer| format!("the last envelope of issuer {issuer}"));
+    let change = past.announced.done;
+    let change = change.map(|entry| format!("the change that journal entry {entry} announced"));
+    if let Some(what) = envelope.or(change) {
         return Err(Restored::Catalogue {
             catalogue,
             journal: dir,
-            issuer,
+            what,
         }
         .into());
+    }
+    if let Some(of) = past.announced.pending {
+        let code = "died".into();
+        let _receipt = journal.append_reserved(&agent(), Action::Failed { of, code })?;
     }
     Ok(journal)
 }
@@ -73,23 +84,22 @@ pub fn accept(config: &Config) -> Result<bool, Error> {
     let mut catalog = Catalog::open(&config.state_dir)?;
     let (journal, past) = open(&config.state_dir, &mut catalog)?;
     let issuers = behind(&mut catalog, &past)?;
-    if past.continues && issuers.is_empty() {
+    let lacks = past.announced.done.is_some();
+    if past.continues && issuers.is_empty() && !lacks {
         return Ok(false);
     }
     let action = Action::RestoreAccepted {
         journal: !past.continues,
+        catalogue: lacks || !issuers.is_empty(),
         issuers,
     };
     let _receipt = journal.append(&agent(), action)?;
-    let Head { size, root } = journal.head();
-    catalog.accept_restore(Mark { size, root }, &past.accepted)?;
+    catalog.accept_restore(journal.head().into(), &past.accepted)?;
     Ok(true)
 }
 
 fn open(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
-    let mark = catalog
-        .mark()?
-        .map(|Mark { size, root }| Head { size, root });
+    let mark = catalog.mark()?.map(Into::into);
     Ok(Journal::open_since(&state.join("journal"), mark)?)
 }
 
@@ -105,40 +115,74 @@ fn behind(catalog: &mut Catalog, past: &Past) -> Result<Vec<String>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, process};
+    use std::fs;
 
     use super::*;
-    use crate::db::{Edit, Serial};
+    use crate::{
+        db::{Edit, Serial, tests::Scratch},
+        journal::Entry,
+        model::{PatternId, request::JournalRow},
+    };
 
     /// A state directory in which envelopes up to `serial` were accepted.
-    struct State(PathBuf);
+    struct State(Scratch);
 
     impl State {
         fn new(name: &str) -> Self {
-            let name = format!("marker-sensor-restore-{name}-{}", process::id());
-            let path = env::temp_dir().join(name);
-            fs::create_dir_all(&path).expect("a directory");
-            Self(path)
+            Self(Scratch::new(name))
+        }
+
+        fn path(&self) -> &Path {
+            &self.0.0
         }
 
         fn start(&self) -> Result<Journal, Error> {
-            let mut catalog = Catalog::open(&self.0).expect("opens");
-            open_journal(&self.0, &mut catalog)
+            let mut catalog = Catalog::open(self.path()).expect("opens");
+            open_journal(self.path(), &mut catalog)
+        }
+
+        /// A change that was announced, stored as far as the agent lived for it, and followed.
+        fn change(&self, stored: bool, stopped: bool) -> u64 {
+            let mut catalog = Catalog::open(self.path()).expect("opens");
+            let journal = open_journal(self.path(), &mut catalog).expect("of one time");
+            let opened = Action::BreakerOpened { automatic: false };
+            let receipt = journal.append(&agent(), opened).expect("a receipt");
+            if stored {
+                let mark = journal.head().into();
+                let closed = catalog.forget_breaker(PatternId(1), mark);
+                closed.expect("commits");
+            }
+            if stopped {
+                let _receipt = journal.append(&agent(), Action::Stopped).expect("written");
+            }
+            receipt.index()
+        }
+
+        fn failures(&self) -> Vec<(u64, String)> {
+            let journal = Journal::open(&self.path().join("journal")).expect("opens");
+            let rows = journal.page(0, 100).expect("reads").rows.into_iter();
+            let failure = |row: JournalRow| {
+                let entry: Entry = serde_json::from_str(row.entry.get()).expect("an entry");
+                match entry.action {
+                    Action::Failed { of, code } => Some((of, code)),
+                    _ => None,
+                }
+            };
+            rows.filter_map(failure).collect()
         }
 
         fn accept_envelope(&self, serial: u64) {
-            let mut catalog = Catalog::open(&self.0).expect("opens");
-            let journal = open_journal(&self.0, &mut catalog).expect("of one time");
+            let mut catalog = Catalog::open(self.path()).expect("opens");
+            let journal = open_journal(self.path(), &mut catalog).expect("of one time");
             let read = Action::JournalRead { rows: 0 };
             let _receipt = journal.append(&agent(), read).expect("a receipt");
-            let Head { size, root } = journal.head();
             let edit = Edit {
                 serial: Some(Serial {
                     issuer: "authority",
                     serial,
                     digest: [0; 32],
                 }),
-                mark: Some(Mark { size, root }),
+                mark: Some(journal.head().into()),
                 ..Edit::default()
             };
             let act = || Ok::<_, crate::db::Error>(((), 1));
@@ -152,25 +196,26 @@ mod tests {
             let _receipt = journal.append(&agent(), accepted).expect("a receipt");
         }
 
+        /// Without a process of its own: one that is forked while a journal is open holds its lock.
         fn copy(&self, from: &str, to: &str) {
-            let (from, to) = (self.0.join(from), self.0.join(to));
-            let (from, to) = (from.to_str().expect("UTF-8"), to.to_str().expect("UTF-8"));
-            let _ = fs::remove_dir_all(to);
-            let _ = fs::remove_file(to);
-            let copied = process::Command::new("cp").args(["-a", from, to]).status();
-            assert!(copied.expect("cp").success());
-        }
-    }
-
-    impl Drop for State {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
+            let (from, to) = (self.path().join(from), self.path().join(to));
+            let _ = fs::remove_dir_all(&to);
+            let _ = fs::remove_file(&to);
+            if from.is_file() {
+                fs::copy(from, to).expect("copies");
+                return;
+            }
+            fs::create_dir(&to).expect("a fresh directory");
+            for entry in fs::read_dir(from).expect("a directory") {
+                let entry = entry.expect("an entry");
+                fs::copy(entry.path(), to.join(entry.file_name())).expect("copies");
+            }
         }
     }
 
     fn accepted(state: &State) -> bool {
         let config = Config {
-            state_dir: state.0.clone(),
+            state_dir: state.path().to_path_buf(),
             ..Config::default()
         };
         accept(&config).expect("no agent runs")
@@ -192,8 +237,46 @@ mod tests {
         assert!(matches!(error, Error::Restored(Restored::Catalogue { .. })));
         assert!(accepted(&state));
         assert!(state.start().is_ok());
-        let mut catalog = Catalog::open(&state.0).expect("opens");
+        let mut catalog = Catalog::open(state.path()).expect("opens");
         assert_eq!(catalog.serial("authority").expect("reads"), Some((2, None)));
+    }
+
+    #[test]
+    fn what_a_dead_agent_announced_and_did_not_do_is_journalled_as_failed_once() {
+        let state = State::new("died");
+        state.change(true, true);
+        let of = state.change(false, false);
+        assert!(!accepted(&state), "nothing was restored");
+        for _ in 0..2 {
+            assert!(state.start().is_ok());
+            assert_eq!(state.failures(), [(of, "died".to_owned())]);
+        }
+        // Stored, and the agent died at once: it is done.
+        state.change(true, false);
+        assert!(state.start().is_ok());
+        assert_eq!(state.failures().len(), 1);
+    }
+
+    #[test]
+    fn a_catalogue_without_a_change_that_the_journal_goes_on_after_is_found_out() {
+        let state = State::new("older");
+        state.change(true, true);
+        for followed in [true, false] {
+            state.copy("catalog.db", "backup");
+            let of = state.change(true, followed);
+            if !followed {
+                state.change(true, false);
+            }
+            state.copy("backup", "catalog.db");
+            let error = state.start().expect_err("older").to_string();
+            let what = format!("it has not the change that journal entry {of} announced");
+            assert!(error.contains(&what), "{error}");
+            assert!(accepted(&state) && !accepted(&state));
+            assert!(state.start().is_ok());
+        }
+        assert_eq!(state.failures(), []);
+        let _ = fs::remove_file(state.path().join("catalog.db"));
+        assert!(state.start().is_err(), "it is gone altogether");
     }
 
     #[test]
@@ -204,7 +287,7 @@ mod tests {
         state.accept_envelope(2);
         for name in ["backup", "none"] {
             state.copy("backup", "kept");
-            let _ = fs::remove_dir_all(state.0.join("journal"));
+            let _ = fs::remove_dir_all(state.path().join("journal"));
             if name == "backup" {
                 state.copy("kept", "journal");
             }

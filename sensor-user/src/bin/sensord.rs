@@ -86,6 +86,12 @@ enum Action {
     /// well, or take responsibility with this command: it is journalled, and no envelope that was
     /// accepted before is accepted again. The agent must not run.
     AcceptRestore(RunArgs),
+    /// Take the wall clock for right, against a time that was believed before and was not.
+    ///
+    /// Time never goes back by itself: a clock that ran ahead, the first one of a machine say, would
+    /// stand for good. What was over by it stays over: an order is to be submitted again under another
+    /// reference. It is journalled. The agent must not run.
+    AcceptClock(RunArgs),
     /// Push captures through the same program; print one event a line as JSON.
     Replay(ReplayArgs),
 }
@@ -144,6 +150,7 @@ fn main() -> ExitCode {
             date,
         } => declaration(run, *json, record.as_deref().zip(*date)),
         Action::AcceptRestore(args) => accept_restore(args),
+        Action::AcceptClock(args) => accept_clock(args),
         Action::Replay(args) => replay(args),
     };
     match outcome {
@@ -206,17 +213,35 @@ fn declaration(
 }
 
 fn accept_restore(args: &RunArgs) -> Result<(), (u8, String)> {
+    accept(
+        args,
+        agent::accept_restore,
+        [
+            "accepted and journalled; start the agent, then load what is missing",
+            "catalogue and journal are of one time; nothing was changed",
+        ],
+    )
+}
+
+fn accept_clock(args: &RunArgs) -> Result<(), (u8, String)> {
+    accept(
+        args,
+        agent::accept_clock,
+        [
+            "accepted and journalled; start the agent",
+            "the wall clock is believed already; nothing was changed",
+        ],
+    )
+}
+
+fn accept(
+    args: &RunArgs,
+    take: fn(&Config) -> Result<bool, agent::Error>,
+    [taken, unchanged]: [&str; 2],
+) -> Result<(), (u8, String)> {
     let config = configuration(args)?;
-    let accepted =
-        agent::accept_restore(&config).map_err(|error| (run_code(&error), error.to_string()))?;
-    println!(
-        "{}",
-        if accepted {
-            "accepted and journalled; start the agent, then load what is missing"
-        } else {
-            "catalogue and journal are of one time; nothing was changed"
-        }
-    );
+    let accepted = take(&config).map_err(|error| (run_code(&error), error.to_string()))?;
+    println!("{}", if accepted { taken } else { unchanged });
     Ok(())
 }
 

@@ -21,7 +21,7 @@ pub use sinks::Sinks;
 const EXAMPLES: &str = "\
 Examples:
   sensorctl status --rate 5                    packets per second, over five seconds
-  sensorctl markers load markers.txt           replace the whole set
+  sensorctl markers load markers.txt           replace your own set
   curl -s https://feed.example/list | sensorctl markers add -
   sensorctl events list --state open
   sensorctl events tail --json | jq .markers
@@ -110,7 +110,7 @@ pub enum Command {
 /// Markers.
 #[derive(Debug, Subcommand)]
 pub enum Markers {
-    /// Replace the whole set by a file
+    /// Replace the operator's own set by a file
     #[command(after_help = LOAD_EXAMPLES)]
     Load {
         /// Format of the file

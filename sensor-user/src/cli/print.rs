@@ -298,11 +298,14 @@ fn moment(moment: Option<Moment>) -> String {
 fn source(row: &MarkerRow) -> String {
     match &row.source {
         None => "operator's own".into(),
-        Some(source) => format!(
-            "order {} of {}",
-            clean(&source.order),
-            clean(&source.issuer)
-        ),
+        Some(source) => {
+            let issuer = clean(&source.issuer);
+            match (&source.order, source.serial) {
+                (Some(order), _) => format!("order {} of {issuer}", clean(order)),
+                (None, Some(serial)) => format!("envelope {serial} of {issuer}"),
+                (None, None) => issuer,
+            }
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn head(status: &Status) -> String {
     let trusted = if status.clock_trusted {
         ""
     } else {
-        " (the wall clock was set forward and is not believed: nothing is destroyed)"
+        " (the wall clock was set by more than an hour and is not believed: nothing is destroyed)"
     };
     let change = status.change.map_or_else(String::new, |change| {
         format!(

@@ -4,7 +4,10 @@
 //! high-water mark, kept with the boot clock it was taken at, tells what the time must be by now.
 //! Behind it, the mark counts on by the boot clock: a step back revives nothing. More than an hour
 //! ahead of it, without synchronisation, the wall clock is suspect: it ends what it says is over,
-//! but the mark does not follow and nothing may be destroyed by it.
+//! but the mark does not follow and nothing may be destroyed by it. More than an hour behind it, and
+//! synchronised, the wall clock contradicts the mark (the first clock of a machine was wrong, say):
+//! validity goes on by the mark until an operator takes the wall clock for right, and nothing is
+//! destroyed meanwhile.
 
 use jiff::Timestamp;
 
@@ -12,6 +15,8 @@ use crate::model::ClockMark;
 
 /// A step forward beyond this is suspect, microseconds.
 const STEP: i64 = 3_600_000_000;
+/// Clocks that differ by less agree, microseconds.
+const SECOND: i64 = 1_000_000;
 /// After so long a suspect clock is believed, microseconds.
 const PATIENCE: i64 = 24 * 3_600_000_000;
 
@@ -34,6 +39,8 @@ pub struct Watch {
     mark: ClockMark,
     /// Boot clock at which the wall clock became suspect.
     suspect: Option<i64>,
+    /// The wall clock is synchronised and more than an hour behind the mark.
+    contradicted: bool,
 }
 
 impl Watch {
@@ -52,6 +59,7 @@ impl Watch {
         let mut watch = Self {
             mark,
             suspect: None,
+            contradicted: false,
         };
         watch.observe(reading);
         watch
@@ -61,6 +69,7 @@ impl Watch {
     pub fn observe(&mut self, reading: Reading) -> Timestamp {
         let expected = self.mark.wall + (reading.boot - self.mark.boot).max(0);
         let ahead = reading.wall - expected;
+        self.contradicted = -ahead > STEP && reading.synchronised;
         if ahead > STEP && !reading.synchronised {
             let since = *self.suspect.get_or_insert(reading.boot);
             if reading.boot - since < PATIENCE {
@@ -77,10 +86,29 @@ impl Watch {
     }
 
     /// Whether what the clock says is over may be destroyed: not while it is suspect, that is
-    /// before it is synchronised or 24 hours have passed.
+    /// before it is synchronised or 24 hours have passed, and not while it contradicts what was
+    /// believed before.
     #[must_use]
     pub const fn destruction_allowed(&self) -> bool {
-        self.suspect.is_none()
+        self.suspect.is_none() && !self.contradicted
+    }
+
+    /// Whether the wall clock, synchronised, is more than an hour behind the time that was believed.
+    #[must_use]
+    pub const fn is_contradicted(&self) -> bool {
+        self.contradicted
+    }
+
+    /// Takes the wall clock for right, whatever was believed before; by how much that was ahead,
+    /// microseconds. `None` when the two agree already.
+    pub fn accept(&mut self, reading: Reading) -> Option<i64> {
+        let ahead = self.observe(reading).as_microsecond() - reading.wall;
+        let agree = self.suspect.is_none() && ahead < SECOND;
+        if agree {
+            return None;
+        }
+        *self = Self::new(None, reading);
+        Some(ahead)
     }
 
     /// What to keep for the next agent.
@@ -99,7 +127,6 @@ mod tests {
     use super::*;
 
     const START: i64 = 1_767_225_600_000_000;
-    const SECOND: i64 = 1_000_000;
     const HOUR: i64 = 3_600 * SECOND;
 
     /// A machine whose clocks are set at will.
@@ -208,5 +235,29 @@ mod tests {
         machine.0.synchronised = true;
         watch.observe(machine.0);
         assert!(watch.destruction_allowed());
+    }
+
+    #[test]
+    fn a_first_clock_that_was_wrong_destroys_nothing_and_goes_when_somebody_says_so() {
+        let mut machine = Machine::new();
+        machine.steps(9 * 365 * 24 * HOUR);
+        let mut watch = Watch::new(None, machine.0);
+        machine.steps(-9 * 365 * 24 * HOUR);
+        assert!(watch.observe(machine.passes(SECOND)) > at(8 * 365 * 24 * HOUR));
+        assert!(watch.destruction_allowed(), "anybody may have set it back");
+        machine.0.synchronised = true;
+        watch.observe(machine.0);
+        assert!(!watch.destruction_allowed() && watch.is_contradicted());
+        // The next agent knows no better by itself.
+        let mut next = Watch::new(Some(watch.mark()), machine.passes(SECOND));
+        assert!(next.is_contradicted());
+        assert_eq!(next.accept(machine.0), Some(9 * 365 * 24 * HOUR));
+        assert_eq!(next.observe(machine.0), at(2 * SECOND));
+        assert!(next.destruction_allowed());
+        assert_eq!(next.accept(machine.0), None);
+        // What is suspect is taken, too.
+        machine.0.synchronised = false;
+        assert_eq!(next.accept(machine.steps(48 * HOUR)), Some(0));
+        assert!(next.destruction_allowed());
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Transaction, params};
 
-use super::{Catalog, Error};
+use super::{Catalog, Error, Mark, serials::write_mark};
 use crate::model::{Held, MarkerId};
 
 impl Catalog {
@@ -24,11 +24,16 @@ impl Catalog {
     }
 
     /// Keeps the approval of markers as they are held now: one that changes, or is held back for
-    /// another reason, loses it.
+    /// another reason, loses it. With how far the journal is.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn approve(&mut self, held: &[&Held], uid: u32, receipt: u64) -> Result<(), Error> {
+    pub fn approve(
+        &mut self,
+        held: &[&Held],
+        uid: u32,
+        (receipt, mark): (u64, Mark),
+    ) -> Result<(), Error> {
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             for held in held {
@@ -44,6 +49,7 @@ impl Catalog {
                     ],
                 )?;
             }
+            write_mark(&transaction, mark)?;
             transaction.commit()
         })
     }

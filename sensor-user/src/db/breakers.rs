@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::{Catalog, Error};
+use super::{Catalog, Error, Mark, serials::write_mark};
 use crate::model::PatternId;
 
 /// An open circuit breaker.
@@ -56,40 +56,42 @@ impl Catalog {
             .collect()
     }
 
-    /// Keeps one that was opened.
+    /// Keeps one that was opened, with how far the journal is.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn keep_breaker(&mut self, breaker: &Breaker) -> Result<(), Error> {
-        self.database
-            .run(|connection| {
-                connection.execute(
-                    "INSERT OR REPLACE INTO breaker (pattern, marker, since, automatic, receipt) \
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![
-                        breaker.pattern.0.to_be_bytes(),
-                        breaker.marker,
-                        breaker.since.as_microsecond(),
-                        breaker.automatic,
-                        breaker.receipt.cast_signed()
-                    ],
-                )
-            })
-            .map(drop)
+    pub fn keep_breaker(&mut self, breaker: &Breaker, mark: Mark) -> Result<(), Error> {
+        self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT OR REPLACE INTO breaker (pattern, marker, since, automatic, receipt) \
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    breaker.pattern.0.to_be_bytes(),
+                    breaker.marker,
+                    breaker.since.as_microsecond(),
+                    breaker.automatic,
+                    breaker.receipt.cast_signed()
+                ],
+            )?;
+            write_mark(&transaction, mark)?;
+            transaction.commit()
+        })
     }
 
-    /// Forgets one that was closed.
+    /// Forgets one that was closed, with how far the journal is.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn forget_breaker(&mut self, pattern: PatternId) -> Result<(), Error> {
-        self.database
-            .run(|connection| {
-                connection.execute(
-                    "DELETE FROM breaker WHERE pattern = ?1",
-                    [pattern.0.to_be_bytes()],
-                )
-            })
-            .map(drop)
+    pub fn forget_breaker(&mut self, pattern: PatternId, mark: Mark) -> Result<(), Error> {
+        self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "DELETE FROM breaker WHERE pattern = ?1",
+                [pattern.0.to_be_bytes()],
+            )?;
+            write_mark(&transaction, mark)?;
+            transaction.commit()
+        })
     }
 }

@@ -33,6 +33,7 @@ impl Catalog {
                 include_str!("catalog_5.sql"),
                 include_str!("catalog_6.sql"),
                 include_str!("catalog_7.sql"),
+                include_str!("catalog_8.sql"),
             ],
         )?;
         Ok(Self { database })

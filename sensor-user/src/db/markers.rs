@@ -5,76 +5,22 @@ use std::path::Path;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::{
-    Catalog, Error, Mark, Named, Over, Serial,
+    Catalog, Edit, Error, Over,
     approvals::forget_stale,
     catalog::write_generation,
     condemned::condemn,
     orders,
     serials::{write_mark, write_serial},
 };
-use crate::model::{Direction, Held, Marker, Moment, Order, OrderNumber, Pap, Standing, Tlp};
+use crate::model::{
+    Direction, Held, Marker, MarkerId, Moment, OrderNumber, Pap, Signed, Standing, Tlp,
+};
 
-const COLUMNS: &str =
-    "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified";
+const COLUMNS: &str = "id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified, \
+     issuer, serial";
 
 /// Rows between two tellings of progress.
 const STEP: usize = 8192;
-
-/// What becomes of the set in one step. A marker that is overwritten is put, not removed.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Edit<'a> {
-    /// All of the operator's own go first.
-    pub clear_own: bool,
-    /// Ids that go.
-    pub remove: &'a [String],
-    /// Markers that come, best in the order of their ids.
-    pub put: &'a [Put<'a>],
-    /// An order that is accepted.
-    pub order: Option<&'a Order>,
-    /// An order that makes room for it, and what it is called from now on.
-    pub renamed: Option<&'a (OrderNumber, String)>,
-    /// Markers already held, and orders that name them.
-    pub named: &'a [Named],
-    /// An order that is withdrawn, and when.
-    pub withdraw: Option<(OrderNumber, Moment)>,
-    /// The envelope that it comes with.
-    pub serial: Option<Serial<'a>>,
-    /// How far the journal is.
-    pub mark: Option<Mark>,
-    /// Markers that were false: their events are to be destroyed.
-    pub condemned: &'a [String],
-    /// Index of the journal entry that says so.
-    pub receipt: u64,
-}
-
-/// A marker that comes.
-#[derive(Clone, Copy, Debug)]
-pub struct Put<'a> {
-    /// The marker.
-    pub marker: &'a Marker,
-    /// Whether it may come into force.
-    pub standing: &'a Standing,
-    /// Whose it is.
-    pub source: OrderNumber,
-    /// Its end is the cap.
-    pub capped: bool,
-    /// When this version of it was made.
-    pub modified: Option<Moment>,
-}
-
-impl<'a> Put<'a> {
-    /// A marker as it is held.
-    #[must_use]
-    pub fn held(held: &'a Held) -> Self {
-        Self {
-            marker: &held.marker,
-            standing: &held.standing,
-            source: held.source,
-            capped: held.capped,
-            modified: held.modified,
-        }
-    }
-}
 
 impl Catalog {
     /// Every marker, in the order of their ids, one after the other.
@@ -290,8 +236,11 @@ fn write(
     edit: Edit<'_>,
     progress: &dyn Fn(usize),
 ) -> Result<(), rusqlite::Error> {
-    if edit.clear_own {
-        transaction.execute("DELETE FROM marker WHERE source IS NULL", [])?;
+    if let Some(issuer) = edit.clear_own {
+        transaction.execute(
+            "DELETE FROM marker WHERE source IS NULL AND issuer IS ?1",
+            [issuer],
+        )?;
     }
     let mut delete = transaction.prepare_cached("DELETE FROM marker WHERE id = ?1")?;
     let mut unname = transaction.prepare_cached("DELETE FROM named WHERE marker = ?1")?;
@@ -304,15 +253,17 @@ fn write(
     }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO marker \
-         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11) \
+         (id, pattern, until, tlp, pap, standing, since, direction, source, capped, over, modified, \
+         issuer, serial) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12, ?13) \
          ON CONFLICT (id) DO UPDATE SET pattern = excluded.pattern, until = excluded.until, \
          tlp = excluded.tlp, pap = excluded.pap, standing = excluded.standing, \
          since = excluded.since, direction = excluded.direction, source = excluded.source, \
-         capped = excluded.capped, over = 0, modified = excluded.modified",
+         capped = excluded.capped, over = 0, modified = excluded.modified, \
+         issuer = excluded.issuer, serial = excluded.serial",
     )?;
     for (count, put) in edit.put.iter().enumerate() {
-        let Put { marker, .. } = put;
+        let marker = put.marker;
         let direction = marker.direction;
         insert.execute(params![
             marker.id.as_str(),
@@ -326,6 +277,8 @@ fn write(
             (put.source != OrderNumber::OWN).then_some(put.source.0),
             put.capped,
             put.modified.map(Moment::as_microsecond),
+            put.signed.map(|signed| signed.issuer.as_str()),
+            put.signed.map(|signed| signed.serial.cast_signed()),
         ])?;
         if count % STEP == 0 {
             progress(edit.remove.len() + count);
@@ -358,6 +311,8 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
     let source = row.get::<_, Option<u32>>(8)?.unwrap_or_default();
     let (capped, over) = (row.get(9)?, row.get(10)?);
     let modified = row.get::<_, Option<i64>>(11)?;
+    let issuer = row.get_ref(12)?.as_str_or_null()?.map(MarkerId::from);
+    let serial = row.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned);
     let moment = |time: Option<i64>| {
         time.map(|time| Moment::from_microsecond(time).ok_or_else(|| corrupt(&"a time of it")))
             .transpose()
@@ -383,6 +338,9 @@ fn decode(path: &Path, row: &Row<'_>) -> Result<Result<Held, Error>, rusqlite::E
             capped,
             over,
             modified: moment(modified)?,
+            signed: issuer
+                .zip(serial)
+                .map(|(issuer, serial)| Signed { issuer, serial }),
         })
     };
     Ok(read())

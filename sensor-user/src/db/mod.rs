@@ -6,6 +6,7 @@ mod breakers;
 mod catalog;
 mod condemned;
 mod declarations;
+mod edit;
 mod erase;
 mod events;
 mod labels;
@@ -22,14 +23,14 @@ mod writes;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub use breakers::Breaker;
 pub use catalog::Catalog;
+pub use edit::{Edit, Put};
 pub use events::{Events, Marks, Sealed, Writes};
 pub use legacy::Clear;
 pub use lookup::Which;
-pub use markers::{Edit, Put};
 pub use orders::{Named, Over};
 pub use queue::{Pending, Waiting};
 pub use serials::{Mark, Serial};
@@ -79,28 +80,14 @@ struct Database {
 impl Database {
     /// Opens or creates a file and brings it to the last of `migrations`.
     fn open(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
-        let connection = Connection::open(path).map_err(|source| Error::Sqlite {
-            path: path.into(),
-            source,
-        })?;
-        let mut database = Self {
-            connection,
-            path: path.into(),
-        };
+        let mut database = Self::of(path, Connection::open(path))?;
         database.prepare(migrations)?;
         Ok(database)
     }
 
     /// The same for a file that gives pages back: it must know that before it has any.
     fn open_shrinking(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
-        let connection = Connection::open(path).map_err(|source| Error::Sqlite {
-            path: path.into(),
-            source,
-        })?;
-        let mut database = Self {
-            connection,
-            path: path.into(),
-        };
+        let mut database = Self::of(path, Connection::open(path))?;
         database.run(|connection| {
             // Several threads write: one that reads first and writes later would be refused at once
             // when another wrote in between, however long it is ready to wait.
@@ -117,6 +104,28 @@ impl Database {
         Ok(database)
     }
 
+    /// Opens a file for reading; nothing of it is changed, its schema neither.
+    fn open_reading(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::of(path, Connection::open_with_flags(path, flags))
+    }
+
+    fn of(path: &Path, opened: Result<Connection, rusqlite::Error>) -> Result<Self, Error> {
+        let path = path.to_owned();
+        match opened {
+            Ok(connection) => Ok(Self { connection, path }),
+            Err(source) => Err(Error::Sqlite { path, source }),
+        }
+    }
+
+    /// The schema that the file has.
+    fn version(&mut self) -> Result<usize, Error> {
+        let version = self.run(|connection| {
+            connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
+        })?;
+        Ok(version as usize)
+    }
+
     fn prepare(&mut self, migrations: &[&str]) -> Result<(), Error> {
         // FULL: an event that was reported as stored survives a power cut. secure_delete: what is
         // destroyed is overwritten, not only unlinked.
@@ -126,9 +135,7 @@ impl Database {
                  PRAGMA secure_delete = ON; PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF;",
             )
         })?;
-        let found = self.run(|connection| {
-            connection.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))
-        })? as usize;
+        let found = self.version()?;
         if found > migrations.len() {
             return Err(Error::Newer {
                 path: self.path.clone(),

@@ -226,28 +226,9 @@ fn decode(row: &Row<'_>) -> Result<Option<Order>, rusqlite::Error> {
 mod tests {
     use super::*;
     use crate::{
-        db::{Error, Over, Put},
+        db::{Error, Over, Put, tests::Scratch},
         model::{ClockMark, Direction, Held, Marker, Standing},
     };
-
-    /// A directory that goes with the test.
-    struct Directory(std::path::PathBuf);
-
-    impl Directory {
-        fn new() -> Self {
-            let name = format!("marker-sensor-orders-{}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&path).expect("a directory");
-            Self(path)
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            // What cannot be removed is left to the system.
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 
     fn at(second: i64) -> Moment {
         Moment::from_microsecond(second * 1_000_000).expect("a time")
@@ -260,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_catalogue_of_a_former_version_gains_orders_and_ends() {
-        let directory = Directory::new();
+        let directory = Scratch::new("orders");
         let former = rusqlite::Connection::open(directory.0.join("catalog.db")).expect("opens");
         former
             .execute_batch(concat!(
@@ -307,6 +288,7 @@ mod tests {
             capped: false,
             over: false,
             modified: Some(at(5)),
+            signed: None,
         };
         let named = [
             Named::only("old".into(), OrderNumber(1)),

@@ -131,36 +131,12 @@ pub(super) fn write_serial(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Edit;
+    use crate::db::{Edit, tests::Scratch};
 
-    fn catalog() -> (tempdir::Scratch, Catalog) {
-        let scratch = tempdir::Scratch::new();
+    fn catalog() -> (Scratch, Catalog) {
+        let scratch = Scratch::new("serials");
         let catalog = Catalog::open(&scratch.0).expect("opens");
         (scratch, catalog)
-    }
-
-    /// A directory that goes when the test ends.
-    mod tempdir {
-        use std::{fs, path::PathBuf, process, sync::atomic};
-
-        pub(super) struct Scratch(pub PathBuf);
-
-        impl Scratch {
-            pub(super) fn new() -> Self {
-                static NEXT: atomic::AtomicU32 = atomic::AtomicU32::new(0);
-                let number = NEXT.fetch_add(1, atomic::Ordering::Relaxed);
-                let name = format!("marker-sensor-serials-{}-{number}", process::id());
-                let path = std::env::temp_dir().join(name);
-                fs::create_dir(&path).expect("a fresh directory");
-                Self(path)
-            }
-        }
-
-        impl Drop for Scratch {
-            fn drop(&mut self) {
-                let _ = fs::remove_dir_all(&self.0);
-            }
-        }
     }
 
     fn edit(catalog: &mut Catalog, serial: u64, works: bool) {

@@ -1,11 +1,37 @@
 //! What tests of other parts do to the files behind the door.
 
-use std::path::Path;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use rusqlite::{Connection, params};
 
 use super::{Error, Events};
 use crate::model::Event;
+
+/// A directory of its own, which goes when the test ends.
+pub(crate) struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("marker-sensor-{name}-{}-{number}", process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a fresh directory");
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
 
 /// Writes a store of the first schema.
 pub(crate) fn former(directory: &Path, events: &[(i64, &Event)], keys: &[(&str, [u8; 32])]) {

@@ -52,7 +52,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// They go; the content is the whole set.
+    /// Those of this issuer that no order brought go: the content is all of them.
     #[default]
     Replace,
     /// They stay beside those of the content.

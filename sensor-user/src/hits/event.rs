@@ -117,8 +117,8 @@ fn microseconds(time: Timestamp) -> Timestamp {
 }
 
 /// The id of an event: the first 16 bytes of the HMAC of pattern, vantage, 5-tuple, tunnel and
-/// first kernel time, hexadecimal.
-pub(super) fn event_id(key: &[u8; 32], flow: &FlowKey, first: u64) -> String {
+/// the kernel time of what opened it, hexadecimal.
+pub(super) fn event_id(key: &[u8; 32], flow: &FlowKey, opened: u64) -> String {
     let words = |address: &Address| address.map(u32::to_ne_bytes).concat();
     let digest = hmac_sha256(
         key,
@@ -131,7 +131,7 @@ pub(super) fn event_id(key: &[u8; 32], flow: &FlowKey, first: u64) -> String {
             &flow.src_port.to_be_bytes(),
             &flow.dst_port.to_be_bytes(),
             &[flow.proto, flow.family],
-            &first.to_be_bytes(),
+            &opened.to_be_bytes(),
         ],
     );
     crate::crypto::hex(&digest[..16])

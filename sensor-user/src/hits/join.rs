@@ -249,7 +249,9 @@ impl Joiner {
         }
         Ok(OpenEvent {
             seq: self.next,
-            id: event_id(self.key_of(first_seen), key, flow.first),
+            // Of the last packet counted: a record's own, and of a drained flow none that an event
+            // before this one was named by, which may have begun with the same first packet.
+            id: event_id(self.key_of(first_seen), key, flow.last),
             rev: 1,
             key: *key,
             kind: found.kind,

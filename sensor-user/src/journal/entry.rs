@@ -148,6 +148,14 @@ pub enum Action {
         journal: bool,
         /// Issuers whose serial was older in the catalogue than in the journal.
         issuers: Vec<String>,
+        /// Whether the catalogue was without changes that the journal announced.
+        #[serde(default)]
+        catalogue: bool,
+    },
+    /// Somebody took the wall clock for right, against the time that was believed before.
+    ClockAccepted {
+        /// By how much that was ahead of it, seconds; zero where the wall clock is ahead.
+        ahead_seconds: i64,
     },
     /// Markers ended by their own dates.
     MarkersExpired {
@@ -234,6 +242,24 @@ pub enum Action {
         /// Stable code of the reason.
         code: String,
     },
+}
+
+impl Action {
+    /// Names of the actions that announce a change of the catalogue. It keeps how far the journal
+    /// was with each of them: who changes this list changes that, too.
+    pub(super) const OF_CATALOGUE: [&str; 11] = [
+        "markers_loaded",
+        "markers_added",
+        "markers_removed",
+        "false_positives_removed",
+        "markers_released",
+        "release_approved",
+        "declaration_recorded",
+        "order_accepted",
+        "order_withdrawn",
+        "breaker_opened",
+        "breaker_closed",
+    ];
 }
 
 #[expect(

@@ -5,6 +5,7 @@
 //! themselves: whoever edits, moves or removes a line must rewrite every later one. Against that,
 //! and against cutting off the end, an earlier size and root kept elsewhere is enough.
 
+mod announced;
 pub mod entry;
 mod error;
 pub mod log;
@@ -15,11 +16,14 @@ mod segments;
 mod tests;
 pub mod verify;
 
+pub use announced::Announced;
 pub use entry::{Action, Entry, EnvelopeMark, MarkersChange, OrderChange};
 pub use error::Error;
 pub use log::{Journal, Past, Receipt};
 pub use merkle::Hash;
 pub use verify::{Fault, Verifier, VerifyError, verify_dir};
+
+use crate::db::Mark;
 
 /// Longest line in bytes, newline included. It bounds what a reader holds in memory, and lets the
 /// reserve of a segment be counted in entries.
@@ -32,4 +36,16 @@ pub struct Head {
     pub size: u64,
     /// Root of the tree over them.
     pub root: Hash,
+}
+
+impl From<Head> for Mark {
+    fn from(Head { size, root }: Head) -> Self {
+        Self { size, root }
+    }
+}
+
+impl From<Mark> for Head {
+    fn from(Mark { size, root }: Mark) -> Self {
+        Self { size, root }
+    }
 }

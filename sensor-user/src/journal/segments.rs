@@ -303,11 +303,11 @@ fn set_aside(file: &File, path: &Path, bytes: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::tests::Scratch;
+    use crate::db::tests::Scratch;
 
     #[test]
     fn after_a_failed_write_nothing_is_taken_until_reopened() {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("segments");
         let (mut segments, _) =
             Segments::open(&scratch.0, Sizes::AGENT, verify::Verifier::new(None)).expect("open");
         let unwritable = File::open(segments.path()).expect("read only");
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn files_are_closed_to_others_and_own_their_space() {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("segments");
         let dir = scratch.0.join("deep/journal");
         let (segments, _) =
             Segments::open(&dir, Sizes::AGENT, verify::Verifier::new(None)).expect("open");

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    Hash, Head, LONGEST_LINE,
+    Announced, Hash, Head, LONGEST_LINE,
     merkle::{self, Frontier},
     reader::{self, Lines},
 };
@@ -133,6 +133,9 @@ struct Link<'a> {
     /// Of an envelope.
     #[serde(default)]
     serial: Option<u64>,
+    /// An earlier entry.
+    #[serde(default)]
+    of: Option<u64>,
 }
 
 /// Takes the lines of a journal one by one, from the first on, and says whether they are one.
@@ -146,6 +149,8 @@ pub struct Verifier {
     watched: Option<(u64, Option<Hash>)>,
     /// The highest accepted serial of each issuer of envelopes.
     accepted: BTreeMap<String, u64>,
+    /// What was announced from the watched size on.
+    announced: Announced,
 }
 
 impl Verifier {
@@ -160,6 +165,7 @@ impl Verifier {
             against,
             watched: None,
             accepted: BTreeMap::new(),
+            announced: Announced::default(),
         }
     }
 
@@ -177,6 +183,11 @@ impl Verifier {
     /// The highest accepted serial of each issuer of envelopes.
     pub(super) fn accepted(&mut self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.accepted)
+    }
+
+    /// Changes of the catalogue that were announced from the watched size on; all where none was.
+    pub(super) const fn announced(&self) -> Announced {
+        self.announced
     }
 
     /// Takes the next line, without its newline.
@@ -206,6 +217,9 @@ impl Verifier {
             && *size == self.tree.size()
         {
             *root = Some(self.root);
+        }
+        if self.watched.is_none_or(|(size, _)| link.index >= size) {
+            self.announced.take(link.index, &link.action, link.of);
         }
         if let ("envelope_accepted", Some(issuer), Some(serial)) =
             (&*link.action, &link.issuer, link.serial)

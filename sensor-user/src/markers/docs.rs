@@ -2,6 +2,8 @@
 
 use std::{env, fs, path::Path};
 
+use crate::model::{Direction, Pattern};
+
 /// Set it to rewrite the tables instead.
 const REWRITE: &str = "SENSOR_REWRITE_DOCS";
 
@@ -27,4 +29,17 @@ pub(super) fn holds(name: &str, text: &str) {
         return;
     }
     panic!("docs/formats.md is not what the code does; run this test again with {REWRITE}=1");
+}
+
+/// What becomes of a pattern that a reader accepts; `told` is how the page writes it.
+pub(super) fn kept(pattern: &Pattern, direction: Direction, told: &str) -> String {
+    let direction = match direction {
+        Direction::Either => String::new(),
+        direction => format!(", {} only", direction.name()),
+    };
+    let fate = match pattern.matchable() {
+        true => "matched",
+        false => "kept, not in force: kind",
+    };
+    format!("{fate}, {told}{direction}")
 }

@@ -73,6 +73,17 @@ pub struct Place {
 }
 
 impl Place {
+    fn refusal(self, field: &str, code: &str, reason: String) -> Refusal {
+        Refusal {
+            line: self.line,
+            item: self.item,
+            object: self.object,
+            field: field.into(),
+            code: code.into(),
+            reason,
+        }
+    }
+
     /// A line of a file of lines.
     #[must_use]
     pub fn line(line: u64) -> Self {
@@ -139,15 +150,7 @@ impl Intake {
 
     /// Lists a refusal; what it means for the file is the format's.
     pub(super) fn refuse(&mut self, place: Place, field: &str, code: &str, reason: String) {
-        let refusal = Refusal {
-            line: place.line,
-            item: place.item,
-            object: place.object,
-            field: field.into(),
-            code: code.into(),
-            reason,
-        };
-        self.list(refusal, false);
+        self.list(place.refusal(field, code, reason), false);
     }
 
     /// Counts a refusal, and lists it while there is room; a code that is not listed yet makes room.
@@ -194,15 +197,7 @@ impl Intake {
     pub(super) fn fail(&mut self, place: Place, field: &str, code: &str, reason: String) {
         // What ends it all is listed, however many single refusals came before.
         let first = !std::mem::replace(&mut self.fatal, true);
-        let refusal = Refusal {
-            line: place.line,
-            item: place.item,
-            object: place.object,
-            field: field.into(),
-            code: code.into(),
-            reason,
-        };
-        self.list(refusal, first);
+        self.list(place.refusal(field, code, reason), first);
     }
 
     /// Leaves out markers that stand twice: of one id, the newest counts, of versions of one time the

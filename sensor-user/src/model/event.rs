@@ -16,7 +16,7 @@ closed_list! {
     pub struct Event {
         /// Version of this form.
         [Alert] pub schema: u32,
-        /// HMAC of pattern, vantage, 5-tuple and first kernel time: stable across a crash.
+        /// HMAC of pattern, vantage, 5-tuple and the kernel time of what opened it: stable across a crash.
         [Alert] pub id: String,
         /// Revision: 1 when opened; the highest wins.
         [Alert] pub rev: u32,

@@ -128,6 +128,26 @@ pub struct Held {
     pub over: bool,
     /// When this version of it was made; none where its format does not know.
     pub modified: Option<Moment>,
+    /// Who signed it, where an envelope without an order brought it for the operator's own use.
+    pub signed: Option<Signed>,
+}
+
+impl Held {
+    /// Whose file has it for the operator's own use: an issuer's, or the operator's own where there is
+    /// none.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.signed.as_ref().map(|signed| &*signed.issuer)
+    }
+}
+
+/// The envelope that brought a marker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Who made it.
+    pub issuer: MarkerId,
+    /// Its serial.
+    pub serial: u64,
 }
 
 /// Whether a marker may come into force.

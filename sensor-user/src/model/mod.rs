@@ -31,7 +31,7 @@ pub use event::{Event, MatchedIn, State, SubscriberSide};
 pub use event_row::EventRow;
 pub use handling::MarkerHandling;
 pub use image::{Collision, Difference, Image, ImagePattern, ImageRow, RowKey};
-pub use marker::{Direction, Held, Marker, MarkerId, Pap, Standing, Tlp};
+pub use marker::{Direction, Held, Marker, MarkerId, Pap, Signed, Standing, Tlp};
 pub use moment::{ClockMark, Moment};
 pub use order::{Order, OrderNumber, OrderState};
 pub use order_terms::OrderTerms;

@@ -34,8 +34,9 @@ pub fn row(id: &str, pattern: Pattern) -> MarkerRow {
         standing: None,
         approved_by: Some(1000),
         source: Some(MarkerSource {
-            order: "2026/7".into(),
+            order: Some("2026/7".into()),
             issuer: "ANSSI".into(),
+            serial: Some(12),
         }),
         orders: vec!["2026/7".into()],
         capped: true,

@@ -81,6 +81,17 @@ impl Client {
         entries
     }
 
+    /// Actions of the journal, in order.
+    ///
+    /// # Panics
+    /// As [`Client::journal`].
+    #[must_use]
+    pub fn actions(&self) -> Vec<String> {
+        let entries = self.journal();
+        let action = |entry: &Value| entry["action"].as_str().expect("an action").to_owned();
+        entries.iter().map(action).collect()
+    }
+
     /// Replaces the set and returns the answer, which must be good.
     ///
     /// # Panics

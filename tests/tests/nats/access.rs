@@ -7,7 +7,8 @@ use sensor_tests::{
     nats::{Account, Judge, NatsServer, SUBJECT},
     need,
     proxy::Proxy,
-    sinks::{codes, deliver, deliver_one, event},
+    sinks::{codes, deliver, deliver_one},
+    told::revision,
 };
 use serde_json::json;
 
@@ -40,7 +41,7 @@ fn a_server_lets_in_whom_it_knows_and_lets_them_do_what_they_may() {
     ] {
         let mut config = config(server.port);
         config.url = format!("nats://{user}127.0.0.1:{}", server.port);
-        let outcomes = deliver(&mut sink_of(&config), &[event(1, 1)]);
+        let outcomes = deliver(&mut sink_of(&config), &[revision(1, 1)]);
         assert_eq!(codes(&outcomes), [code], "{user}");
         assert!(!format!("{outcomes:?}").contains("secret"), "{outcomes:?}");
         assert_eq!(judge.count(), u64::from(code == "ok"), "{user}");
@@ -48,7 +49,7 @@ fn a_server_lets_in_whom_it_knows_and_lets_them_do_what_they_may() {
     let mut config = config(server.port);
     config.credentials = Some(server.path("absent.creds"));
     assert_eq!(
-        deliver_one(&mut sink_of(&config), event(1, 1)),
+        deliver_one(&mut sink_of(&config), revision(1, 1)),
         "credentials"
     );
 }
@@ -70,7 +71,7 @@ fn a_credentials_file_lets_in() {
         let path = server.path("user.creds");
         fs::write(&path, credentials).expect("a writable directory");
         config.credentials = Some(path);
-        assert_eq!(deliver_one(&mut sink_of(&config), event(1, 1)), code);
+        assert_eq!(deliver_one(&mut sink_of(&config), revision(1, 1)), code);
     }
 }
 
@@ -100,7 +101,7 @@ fn events_are_encrypted_for_a_server_whose_authority_is_known() {
         config.url = format!("tls://127.0.0.1:{}", proxy.port);
         config.ca = ca;
         assert_eq!(
-            deliver_one(&mut sink_of(&config), event(1, 1)),
+            deliver_one(&mut sink_of(&config), revision(1, 1)),
             code,
             "{config:?}"
         );

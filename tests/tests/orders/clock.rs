@@ -10,7 +10,9 @@ use sensor_tests::{
 };
 use serde_json::json;
 
-use crate::scene::{MARKED, Scene, actions, manifest, patterns, sleep_until, state, submit, time};
+use crate::scene::{
+    MARKED, Scene, manifest, patterns, sleep_until, state, submit, submit_marked, time,
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,11 +28,7 @@ fn an_order_that_a_step_forward_ended_stays_over_when_the_clock_is_set_back() {
     let scene = Scene::new();
     let daemon = scene.start();
     let client = daemon.client();
-    submit(
-        &client,
-        &manifest("2026-5", "30m"),
-        &format!("ip {MARKED} id=m\n"),
-    );
+    submit_marked(&client, "2026-5", "30m");
     client
         .post(
             "/v1/markers",
@@ -43,7 +41,8 @@ fn an_order_that_a_step_forward_ended_stays_over_when_the_clock_is_set_back() {
     assert_eq!(state(&client, "2026-5"), "over");
     assert_eq!(scene.hits(&client, MARKED, 2_001), 0);
     // Deadlines were told in another kernel time.
-    assert!(wait_until(PATIENCE, || actions(&client)
+    assert!(wait_until(PATIENCE, || client
+        .actions()
         .iter()
         .any(|one| one == "deadlines_renewed")));
     assert_eq!(scene.hits(&client, "198.51.100.7", 2_002), 1);
@@ -103,12 +102,7 @@ fn a_step_back_gives_an_order_no_more_time_when_the_agent_dies_after_it() {
     let scene = Scene::new();
     let daemon = scene.start();
     let client = daemon.client();
-    let done = submit(
-        &client,
-        &manifest("2026-13", "8s"),
-        &format!("ip {MARKED} id=m\n"),
-    );
-    let end = time(&done["order"]["end"]);
+    let end = submit_marked(&client, "2026-13", "8s");
     scene.home.step_clock(-7_200);
     // As long as an agent would take to tell deadlines anew by the clock that was set back.
     std::thread::sleep(Duration::from_secs(3));
@@ -126,5 +120,35 @@ fn a_step_back_gives_an_order_no_more_time_when_the_agent_dies_after_it() {
         .map(|event| event["src_port"].clone())
         .collect();
     assert_eq!(ports, [json!(2_000)]);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn an_order_that_a_step_forward_ends_while_the_agent_is_dead_is_over_from_its_restart_on() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let scene = Scene::new();
+    let daemon = scene.start();
+    let client = daemon.client();
+    submit_marked(&client, "2026-14", "30m");
+    assert_eq!(scene.hits(&client, MARKED, 2_000), 1);
+    daemon.kill9();
+    scene.home.step_clock(3_000);
+    scene.send(MARKED, 2_001);
+    let daemon = scene.start();
+    let client = daemon.client();
+    for step in [3_000, 0] {
+        scene.home.step_clock(step);
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(patterns(&client), 0);
+        assert_eq!(state(&client, "2026-14"), "over");
+        assert_eq!(scene.hits(&client, MARKED, 2_002), 0);
+    }
+    let events = events(&client);
+    assert!(
+        events.iter().all(|event| event["src_port"] == 2_000),
+        "{events:?}"
+    );
     assert!(daemon.stop().success());
 }

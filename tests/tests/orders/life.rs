@@ -14,7 +14,7 @@ use sensor_tests::{
 use serde_json::json;
 
 use crate::scene::{
-    MARKED, Scene, actions, event, manifest, patterns, sleep_until, state, submit, time,
+    MARKED, Scene, event, manifest, patterns, sleep_until, state, submit, submit_marked, time,
 };
 
 /// What "gone within one second" leaves for asking.
@@ -106,7 +106,7 @@ fn at_its_end_an_order_is_gone_with_the_agent_alive() {
         shown["source"],
         json!({"order": "2026-2", "issuer": "ANSSI"})
     );
-    let actions = actions(&client);
+    let actions = client.actions();
     for expected in ["order_accepted", "order_ended", "markers_expired"] {
         assert!(actions.iter().any(|one| one == expected), "{actions:?}");
     }
@@ -121,12 +121,7 @@ fn at_its_end_an_order_is_gone_with_the_agent_dead() {
     let scene = Scene::new();
     let daemon = scene.start();
     let client = daemon.client();
-    let done = submit(
-        &client,
-        &manifest("2026-3", "4s"),
-        &format!("ip {MARKED} id=m\n"),
-    );
-    let end = time(&done["order"]["end"]);
+    let end = submit_marked(&client, "2026-3", "4s");
     assert_eq!(scene.hits(&client, MARKED, 2_000), 1);
     daemon.kill9();
     scene.send(MARKED, 2_001);
@@ -142,7 +137,7 @@ fn at_its_end_an_order_is_gone_with_the_agent_dead() {
     let kernel = Identities::settled(&client).kernel;
     assert_eq!((kernel["hits"], kernel["expired"]), (3, 1), "{kernel:?}");
     assert_eq!(state(&client, "2026-3"), "over");
-    assert!(actions(&client).iter().any(|one| one == "order_ended"));
+    assert!(client.actions().iter().any(|one| one == "order_ended"));
     assert_eq!(scene.hits(&client, MARKED, 2_003), 0);
     for event in events(&client) {
         assert!(time(&event["last_seen"]) < end, "{event}");
@@ -210,7 +205,7 @@ fn an_order_begins_at_its_start_and_its_markers_with_it() {
     assert_eq!(state(&client, "2026-4"), "in_force");
     assert_eq!(scene.hits(&client, MARKED, 2_001), 1);
     assert_eq!(scene.hits(&client, "198.51.100.7", 2_002), 1);
-    assert!(actions(&client).iter().any(|one| one == "markers_admitted"));
+    assert!(client.actions().iter().any(|one| one == "markers_admitted"));
     // It stays so over a restart.
     assert!(daemon.stop().success());
     let daemon = scene.start();

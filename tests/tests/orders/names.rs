@@ -70,9 +70,17 @@ fn an_order_names_markers_that_are_held_and_the_operators_own_go_on_without_it()
     assert_eq!(client.status()["markers"]["over"], 2);
     let again = client.request("DELETE", "/v1/orders/2026-9", b"");
     assert_eq!(again.expect("an answer").status, 409);
+    // It holds the ids of its markers for nothing: the next one brings a revised pattern.
+    submit(
+        &client,
+        &manifest("2026-10", "1h"),
+        "ip 192.0.2.10 id=brought\n",
+    );
+    assert_eq!(scene.hits(&client, "192.0.2.10", 2_005), 1);
+    assert_eq!(client.status()["markers"]["over"], 1);
     assert!(daemon.stop().success());
     let daemon = scene.start();
-    assert_eq!(patterns(&daemon.client()), 1);
+    assert_eq!(patterns(&daemon.client()), 2);
     assert_eq!(state(&daemon.client(), "2026-9"), "withdrawn");
     assert!(daemon.stop().success());
 }

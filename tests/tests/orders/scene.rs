@@ -60,6 +60,13 @@ pub fn submit(client: &Client, manifest: &Value, markers: &str) -> Value {
     answer.body
 }
 
+/// Submits an order with the marker of these tests alone; its end.
+pub fn submit_marked(client: &Client, reference: &str, duration: &str) -> Timestamp {
+    let marker = format!("ip {MARKED} id=m\n");
+    let done = submit(client, &manifest(reference, duration), &marker);
+    time(&done["order"]["end"])
+}
+
 pub fn manifest(reference: &str, duration: &str) -> Value {
     json!({"reference": reference, "issuer": "ANSSI", "duration": duration})
 }
@@ -95,13 +102,6 @@ pub fn event(client: &Client, port: u16) -> Value {
         found.is_some()
     });
     found.unwrap_or_else(|| panic!("no event of port {port}: {:?}", events(client)))
-}
-
-/// Actions in the journal.
-pub fn actions(client: &Client) -> Vec<String> {
-    let entries = client.journal();
-    let action = |entry: &Value| entry["action"].as_str().expect("an action").to_owned();
-    entries.iter().map(action).collect()
 }
 
 pub fn time(value: &Value) -> Timestamp {

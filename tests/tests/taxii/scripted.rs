@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use sensor_tests::{
     scripted::{Request, Response, Scripted},
-    sinks::{codes, deliver, deliver_one, event, events},
+    sinks::{codes, deliver, deliver_one},
+    told::{revision, views},
 };
 use sensor_user::{config, outbox::Taxii};
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ fn posts(server: &Scripted) -> usize {
 
 /// Key of an event, as its references carry it.
 fn holds(request: &Request, number: u32) -> bool {
-    request.body.contains(&event(number, 1).key())
+    request.body.contains(&revision(number, 1).key())
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn the_one_event_that_is_not_understood_is_found() {
                 complete()
             }
         });
-        let codes = codes(&deliver(&mut sink(&server), &events(20)));
+        let codes = codes(&deliver(&mut sink(&server), &views(1..21)));
         for (number, code) in (1..).zip(&codes) {
             let expected = if number == 13 {
                 &format!("!http_{}", &status[..3])
@@ -89,10 +90,10 @@ fn what_is_too_long_together_goes_apart() {
             complete()
         }
     });
-    assert_eq!(codes(&deliver(&mut sink(&server), &events(8))), ["ok"; 8]);
+    assert_eq!(codes(&deliver(&mut sink(&server), &views(1..9))), ["ok"; 8]);
     let server = self::server(|_| ("413 Content Too Large", String::new()));
     assert_eq!(
-        codes(&deliver(&mut sink(&server), &events(2))),
+        codes(&deliver(&mut sink(&server), &views(1..3))),
         ["!too_large"; 2]
     );
 }
@@ -113,11 +114,11 @@ fn a_server_that_asks_for_silence_gets_it() {
         });
         let mut sink = sink(&server);
         let code = format!("http_{}", &status[..3]);
-        assert_eq!(deliver_one(&mut sink, event(1, 1)), code);
-        assert_eq!(deliver_one(&mut sink, event(1, 1)), code);
+        assert_eq!(deliver_one(&mut sink, revision(1, 1)), code);
+        assert_eq!(deliver_one(&mut sink, revision(1, 1)), code);
         assert_eq!(posts(&server), 1, "silence");
         std::thread::sleep(Duration::from_millis(1_050));
-        assert_eq!(deliver_one(&mut sink, event(1, 1)), "ok");
+        assert_eq!(deliver_one(&mut sink, revision(1, 1)), "ok");
     }
 }
 
@@ -134,13 +135,16 @@ fn whatever_else_a_server_answers_is_tried_again() {
         let server = server(move |_| (status, String::new()));
         let code = format!("http_{}", &status[..3]);
         assert_eq!(
-            codes(&deliver(&mut sink(&server), &events(3))),
+            codes(&deliver(&mut sink(&server), &views(1..4))),
             [code.as_str(); 3]
         );
         assert_eq!(posts(&server), 1, "{status}");
     }
     let server = server(|_| ("202 Accepted", "<html>".into()));
-    assert_eq!(deliver_one(&mut sink(&server), event(1, 1)), "bad_answer");
+    assert_eq!(
+        deliver_one(&mut sink(&server), revision(1, 1)),
+        "bad_answer"
+    );
 }
 
 #[test]
@@ -158,12 +162,15 @@ fn a_server_that_takes_its_time_is_asked_until_it_is_done() {
         }
         _ => ("202 Accepted", pending()),
     });
-    assert_eq!(codes(&deliver(&mut sink(&patient), &events(2))), ["ok"; 2]);
+    assert_eq!(
+        codes(&deliver(&mut sink(&patient), &views(1..3))),
+        ["ok"; 2]
+    );
     assert_eq!(posts(&patient), 1);
     let never = server(move |_| ("202 Accepted", pending()));
     let start = Instant::now();
     assert_eq!(
-        codes(&deliver(&mut sink(&never), &events(2))),
+        codes(&deliver(&mut sink(&never), &views(1..3))),
         ["pending"; 2]
     );
     assert!(start.elapsed() < LIMIT * 2);
@@ -173,7 +180,7 @@ fn a_server_that_takes_its_time_is_asked_until_it_is_done() {
 fn an_event_whose_object_failed_is_refused_and_no_other() {
     let bad = |request: &Request| {
         let envelope: Value = serde_json::from_str(&request.body).expect("an envelope");
-        let key = event(2, 1).key();
+        let key = revision(2, 1).key();
         let of = |object: &&Value| {
             object["type"] == "sighting" && object["external_references"][0]["external_id"] == *key
         };
@@ -206,7 +213,7 @@ fn an_event_whose_object_failed_is_refused_and_no_other() {
             }
             ("202 Accepted", status.to_string())
         });
-        let outcomes = deliver(&mut sink(&server), &events(3));
+        let outcomes = deliver(&mut sink(&server), &views(1..4));
         assert_eq!(
             codes(&outcomes),
             ["ok", "!object_refused", "ok"],

@@ -77,7 +77,8 @@ pub struct Create {
     /// The sensor that it is for; any when left out
     #[arg(long)]
     pub recipient: Option<String>,
-    /// Add the markers to those that the sensor holds, instead of replacing them; an order always does
+    /// Add the markers to those that the sensor holds, instead of replacing what this issuer brought
+    /// before; an order always does
     #[arg(long)]
     pub add: bool,
     /// Reference of the order that the markers come with

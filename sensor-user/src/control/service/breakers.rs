@@ -129,7 +129,10 @@ impl Sensor {
             .plane
             .set_breaker(pattern, true, &receipt)
             .map_err(internal)
-            .and_then(|()| set.catalog.keep_breaker(&breaker).map_err(internal));
+            .and_then(|()| {
+                let kept = set.catalog.keep_breaker(&breaker, self.mark());
+                kept.map_err(internal)
+            });
         if let Err(error) = outcome {
             // What cannot be kept is not left open unseen.
             if let Err(error) = set.plane.set_breaker(pattern, false, &receipt) {
@@ -164,7 +167,7 @@ impl Sensor {
         let pattern = breaker.pattern;
         let outcome = set
             .catalog
-            .forget_breaker(pattern)
+            .forget_breaker(pattern, self.mark())
             .map_err(internal)
             .and_then(|()| {
                 set.plane

@@ -130,15 +130,11 @@ impl Sensor {
         if let Some((order, orders)) = order.as_ref().zip(orders.as_mut()) {
             orders.put(order.clone());
         }
-        let head = self.parts.journal.head();
         let edit = db::Edit {
             order: order.as_ref(),
             receipt: receipt.index(),
             serial: plan.envelope.map(serial_of),
-            mark: Some(db::Mark {
-                size: head.size,
-                root: head.root,
-            }),
+            mark: Some(self.mark()),
             ..plan.edit
         };
         // The index goes first: a hit of the new generation must find its markers.

@@ -1,4 +1,5 @@
-//! A file of the operator's own markers against the catalogue.
+//! A file of markers for the operator's own use against the catalogue: the operator's, or an
+//! issuer's.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     Error, Set,
     admission::Admission,
-    grounds::Orders,
+    grounds::{Orders, Sorted, each_row_of},
     internal,
     tally::{Cap, Tally},
 };
@@ -34,14 +35,27 @@ pub(super) struct Comparison {
     pub standings: BTreeMap<usize, Standing>,
     /// Whether the end of a marker of the file is the cap, by place.
     pub capped: Vec<bool>,
-    /// Markers of the file that orders are about, too: brought by one, or named.
+    /// Markers of the file, and those beside it, that orders are about, too: brought by one, or
+    /// named.
     pub ordered: HashSet<MarkerId>,
     /// Markers brought by an order that are the operator's own from now on, too.
     pub adopted: Vec<Named>,
-    /// Markers of orders that the file has not.
+    /// Markers of orders and of other issuers that the file has not.
     pub others: Tally,
-    /// A marker of the file has the id of an order's marker with another pattern.
+    /// A marker of the file has the id of an order's or another issuer's marker, with another
+    /// pattern.
     pub clash: Option<MarkerId>,
+}
+
+/// By what a file is held against the catalogue.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// The end of what has none.
+    pub cap: Cap,
+    /// What may be in force.
+    pub admission: Admission,
+    /// Whose file it is: an issuer's, or the operator's own.
+    pub issuer: Option<&'a str>,
 }
 
 impl Comparison {
@@ -51,10 +65,20 @@ impl Comparison {
         }
     }
 
-    /// A marker of the catalogue that is not in the file.
-    fn miss(&mut self, held: Held, orders: &Orders, admission: Admission) {
-        if held.source != OrderNumber::OWN {
+    /// A marker of the catalogue that is not in the file. Those for the operator's own use that
+    /// somebody else brought stay with all their rows, `beside`.
+    fn miss(&mut self, held: Held, orders: &Orders, rules: Rules<'_>, beside: &mut Sorted) {
+        let admission = rules.admission;
+        let own = held.source == OrderNumber::OWN;
+        if !own || held.issuer() != rules.issuer {
             self.others.add(Put::held(&held), orders, admission);
+            if own {
+                let now = rules.cap.now();
+                each_row_of(&held, orders, |row| drop(beside.take(row, orders, now)));
+                if orders.naming(&held.marker.id).next().is_some() {
+                    self.ordered.insert(held.marker.id);
+                }
+            }
             return;
         }
         self.removed += 1;
@@ -80,7 +104,7 @@ pub(super) fn adoption(held: &Held) -> Named {
 
 /// A marker that is an order's alone from now on.
 pub(super) fn inherited(mut held: Held, order: OrderNumber, orders: &Orders) -> Held {
-    held.source = order;
+    (held.source, held.signed) = (order, None);
     if let Some(brought) = orders.brought(&held.marker.id, order) {
         brought.restore(&mut held.marker);
         (held.capped, held.over) = (false, brought.over);
@@ -91,14 +115,15 @@ pub(super) fn inherited(mut held: Held, order: OrderNumber, orders: &Orders) -> 
     held
 }
 
-/// Whether a marker is held as it is, with a standing that has the same effect.
+/// Whether a marker is held as it is, of the same issuer, with a standing that has the same effect.
 pub(super) fn holds(
     held: &Held,
     marker: &Marker,
     (standing, capped, modified): (&Standing, bool, Option<Moment>),
-    now: Timestamp,
+    (issuer, now): (Option<&str>, Timestamp),
 ) -> bool {
     held.source == OrderNumber::OWN
+        && held.issuer() == issuer
         && held.modified == modified
         && (!held.over || marker.is_over(now))
         && held.capped == capped
@@ -107,15 +132,25 @@ pub(super) fn holds(
             || (held.standing == Standing::Released && *standing == Standing::Accepted))
 }
 
-/// Walks file and catalogue in the order of ids: nothing of the catalogue is held in memory.
-/// `judge` tells the standing of a marker, given what is held under its id. Markers without an end
-/// are given one.
+/// Whether a file may not use the id of a marker that is held with another pattern: an order
+/// exploits it, or another issuer brought it.
+pub(super) fn clashes(held: &Held, marker: &Marker, orders: &Orders, issuer: Option<&str>) -> bool {
+    let another = || held.source == OrderNumber::OWN && held.issuer() != issuer;
+    let ordered = || orders.of(held.source, &held.marker.id).next().is_some();
+    held.marker.pattern != marker.pattern && (another() || ordered())
+}
+
+/// Walks file and catalogue in the order of ids: of the catalogue, only the rows of what others
+/// brought are held in memory. `judge` tells the standing of a marker, given what is held under its
+/// id. Markers without an end are given one.
 pub(super) fn compare(
     set: &mut Set,
     intake: &mut Intake,
-    (cap, admission): (Cap, Admission),
+    rules: Rules<'_>,
     judge: &dyn Fn(&Marker, Option<&Held>) -> Standing,
-) -> Result<Comparison, Error> {
+) -> Result<(Comparison, Sorted), Error> {
+    let (cap, issuer) = (rules.cap, rules.issuer);
+    let mut beside = Sorted::new(rules.admission);
     let versions: Vec<Option<Moment>> = match intake.has_versions() {
         true => (0..intake.markers.len())
             .map(|at| intake.version(at))
@@ -150,7 +185,7 @@ pub(super) fn compare(
                 come(&mut found, markers, new);
             }
             let Some(at) = order.next_if(|at| markers[*at as usize].id == *id) else {
-                found.miss(held, orders, admission);
+                found.miss(held, orders, rules, &mut beside);
                 return;
             };
             let marker = &mut markers[at as usize];
@@ -158,17 +193,18 @@ pub(super) fn compare(
             let standing = judge(marker, Some(&held));
             if orders.of(held.source, id).next().is_some() {
                 found.ordered.insert(id.clone());
-                if held.marker.pattern != marker.pattern {
-                    found.clash = Some(id.clone());
-                }
+            }
+            if clashes(&held, marker, orders, issuer) {
+                found.clash = Some(id.clone());
             }
             if held.source == OrderNumber::OWN {
-                stays += 1;
+                stays += u64::from(held.issuer() == issuer);
             } else {
                 found.adopted.push(adoption(&held));
             }
             let modified = versions.get(at as usize).copied().flatten();
-            if !holds(&held, marker, (&standing, capped, modified), cap.now()) {
+            let by = (issuer, cap.now());
+            if !holds(&held, marker, (&standing, capped, modified), by) {
                 found.put.push(at);
                 found.removed += u64::from(held.source == OrderNumber::OWN);
             }
@@ -183,5 +219,5 @@ pub(super) fn compare(
     if found.nothing_stays {
         found.remove.clear();
     }
-    Ok(found)
+    Ok((found, beside))
 }

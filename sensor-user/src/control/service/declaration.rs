@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     dataplane::Way,
-    db::Mark,
     journal::{Action, Receipt},
     legal::{Objection, Shut},
     markers::Intake,
@@ -103,12 +102,7 @@ impl Sensor {
             uid: actor.uid,
             receipt: receipt.index(),
         };
-        let head = self.parts.journal.head();
-        let mark = Mark {
-            size: head.size,
-            root: head.root,
-        };
-        if let Err(error) = set.catalog.keep_declaration(&declaration, mark) {
+        if let Err(error) = set.catalog.keep_declaration(&declaration, self.mark()) {
             self.journal_failure(actor, &receipt, "store");
             return Err(internal(error));
         }

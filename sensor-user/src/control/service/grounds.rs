@@ -145,6 +145,11 @@ impl Orders {
             .map(|one| one.order)
     }
 
+    /// Whether nobody uses a marker any more: orders brought it, and those have ended.
+    pub(super) fn let_go(&self, held: &Held) -> bool {
+        held.source != OrderNumber::OWN && self.of(held.source, &held.marker.id).next().is_none()
+    }
+
     /// The orders that a marker is or will be exploited for.
     pub(super) fn of(&self, source: OrderNumber, id: &MarkerId) -> impl Iterator<Item = &Order> {
         let brought = (source != OrderNumber::OWN).then_some(source);

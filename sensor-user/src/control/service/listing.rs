@@ -91,16 +91,23 @@ impl Row {
                     (marker.tlp.max(brought.tlp), marker.pap.max(brought.pap));
             }
         }
+        let ordered = orders.get(held.source).map(|order| MarkerSource {
+            order: Some(order.reference.clone()),
+            issuer: order.issuer.clone(),
+            serial: order.serial,
+        });
+        let signed = held.signed.map(|signed| MarkerSource {
+            order: None,
+            issuer: signed.issuer.into(),
+            serial: Some(signed.serial),
+        });
         MarkerRow {
             pattern_id: pattern_id(&marker.pattern).to_string(),
             in_force: why.is_none(),
             not_in_force: why,
             standing: held.standing.code().map(str::to_owned),
             approved_by,
-            source: orders.get(held.source).map(|order| MarkerSource {
-                order: order.reference.clone(),
-                issuer: order.issuer.clone(),
-            }),
+            source: ordered.or(signed),
             orders: references,
             capped: held.capped,
             marker,

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use super::{
     Error, Sensor, Set,
     change::{ACCEPTED, Plan},
-    compare::{adoption, compare, holds, inherited},
+    compare::{Rules, adoption, clashes, compare, holds, inherited},
     grounds::{Orders, each_row},
     internal,
     tally::Cap,
@@ -21,7 +21,7 @@ use crate::{
     journal::Action,
     markers::{self, Intake},
     model::{
-        Actor, Held, Image, Marker, OrderNumber, Spool, Standing,
+        Actor, Held, Image, Marker, OrderNumber, Signed, Spool, Standing,
         request::{Changed, Failure, Format, HeldBack, Stage},
     },
 };
@@ -57,7 +57,8 @@ impl Sensor {
         self.add(actor, &mut set, intake, None)
     }
 
-    /// Makes these markers the operator's own ones, all of them.
+    /// Makes these markers all that their issuer has here for the operator's own use, or all of the
+    /// operator's own where no envelope brings them.
     pub(super) fn replace(
         &self,
         actor: &Actor,
@@ -72,8 +73,13 @@ impl Sensor {
         intake.stale += settle_all(set, &mut intake)?;
         let (now, admission) = (self.now(), self.admission());
         let cap = Cap::new(now, self.longest_marker);
-        let rules = (cap, admission);
-        let found = compare(set, &mut intake, rules, &|marker, held| {
+        let signed = envelope.map(signed_by);
+        let rules = Rules {
+            cap,
+            admission,
+            issuer: signed.as_ref().map(|signed| &*signed.issuer),
+        };
+        let (found, beside) = compare(set, &mut intake, rules, &|marker, held| {
             self.standing(marker, held)
         })?;
         if let Some(id) = &found.clash {
@@ -91,8 +97,9 @@ impl Sensor {
             source: OrderNumber::OWN,
             capped: found.capped[at],
             modified: intake.version(at),
+            signed: signed.as_ref(),
         };
-        let (mut sorted, mut tally) = (others(set, &found, admission), found.others);
+        let (mut sorted, mut tally) = (others(set, &found, beside), found.others);
         for at in 0..markers.len() {
             let put = put_of(at);
             tally.add(put, known, admission);
@@ -105,7 +112,7 @@ impl Sensor {
         let plan = Plan {
             image: Image::new(sorted.rows).map_err(collision)?,
             edit: db::Edit {
-                clear_own: found.nothing_stays,
+                clear_own: found.nothing_stays.then_some(rules.issuer),
                 remove: &found.remove,
                 put: &put,
                 named: &found.adopted,
@@ -125,7 +132,7 @@ impl Sensor {
         Ok(told(changed, held_back, intake))
     }
 
-    /// Adds these markers to the operator's own; a marker of an id that is held takes its place,
+    /// Adds these markers for the operator's own use; a marker of an id that is held takes its place,
     /// unless it is of an older version. What its producer took back goes.
     pub(super) fn add(
         &self,
@@ -146,17 +153,19 @@ impl Sensor {
         let mut markers = intake.take();
         markers.sort_unstable_by(|one, other| one.0.id.cmp(&other.0.id));
         let (mut before, mut after): (Vec<Held>, Vec<Held>) = (Vec::new(), Vec::new());
+        let signed = envelope.map(signed_by);
+        let issuer = signed.as_ref().map(|signed| &*signed.issuer);
         let mut adopts = Vec::new();
         for (mut marker, modified) in markers {
             let held = set.catalog.marker(&marker.id).map_err(internal)?;
             let capped = cap.apply(&mut marker, held.as_ref());
             let standing = self.standing(&marker, held.as_ref());
             if let Some(held) = held {
-                if holds(&held, &marker, (&standing, capped, modified), now) {
+                let by = (issuer, now);
+                if holds(&held, &marker, (&standing, capped, modified), by) {
                     continue;
                 }
-                let ordered = set.orders.of(held.source, &marker.id).next().is_some();
-                if ordered && held.marker.pattern != marker.pattern {
+                if clashes(&held, &marker, &set.orders, issuer) {
                     return Err(clash(&marker.id));
                 }
                 if held.source != OrderNumber::OWN {
@@ -171,14 +180,20 @@ impl Sensor {
                 capped,
                 over: false,
                 modified,
+                signed: signed.clone(),
             });
         }
         let mut orders = adopted(&set.orders, &adopts);
         let mut remove = Vec::new();
-        // An operator's file ends the operator's own use only; the authority's ends all.
+        // An operator's file ends the operator's own use only, an issuer's what that issuer brought for
+        // it; the authority's ends all.
         let all = envelope.is_some_and(|envelope| envelope.authority);
+        let ends = |held: &Held| {
+            let its = issuer.is_none() || held.issuer() == issuer;
+            all || (held.source == OrderNumber::OWN && its)
+        };
         for held in superseded {
-            if held.source != OrderNumber::OWN && !all {
+            if !ends(&held) {
                 continue;
             }
             let id = held.marker.id.clone();
@@ -307,8 +322,17 @@ pub(super) fn told(changed: Changed, held_back: Vec<HeldBack>, intake: Intake) -
 
 fn clash(id: &str) -> Error {
     Error::Conflict(format!(
-        "marker {id} is exploited for an order, with another pattern; give the new one another id"
+        "marker {id} is exploited for an order, or was brought by another issuer, with another \
+         pattern; give the new one another id"
     ))
+}
+
+/// What is kept of an envelope with its markers.
+fn signed_by(envelope: &Envelope) -> Signed {
+    Signed {
+        issuer: envelope.manifest.issuer.as_str().into(),
+        serial: envelope.manifest.serial,
+    }
 }
 
 /// Those of these that are held back, with the reason.

@@ -39,7 +39,7 @@ use super::{Error, Service};
 use crate::{
     clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
-    db::{Breaker, Catalog, Over},
+    db::{Breaker, Catalog, Mark, Over},
     envelope::Issuers,
     events::Store,
     hits::Live,
@@ -239,6 +239,12 @@ impl Sensor {
             .journal
             .append(actor, action)
             .map_err(from_journal)
+    }
+
+    /// How far the journal is: kept with every change of the catalogue, so that a start can tell
+    /// what the catalogue does not know.
+    fn mark(&self) -> Mark {
+        Mark::from(self.parts.journal.head())
     }
 
     /// Journals that what a receipt announced did not happen.

@@ -35,6 +35,8 @@ struct About {
     after: Vec<Held>,
     /// Those held before, for the order.
     named: Vec<db::Named>,
+    /// Those of ended orders whose ids it uses for other patterns.
+    replaced: Vec<Held>,
 }
 
 impl About {
@@ -151,9 +153,10 @@ impl Sensor {
         };
         let brought = intake.take();
         let About {
-            before,
+            mut before,
             after,
             named: names,
+            replaced,
         } = self.about(set, &order, brought, &manifest.names)?;
         if after.is_empty() {
             return Err(refused(
@@ -162,6 +165,8 @@ impl Sensor {
                 "the order neither brings markers nor names any that are held",
             ));
         }
+        let removed = replaced.len() as u64;
+        before.extend(replaced);
         let mut orders = set.orders.clone();
         if let Some((number, reference)) = &renamed
             && let Some(order) = orders.get_mut(*number)
@@ -197,7 +202,7 @@ impl Sensor {
         });
         let plan = Plan {
             added: put.len() as u64,
-            removed: 0,
+            removed,
             envelope,
             ..touched.plan(set, now, edit, action)?
         };
@@ -230,33 +235,41 @@ impl Sensor {
         }
         for (marker, modified) in brought {
             let terms = Some(Brought::said(&marker));
-            let held = match places.get(&marker.id) {
-                Some(at) => Some(about.before[*at].clone()),
+            let place = places.get(&marker.id).copied();
+            let held = match place {
+                Some(at) => Some(about.before[at].clone()),
                 None => set.catalog.marker(&marker.id).map_err(internal)?,
             };
             match held {
-                Some(held) if held.marker.pattern != marker.pattern => {
+                Some(held) if held.marker.pattern == marker.pattern => {
+                    match place {
+                        Some(at) => about.named[at].brought = terms,
+                        None => about.name(held, order, terms),
+                    }
+                    continue;
+                }
+                // An order that has ended holds its markers' ids for nothing.
+                Some(held) if place.is_none() && set.orders.let_go(&held) => {
+                    about.replaced.push(held);
+                }
+                Some(_) => {
                     return Err(Error::Conflict(format!(
                         "marker {} is held with another pattern; the order is not accepted",
                         marker.id
                     )));
                 }
-                Some(held) => match places.get(&marker.id) {
-                    Some(at) => about.named[*at].brought = terms,
-                    None => about.name(held, order, terms),
-                },
-                None => {
-                    let standing = self.standing(&marker, None);
-                    about.after.push(Held {
-                        marker,
-                        standing,
-                        source: order.number,
-                        capped: false,
-                        over: false,
-                        modified,
-                    });
-                }
+                None => {}
             }
+            let standing = self.standing(&marker, None);
+            about.after.push(Held {
+                marker,
+                standing,
+                source: order.number,
+                capped: false,
+                over: false,
+                modified,
+                signed: None,
+            });
         }
         about.after.extend(about.before.iter().cloned());
         Ok(about)

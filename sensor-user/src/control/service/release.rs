@@ -47,8 +47,8 @@ impl Sensor {
             0 => None,
             markers => {
                 let receipt = self.journal(actor, Action::ReleaseApproved { markers })?;
-                let index = receipt.index();
-                if let Err(error) = set.catalog.approve(&first, actor.uid, index) {
+                let noted = (receipt.index(), self.mark());
+                if let Err(error) = set.catalog.approve(&first, actor.uid, noted) {
                     self.journal_failure(actor, &receipt, "store");
                     return Err(internal(error));
                 }

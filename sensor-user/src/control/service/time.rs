@@ -252,6 +252,13 @@ impl Sensor {
             Ok(()) => set.mark_kept = Some(Instant::now()),
             Err(error) => tracing::warn!(%error, "the time was not kept"),
         }
+        if watch.is_contradicted() {
+            tracing::warn!(
+                "the wall clock is synchronised and more than an hour behind the time that was \
+                 believed before, by which validity is judged: nothing is destroyed; if the wall \
+                 clock is right, stop the agent and run `sensord accept-clock`"
+            );
+        }
     }
 }
 

@@ -66,8 +66,9 @@ impl<'a> Touched<'a> {
     }
 }
 
-/// What stays beside a file of the operator's own: the rows of orders that the file is not about.
-pub(super) fn others(set: &Set, found: &Comparison, admission: Admission) -> Sorted {
+/// What stays beside a file: what others brought for the operator's own use, and the rows of orders
+/// that the file is not about.
+pub(super) fn others(set: &Set, found: &Comparison, mut sorted: Sorted) -> Sorted {
     let beside = |order: OrderNumber, id: &MarkerId| {
         order != OrderNumber::OWN && !found.ordered.contains(id)
     };
@@ -75,7 +76,6 @@ pub(super) fn others(set: &Set, found: &Comparison, admission: Admission) -> Sor
     let rows = rows.filter(|row| beside(row.order, &row.marker.id));
     let starts = set.starts.iter();
     let starts = starts.filter(|(_, id, order)| beside(*order, id));
-    let mut sorted = Sorted::new(admission);
     sorted.rows.extend(rows.cloned());
     sorted.starts.extend(starts.cloned());
     sorted

@@ -66,15 +66,20 @@ impl Joiner {
         self.open.insert(join, open);
     }
 
-    /// Closes the events that name other grounds than a packet now would: what became of markers
-    /// and orders while no agent ran. `now` is the time by which validity is judged.
+    /// Closes the events that name other grounds than a packet now would, or handle them otherwise:
+    /// what became of markers and orders while no agent ran. `now` is the time by which validity is
+    /// judged.
     pub fn close_changed(&mut self, around: Surroundings<'_>, now: Timestamp) {
         self.close_where(|_, event| {
             let id = PatternId(event.key.pattern);
             let found = around
                 .indexes
                 .find(id, sides(&event.key, event.matched_in), now);
-            !found.is_ok_and(|found| found.markers == event.markers && found.orders == event.orders)
+            !found.is_ok_and(|found| {
+                found.markers == event.markers
+                    && found.orders == event.orders
+                    && found.handling == event.handling
+            })
         });
     }
 }

@@ -10,7 +10,7 @@ struct SmallDisk(Scratch);
 impl SmallDisk {
     /// `None` when this user may not mount.
     fn mount() -> Option<Self> {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("journal");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=1m", "marker-sensor-test"])
             .arg(&scratch.0)

@@ -5,38 +5,17 @@ mod tamper;
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
     thread,
 };
 
 use super::{segments::Sizes, *};
 use crate::{
     crypto::unhex,
+    db::tests::Scratch,
     model::{Actor, Role},
 };
-
-/// A directory that goes when the test ends.
-pub(super) struct Scratch(pub PathBuf);
-
-impl Scratch {
-    pub(super) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("marker-sensor-journal-{}-{number}", process::id());
-        let path = env::temp_dir().join(name);
-        fs::create_dir(&path).expect("scratch directory");
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Segments of about ten entries.
 const SMALL: Sizes = Sizes {
@@ -75,7 +54,7 @@ fn segment_paths(dir: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn a_reopened_journal_goes_on_where_it_was() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let before = written(&scratch.0, 35);
     assert!(segment_paths(&scratch.0).len() >= 3);
     let journal = Journal::open_sized(&scratch.0, SMALL).expect("reopen");
@@ -88,7 +67,7 @@ fn a_reopened_journal_goes_on_where_it_was() {
 
 #[test]
 fn two_agents_cannot_write_one_journal() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let first = Journal::open(&scratch.0).expect("open");
     let second = Journal::open(&scratch.0);
     assert!(matches!(second, Err(Error::Locked { dir }) if dir == scratch.0));
@@ -98,7 +77,7 @@ fn two_agents_cannot_write_one_journal() {
 
 #[test]
 fn threads_each_get_their_own_receipts() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let journal = Journal::open_sized(&scratch.0, SMALL).expect("open");
     let indexes: Vec<u64> = thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
@@ -151,7 +130,7 @@ fn prove_pages(journal: &Journal, limit: u32) {
 
 #[test]
 fn pages_carry_the_journal_byte_for_byte() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let head = written(&scratch.0, 35);
     let disk = Journal::open_sized(&scratch.0, SMALL).expect("reopen");
     let memory = Journal::in_memory();
@@ -178,7 +157,7 @@ fn pages_carry_the_journal_byte_for_byte() {
 
 #[test]
 fn an_entry_too_long_is_refused_and_changes_nothing() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let journal = Journal::open(&scratch.0).expect("open");
     let head = journal.head();
     let interface = "x".repeat(LONGEST_LINE);
@@ -190,7 +169,7 @@ fn an_entry_too_long_is_refused_and_changes_nothing() {
 
 #[test]
 fn an_opened_journal_tells_what_it_continues_and_accepted() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let head = written(&scratch.0, 25);
     let accept = |serial| Action::EnvelopeAccepted {
         issuer: "authority".into(),

@@ -34,7 +34,7 @@ fn fault_at(dir: &Path, segment: &Path, line: u64) -> Fault {
 
 #[test]
 fn a_torn_line_is_cut_off_and_journalled() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let before = written(&scratch.0, 15);
     let last = segment_paths(&scratch.0).pop().expect("segment");
     let mut file = OpenOptions::new()
@@ -65,7 +65,7 @@ fn a_torn_line_is_cut_off_and_journalled() {
 
 #[test]
 fn a_torn_line_before_the_last_segment_is_not_repaired() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     written(&scratch.0, 35);
     let first = &segment_paths(&scratch.0)[0];
     let count = lines(first).len() as u64;
@@ -75,7 +75,7 @@ fn a_torn_line_before_the_last_segment_is_not_repaired() {
 
 #[test]
 fn an_edited_entry_is_found_at_the_next_one() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     written(&scratch.0, 35);
     let segment = &segment_paths(&scratch.0)[1];
     let mut text = lines(segment);
@@ -86,7 +86,7 @@ fn an_edited_entry_is_found_at_the_next_one() {
 
 #[test]
 fn swapped_entries_are_found_even_renumbered() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     written(&scratch.0, 5);
     let segment = &segment_paths(&scratch.0)[0];
     let mut text = lines(segment);
@@ -105,7 +105,7 @@ fn swapped_entries_are_found_even_renumbered() {
 
 #[test]
 fn a_removed_entry_is_found_even_renumbered() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     written(&scratch.0, 5);
     let segment = &segment_paths(&scratch.0)[0];
     let mut text = lines(segment);
@@ -129,7 +129,7 @@ fn a_removed_entry_is_found_even_renumbered() {
 #[test]
 fn a_lost_segment_is_found() {
     for lost in [0, 1] {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("journal");
         written(&scratch.0, 35);
         let paths = segment_paths(&scratch.0);
         let before = lines(&paths[0]).len() as u64 * lost as u64;
@@ -146,7 +146,7 @@ fn a_lost_segment_is_found() {
 
 #[test]
 fn only_a_checkpoint_finds_what_is_done_to_the_end() {
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     let head = written(&scratch.0, 35);
     let checkpoint = Some((head.size, head.root));
     let fault = || match verify_dir(&scratch.0, checkpoint) {
@@ -193,7 +193,7 @@ fn only_a_checkpoint_finds_what_is_done_to_the_end() {
 
 #[test]
 fn history_written_anew_does_not_fit_the_checkpoint() {
-    let (scratch, forged) = (Scratch::new(), Scratch::new());
+    let (scratch, forged) = (Scratch::new("journal"), Scratch::new("journal"));
     let head = written(&scratch.0, 12);
     written(&forged.0, 20);
     let fault = match verify_dir(&forged.0, Some((head.size, head.root))) {
@@ -216,7 +216,7 @@ fn what_is_no_entry_is_refused() {
         ("\0\0\0\0", Fault::NotAnEntry),
         (&long, Fault::TooLong),
     ] {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("journal");
         written(&scratch.0, 5);
         let segment = &segment_paths(&scratch.0)[0];
         let mut text = lines(segment);
@@ -224,7 +224,7 @@ fn what_is_no_entry_is_refused() {
         put(segment, &text);
         assert_eq!(fault_at(&scratch.0, segment, 6), expected);
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::new("journal");
     written(&scratch.0, 5);
     fs::write(scratch.0.join("5.log"), "").expect("write");
     assert!(matches!(

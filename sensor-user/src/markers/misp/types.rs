@@ -197,17 +197,9 @@ mod tests {
             Err(Fault(_, code, reason)) => return format!("refused, `{code}`: {reason}"),
             Ok(read) => read,
         };
-        let told = read.iter().map(|(pattern, direction)| {
-            let direction = match direction {
-                Direction::Either => String::new(),
-                direction => format!(", {} only", direction.name()),
-            };
-            let fate = match pattern.matchable() {
-                true => "matched",
-                false => "kept, not in force: kind",
-            };
-            format!("{fate}, `{pattern}`{direction}")
-        });
+        let told = read
+            .iter()
+            .map(|(pattern, direction)| docs::kept(pattern, *direction, &format!("`{pattern}`")));
         told.collect::<Vec<_>>().join("; ")
     }
 

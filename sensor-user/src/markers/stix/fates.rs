@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::understand;
-use crate::{markers::docs, model::Direction};
+use crate::markers::docs;
 
 /// Headings after `#`, and a pattern a line.
 const EXAMPLES: &str = include_str!("examples.txt");
@@ -36,17 +36,10 @@ fn fate(pattern: &str) -> String {
         Ok(reading) => reading,
         Err(error) => return format!("refused, `{}`: {error}", error.code()),
     };
-    let markers = reading.accepted.iter().map(|(pattern, direction)| {
-        let direction = match direction {
-            Direction::Either => String::new(),
-            direction => format!(", {} only", direction.name()),
-        };
-        let fate = match pattern.matchable() {
-            true => "matched",
-            false => "kept, not in force: kind",
-        };
-        format!("{fate}, {}{direction}", code(&pattern.to_string()))
-    });
+    let markers = reading
+        .accepted
+        .iter()
+        .map(|(pattern, direction)| docs::kept(pattern, *direction, &code(&pattern.to_string())));
     let refused = reading.refused.iter().map(|refused| {
         let which = match reading.alternatives {
             1 => String::new(),

@@ -23,7 +23,7 @@ pub struct MarkerRow {
     /// Who approved its release (user id), when it waits for a second person.
     #[serde(default)]
     pub approved_by: Option<u32>,
-    /// The order that brought it; none when it is the operator's own.
+    /// Who brought it; none when it is the operator's own.
     #[serde(default)]
     pub source: Option<MarkerSource>,
     /// References of the orders that it is or will be exploited for.
@@ -34,13 +34,17 @@ pub struct MarkerRow {
     pub capped: bool,
 }
 
-/// Whose a marker is.
+/// Who brought a marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkerSource {
-    /// Reference of the order.
-    pub order: String,
+    /// Reference of the order; none when it came in an envelope for the operator's own use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
     /// Who issued it.
     pub issuer: String,
+    /// Serial of the envelope, when it came in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<u64>,
 }
 
 /// Why a marker is not in force.

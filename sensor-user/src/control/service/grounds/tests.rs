@@ -39,6 +39,7 @@ fn held(source: u32, until: Option<i64>) -> Held {
         capped: false,
         over: false,
         modified: None,
+        signed: None,
     }
 }
 
@@ -197,4 +198,17 @@ fn what_an_order_says_of_its_marker_stands_beside_the_operators_words() {
     assert_eq!(windows(&later, &orders).len(), 2);
     // What the operator no longer uses goes on in its words where an order took them.
     assert_eq!(orders.heir(&"m".into()), Some(OrderNumber(2)));
+}
+
+#[test]
+fn an_order_that_has_ended_holds_no_marker() {
+    let mut orders = Orders::new(vec![order(1, 10, 20)], vec![named(1, None)]);
+    let (own, brought) = (held(0, None), held(1, None));
+    assert!(!orders.let_go(&own) && !orders.let_go(&brought));
+    orders.get_mut(OrderNumber(1)).expect("there").over = true;
+    assert!(!orders.let_go(&own) && orders.let_go(&brought));
+    // Another order that names it goes on with it.
+    orders.put(order(2, 15, 40));
+    orders.name(&named(2, None));
+    assert!(!orders.let_go(&brought));
 }

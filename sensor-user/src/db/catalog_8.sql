@@ -1,0 +1,2 @@
+ALTER TABLE marker ADD COLUMN issuer TEXT;
+ALTER TABLE marker ADD COLUMN serial INTEGER;
