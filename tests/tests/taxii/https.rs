@@ -6,7 +6,8 @@ use sensor_tests::{
     certificates::Authority,
     command::{Background, wait_until},
     medallion::{Medallion, OPEN},
-    sinks::{deliver_one, event, free_port},
+    sinks::{deliver_one, free_port},
+    told::revision,
 };
 use sensor_user::config;
 
@@ -65,7 +66,7 @@ fn a_collection_is_reached_over_https_with_a_client_certificate_and_only_so() {
         certificate: Some(own),
         key: Some(own_key),
     };
-    assert_eq!(deliver_one(&mut sink_of(&secure), event(1, 1)), "ok");
+    assert_eq!(deliver_one(&mut sink_of(&secure), revision(1, 1)), "ok");
     assert_eq!(
         server
             .objects()
@@ -81,7 +82,7 @@ fn a_collection_is_reached_over_https_with_a_client_certificate_and_only_so() {
     let mut trusts_others = secure;
     trusts_others.tls.ca = Some(others.certificate());
     for refused in [nameless, trusts_others] {
-        assert_ne!(deliver_one(&mut sink_of(&refused), event(2, 1)), "ok");
+        assert_ne!(deliver_one(&mut sink_of(&refused), revision(2, 1)), "ok");
     }
     assert_eq!(
         server
