@@ -6,9 +6,11 @@
 mod canary;
 mod check;
 mod events;
+mod issuer;
 mod legal;
 mod limits;
 mod locate;
+mod requests;
 mod sinks;
 mod units;
 
@@ -20,7 +22,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::model::Role;
@@ -28,8 +29,10 @@ use check::Problem;
 
 pub use canary::Canary;
 pub use events::Events;
+pub use issuer::Issuer;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
+pub use requests::{Adaptor, Recipients, Requests, Tariff};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
 /// Where the configuration is read from by default.
@@ -106,6 +109,8 @@ pub struct Config {
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
+    /// What the authority's requests need.
+    pub requests: Requests,
     /// The self-test.
     pub canary: Canary,
     /// Where events go.
@@ -130,28 +135,6 @@ pub struct Control {
     /// Who may do what; uid 0 and the agent's own uid are operators without being listed.
     #[serde(rename = "role")]
     pub roles: Vec<Grant>,
-}
-
-/// A pinned key of an issuer. Several with one name are several keys of one issuer, as while it
-/// changes them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Issuer {
-    /// `NAME+ID+BASE64`, as `sensorctl bundle keygen` prints it.
-    pub key: String,
-    /// First instant at which it counts.
-    #[serde(default)]
-    pub not_before: Option<Timestamp>,
-    /// First instant at which it no longer counts.
-    #[serde(default)]
-    pub not_after: Option<Timestamp>,
-    /// Whether it is the authority's (L. 33-14 ¶2), not that of somebody whom the operator trusts.
-    #[serde(default = "yes")]
-    pub authority: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// One role and who has it. A peer gets the first grant of the file that names its user; where
@@ -271,6 +254,7 @@ impl Default for Config {
             events: Events::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
+            requests: Requests::default(),
             canary: Canary::default(),
             sinks: Vec::new(),
             interfaces: Vec::new(),

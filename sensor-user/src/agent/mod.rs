@@ -12,6 +12,7 @@ mod error;
 mod metrics_page;
 mod pipeline;
 mod restore;
+pub mod sensor_key;
 mod stored;
 mod warninglists;
 mod watched;
@@ -33,7 +34,10 @@ use crate::{
     config::{Breaker, Config},
     control::{
         Door, Limits, Roles, Socket,
-        service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
+        service::{
+            Admission, BreakerPolicy, Desk, DeskParts, Facts, Inventory, Parts, Rules, Sensor, Set,
+            agent,
+        },
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
@@ -84,7 +88,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let hygiene = Hygiene::new(Breadth::of(config), warninglists);
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
-    let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
+    let (journal, past) = restore::open_with_requests(&config.state_dir, &mut catalog)?;
+    let journal = Arc::new(journal);
     let mut store = stored::open(config)?;
     condemned::destroy(&mut catalog, &mut store, &journal)?;
     let reader = store.another()?;
@@ -191,7 +196,17 @@ pub fn run(config: &Config) -> Result<(), Error> {
         longest_marker,
         watch,
     };
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
+    let desk = Desk::open(DeskParts {
+        sensor: config.sensor.clone(),
+        state: config.state_dir.clone(),
+        config: config.requests.clone(),
+        issuers: rules.issuers.clone(),
+        signer: sensor_key::read_or_make(&config.state_dir, &config.sensor)?,
+        journal: Arc::clone(&journal),
+        events: store.another()?,
+    })?;
+    desk.recover(&actor, &past, now)?;
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules, desk));
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,

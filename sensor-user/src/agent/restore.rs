@@ -1,14 +1,17 @@
 //! Whether catalogue and journal are of one time: a backup of one of them that was put back is
 //! found out at the start, because a set of former days must not come into force unseen.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use super::Error;
 use crate::{
     config::Config,
     control::service::agent,
     db::{Catalog, Mark},
-    journal::{Action, Head, Journal, Past},
+    journal::{Action, Head, Journal, Past, RequestPast},
 };
 
 /// What to do about it.
@@ -44,6 +47,14 @@ pub enum Restored {
 
 /// Opens the journal and holds it against the catalogue.
 pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journal, Error> {
+    open_with_requests(state, catalog).map(|(journal, _)| journal)
+}
+
+/// The same, with what the journal says of the authority's requests.
+pub(super) fn open_with_requests(
+    state: &Path,
+    catalog: &mut Catalog,
+) -> Result<(Journal, BTreeMap<String, RequestPast>), Error> {
     let (journal, past) = open(state, catalog)?;
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
     if !past.continues {
@@ -61,7 +72,7 @@ pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journa
         }
         .into());
     }
-    Ok(journal)
+    Ok((journal, past.requests))
 }
 
 /// Goes on from what is there, whatever was restored: journals that somebody wanted it. No serial

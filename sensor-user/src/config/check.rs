@@ -59,6 +59,7 @@ impl Config {
         self.events.check()?;
         self.legal.check()?;
         self.issuers()?;
+        self.requests.check(&self.issuers)?;
         super::sinks::check(&self.sinks)?;
         self.canary.check()?;
         self.interfaces()

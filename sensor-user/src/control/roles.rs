@@ -27,6 +27,9 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
                 | K::OrdersList
                 | K::OrdersShow
                 | K::OrdersWithdraw
+                | K::RequestsSubmit
+                | K::RequestsList
+                | K::RequestsShow
         ),
         Role::Oversight => matches!(
             kind,
@@ -135,6 +138,13 @@ mod tests {
             (K::OrdersList, [false, true, true, false, true]),
             (K::OrdersShow, [false, true, true, false, true]),
             (K::OrdersWithdraw, [false, true, true, false, true]),
+            (K::RequestsSubmit, [false, true, true, false, true]),
+            (K::RequestsList, [false, true, true, false, true]),
+            (K::RequestsShow, [false, true, true, false, true]),
+            (K::RequestsApprove, [false, true, false, false, true]),
+            (K::RequestsRefuse, [false, true, false, false, true]),
+            (K::RequestsSettle, [false, true, false, false, true]),
+            (K::CostsList, [false, true, false, false, true]),
             (K::EventsList, [true, true, false, false, true]),
             (K::EventsShow, [true, true, false, false, true]),
             (K::EventsNotUseful, [false, true, false, false, true]),

@@ -133,7 +133,12 @@ impl SignerKey {
     /// The head of an envelope with this manifest, whatever it says, up to its content.
     #[must_use]
     pub fn head(&self, manifest: &str) -> String {
-        let text = format!("{MAGIC}\n{manifest}\n");
+        self.note(&format!("{MAGIC}\n{manifest}\n"))
+    }
+
+    /// A signed note (C2SP signed-note) of this text, whose last line is whole, and a blank line.
+    #[must_use]
+    pub fn note(&self, text: &str) -> String {
         let mut blob = self.public.id.to_vec();
         blob.extend_from_slice(&self.secret.sign(text.as_bytes()));
         let name = &self.public.name;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::{
-    Action, Entry, Error, Fault, Hash, Head, LONGEST_LINE, Verifier, VerifyError,
+    Action, Entry, Error, Fault, Hash, Head, LONGEST_LINE, RequestPast, Verifier, VerifyError,
     merkle::{self, Frontier},
     reader::{self, Lines},
     segments::{Segments, Sizes},
@@ -50,6 +50,8 @@ pub struct Past {
     pub continues: bool,
     /// The highest accepted serial of each issuer of envelopes.
     pub accepted: BTreeMap<String, u64>,
+    /// What it says of each request of the authority, by its reference.
+    pub requests: BTreeMap<String, RequestPast>,
 }
 
 /// The journal. Calls from several threads wait for each other, and for the disk: asynchronous
@@ -112,6 +114,7 @@ impl Journal {
         let past = Past {
             continues: mark.is_none_or(|mark| scan.verifier.watched() == Some(mark.root)),
             accepted: scan.verifier.accepted(),
+            requests: scan.verifier.requests(),
         };
         let journal = Self::with(scan.verifier.into_tree(), Store::Disk(segments));
         if scan.torn > 0 {

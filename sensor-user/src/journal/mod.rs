@@ -10,6 +10,7 @@ mod error;
 pub mod log;
 pub mod merkle;
 mod reader;
+pub mod requests;
 mod segments;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use entry::{Action, Entry, EnvelopeMark, MarkersChange, OrderChange};
 pub use error::Error;
 pub use log::{Journal, Past, Receipt};
 pub use merkle::Hash;
+pub use requests::{RequestEntry, RequestPast, RequestStep};
 pub use verify::{Fault, Verifier, VerifyError, verify_dir};
 
 /// Longest line in bytes, newline included. It bounds what a reader holds in memory, and lets the

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    Hash, Head, LONGEST_LINE,
+    Hash, Head, LONGEST_LINE, RequestPast,
     merkle::{self, Frontier},
     reader::{self, Lines},
 };
@@ -133,6 +133,12 @@ struct Link<'a> {
     /// Of an envelope.
     #[serde(default)]
     serial: Option<u64>,
+    /// Of an order or a request.
+    #[serde(borrow, default)]
+    reference: Option<Cow<'a, str>>,
+    /// Of a request.
+    #[serde(borrow, default)]
+    step: Option<Cow<'a, str>>,
 }
 
 /// Takes the lines of a journal one by one, from the first on, and says whether they are one.
@@ -146,6 +152,8 @@ pub struct Verifier {
     watched: Option<(u64, Option<Hash>)>,
     /// The highest accepted serial of each issuer of envelopes.
     accepted: BTreeMap<String, u64>,
+    /// What is said of each request.
+    requests: BTreeMap<String, RequestPast>,
 }
 
 impl Verifier {
@@ -160,6 +168,7 @@ impl Verifier {
             against,
             watched: None,
             accepted: BTreeMap::new(),
+            requests: BTreeMap::new(),
         }
     }
 
@@ -177,6 +186,11 @@ impl Verifier {
     /// The highest accepted serial of each issuer of envelopes.
     pub(super) fn accepted(&mut self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.accepted)
+    }
+
+    /// What is said of each request, by its reference.
+    pub(super) fn requests(&mut self) -> BTreeMap<String, RequestPast> {
+        std::mem::take(&mut self.requests)
     }
 
     /// Takes the next line, without its newline.
@@ -212,6 +226,11 @@ impl Verifier {
         {
             let highest = self.accepted.entry(issuer.to_string()).or_default();
             *highest = serial.max(*highest);
+        }
+        if let ("request", Some(reference), Some(step)) =
+            (&*link.action, &link.reference, &link.step)
+        {
+            RequestPast::note(&mut self.requests, reference, link.index, step);
         }
         match self.against {
             Some((size, root)) if size == self.tree.size() && root != self.root => {
