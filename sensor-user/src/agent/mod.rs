@@ -11,6 +11,7 @@ mod deliveries;
 mod error;
 mod metrics_page;
 mod pipeline;
+mod requests;
 mod restore;
 pub mod sensor_key;
 mod stored;
@@ -34,10 +35,7 @@ use crate::{
     config::{Breaker, Config},
     control::{
         Door, Limits, Roles, Socket,
-        service::{
-            Admission, BreakerPolicy, Desk, DeskParts, Facts, Inventory, Parts, Rules, Sensor, Set,
-            agent,
-        },
+        service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
@@ -196,15 +194,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         longest_marker,
         watch,
     };
-    let desk = Desk::open(DeskParts {
-        sensor: config.sensor.clone(),
-        state: config.state_dir.clone(),
-        config: config.requests.clone(),
-        issuers: rules.issuers.clone(),
-        signer: sensor_key::read_or_make(&config.state_dir, &config.sensor)?,
-        journal: Arc::clone(&journal),
-        events: store.another()?,
-    })?;
+    let desk = requests::open(config, &rules.issuers, &journal, &store)?;
     desk.recover(&actor, &past, now)?;
     let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules, desk));
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use hyper::Method;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     args::{Costs, Requests},
@@ -17,8 +17,11 @@ use super::{
 };
 use crate::{
     control::uri::encode,
-    legal::costs::csv,
-    model::request::{CaseRow, CostRow, Decline, NoticeSettled, Page, Rows},
+    journal::RequestEntry,
+    legal::{costs::csv, report::Report},
+    model::request::{
+        CaseRow, CostRow, Decline, JournalPage, JournalRow, NoticeSettled, Page, Rows,
+    },
 };
 
 const PATH: &str = "/v1/requests";
@@ -39,6 +42,7 @@ impl Session {
                     .await
                     .map(drop)
             }
+            Requests::Report => self.report().await,
             Requests::Approve { reference } => {
                 self.on_request(&reference, "approve", Bytes::new()).await
             }
@@ -64,6 +68,30 @@ impl Session {
                 self.on_request(&reference, "notices", body).await
             }
         }
+    }
+
+    async fn report(&self) -> Result<(), Error> {
+        let (mut report, mut from) = (Report::default(), 0);
+        loop {
+            let target = format!("/v1/journal?from={from}&limit={}", Page::MOST);
+            let (page, _) = self.client.get::<JournalPage>(&target).await?;
+            let Some(last) = page.rows.last() else {
+                break;
+            };
+            from = last.index + 1;
+            // Entries of other kinds, those of a newer sensor too, are passed over.
+            let read = |row: &JournalRow| serde_json::from_str::<Told>(row.entry.get()).ok();
+            for told in page.rows.iter().filter_map(read) {
+                if told.action == "request" {
+                    report.take(&told.entry);
+                }
+            }
+            if from >= page.size {
+                break;
+            }
+        }
+        let document = json(&report)?;
+        self.out.answer(&document, || report.text())
     }
 
     async fn submit_request(&self, file: &Path) -> Result<(), Error> {
@@ -95,6 +123,14 @@ impl Session {
         let document = json(&lines)?;
         self.out.answer(&document, || csv(&lines))
     }
+}
+
+/// An entry about a request.
+#[derive(Deserialize)]
+struct Told {
+    action: String,
+    #[serde(flatten)]
+    entry: RequestEntry,
 }
 
 fn json(document: &impl Serialize) -> Result<Bytes, Error> {

@@ -9,6 +9,7 @@ mod facts;
 mod gate;
 pub mod notices;
 mod render;
+pub mod report;
 pub mod requests;
 pub mod stages;
 

@@ -300,7 +300,12 @@ impl Scene {
 
     /// The entries of the journal about requests.
     pub fn told(&self) -> Vec<Value> {
-        let all = self.journal.page(0, Page::MOST).expect("reads").rows;
+        self.told_since(0)
+    }
+
+    /// The same from an index on.
+    pub fn told_since(&self, from: u64) -> Vec<Value> {
+        let all = self.journal.page(from, Page::MOST).expect("reads").rows;
         let read = |row: sensor_user::model::request::JournalRow| {
             serde_json::from_str::<Value>(row.entry.get()).expect("JSON")
         };

@@ -176,6 +176,16 @@ fn from_the_order_to_the_notice_and_the_end_of_the_event() {
         "{listed}"
     );
 
+    let (code, report, error) = daemon.control(&["requests", "report"]);
+    assert_eq!(code, 0, "{error}");
+    let of_b = report.lines().find(|line| line.starts_with("request-b"));
+    let of_b = of_b.expect("a line");
+    assert!(
+        of_b.contains("1 submitted") && of_b.contains("1 answered (0 nil"),
+        "{report}"
+    );
+    assert!(report.contains("  2° in 1"), "{report}");
+
     // The event ends; nobody can ask for it any more.
     let gone = client
         .post(&format!("/v1/events/{asked}/not-useful"), "")

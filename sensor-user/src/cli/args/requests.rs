@@ -38,6 +38,8 @@ pub enum Requests {
         /// Its reference
         reference: String,
     },
+    /// Count requests, answers and categories of data from the journal (R. 9-12-7)
+    Report,
     /// Approve a request; the second approval, of the other person, has it answered
     ///
     /// The responsible and the agent designated in writing approve, each with a user of their own that
