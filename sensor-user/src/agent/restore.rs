@@ -43,7 +43,7 @@ pub enum Restored {
 }
 
 /// Opens the journal and holds it against the catalogue.
-pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journal, Error> {
+pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
     let (journal, past) = open(state, catalog)?;
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
     if !past.continues {
@@ -61,7 +61,7 @@ pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journa
         }
         .into());
     }
-    Ok(journal)
+    Ok((journal, past))
 }
 
 /// Goes on from what is there, whatever was restored: journals that somebody wanted it. No serial
@@ -123,12 +123,12 @@ mod tests {
 
         fn start(&self) -> Result<Journal, Error> {
             let mut catalog = Catalog::open(&self.0).expect("opens");
-            open_journal(&self.0, &mut catalog)
+            open_journal(&self.0, &mut catalog).map(|(journal, _)| journal)
         }
 
         fn accept_envelope(&self, serial: u64) {
             let mut catalog = Catalog::open(&self.0).expect("opens");
-            let journal = open_journal(&self.0, &mut catalog).expect("of one time");
+            let (journal, _) = open_journal(&self.0, &mut catalog).expect("of one time");
             let read = Action::JournalRead { rows: 0 };
             let _receipt = journal.append(&agent(), read).expect("a receipt");
             let Head { size, root } = journal.head();

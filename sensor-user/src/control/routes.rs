@@ -10,7 +10,7 @@ use crate::model::{
     RequestKind as Kind, Spool,
     request::{EventFilter, Reply, Request},
 };
-use keys::{day, flag, format, limit, page, state};
+use keys::{day, flag, format, limit, page, proposition, state};
 
 /// The description of this API (OpenAPI 3.1).
 pub const DESCRIPTION: &str = include_str!("openapi.json");
@@ -86,7 +86,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 28] = [
+pub const ROUTES: [Route; 32] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -175,6 +175,7 @@ pub const ROUTES: [Route; 28] = [
         &[],
         Carries::Nothing,
     ),
+    get("/v1/events/{id}/commitment", Kind::EventsCommitment, &[]),
     send("POST", "/v1/canary", Kind::Canary, &[], Carries::Nothing),
     get("/v1/sinks", Kind::SinksList, &[]),
     get(
@@ -190,6 +191,13 @@ pub const ROUTES: [Route; 28] = [
         Carries::Nothing,
     ),
     get("/v1/journal", Kind::JournalShow, &["from", "limit"]),
+    get("/v1/journal/checkpoint", Kind::JournalCheckpoint, &[]),
+    get(
+        "/v1/journal/proof",
+        Kind::JournalProof,
+        &["index", "from", "size"],
+    ),
+    get("/v1/journal/follow", Kind::JournalFollow, &["from"]),
     send(
         "POST",
         "/v1/interfaces/{name}/attach",
@@ -305,10 +313,16 @@ pub fn request(
         },
         Kind::EventsShow => Request::EventsShow { id: parameter },
         Kind::EventsNotUseful => Request::EventsNotUseful { id: parameter },
+        Kind::EventsCommitment => Request::EventsCommitment { id: parameter },
         Kind::EventsTail => Request::EventsTail,
         Kind::JournalShow => Request::JournalShow {
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
+        },
+        Kind::JournalCheckpoint => Request::JournalCheckpoint,
+        Kind::JournalProof => Request::JournalProof(proposition(query)?),
+        Kind::JournalFollow => Request::JournalFollow {
+            from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
         },
         Kind::Canary => Request::Canary,
         Kind::SinksList => Request::SinksList,
@@ -346,13 +360,16 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Destroyed(events) => serde_json::to_vec(events),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Commitment(commitment) => serde_json::to_vec(commitment),
+        Reply::Checkpoint(checkpoint) => serde_json::to_vec(checkpoint),
+        Reply::Proof(proof) => serde_json::to_vec(proof),
         Reply::Canary(report) => serde_json::to_vec(report),
         Reply::Sinks(rows) => serde_json::to_vec(rows),
         Reply::Dead(rows) => serde_json::to_vec(rows),
         Reply::Replayed(replayed) => serde_json::to_vec(replayed),
         Reply::Breaker(breaker) => serde_json::to_vec(breaker),
         Reply::Interface(interface) => serde_json::to_vec(interface),
-        Reply::Tail => {
+        Reply::Tail | Reply::Follow { .. } => {
             return Err(Error::Internal(
                 "a stream was answered where a document was asked for".into(),
             ));

@@ -73,6 +73,16 @@ pub fn create(
     Ok(manifest)
 }
 
+impl SignerKey {
+    /// The head of an envelope with this manifest, whatever it says, up to its content.
+    #[must_use]
+    pub fn head(&self, manifest: &str) -> String {
+        let text = format!("{}\n{manifest}\n", note::MAGIC);
+        let line = self.signature_line(&text);
+        format!("{text}\n{line}\n")
+    }
+}
+
 /// Length and digest of a content.
 ///
 /// # Errors

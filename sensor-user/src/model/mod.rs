@@ -20,6 +20,7 @@ pub mod recipient;
 pub mod request;
 pub mod request_kind;
 pub mod retention;
+pub mod scope;
 pub mod spool;
 pub mod vantage;
 
@@ -39,5 +40,6 @@ pub use pattern::{Ja3, Ja4, Pattern, PatternId, PatternKind, Protocol};
 pub use recipient::Recipient;
 pub use request_kind::RequestKind;
 pub use retention::Retention;
+pub use scope::{Scope, Scopes};
 pub use spool::Spool;
 pub use vantage::Vantage;
