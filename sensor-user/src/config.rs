@@ -7,10 +7,12 @@ mod canary;
 mod check;
 mod control;
 mod events;
+mod issuer;
 mod journal;
 mod legal;
 mod limits;
 mod locate;
+mod requests;
 mod sinks;
 mod units;
 
@@ -22,7 +24,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use check::Problem;
@@ -30,9 +31,11 @@ use check::Problem;
 pub use canary::Canary;
 pub use control::{Account, Control, Grant};
 pub use events::Events;
+pub use issuer::Issuer;
 pub use journal::Journal;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
+pub use requests::{Adaptor, Recipients, Requests, Tariff};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
 /// Where the configuration is read from by default.
@@ -111,6 +114,8 @@ pub struct Config {
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
+    /// What the authority's requests need.
+    pub requests: Requests,
     /// The self-test.
     pub canary: Canary,
     /// Where events go.
@@ -119,28 +124,6 @@ pub struct Config {
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
-}
-
-/// A pinned key of an issuer. Several with one name are several keys of one issuer, as while it
-/// changes them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Issuer {
-    /// `NAME+ID+BASE64`, as `sensorctl bundle keygen` prints it.
-    pub key: String,
-    /// First instant at which it counts.
-    #[serde(default)]
-    pub not_before: Option<Timestamp>,
-    /// First instant at which it no longer counts.
-    #[serde(default)]
-    pub not_after: Option<Timestamp>,
-    /// Whether it is the authority's (L. 33-14 ¶2), not that of somebody whom the operator trusts.
-    #[serde(default = "yes")]
-    pub authority: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// The metrics page.
@@ -236,6 +219,7 @@ impl Default for Config {
             journal: Journal::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
+            requests: Requests::default(),
             canary: Canary::default(),
             sinks: Vec::new(),
             interfaces: Vec::new(),

@@ -14,6 +14,7 @@ mod metrics_page;
 mod oversight;
 mod pipeline;
 mod restore;
+pub mod sensor_key;
 mod serve;
 mod stored;
 mod warninglists;
@@ -28,7 +29,10 @@ use crate::{
     config::{Breaker, Config},
     control::{
         Socket,
-        service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
+        service::{
+            Admission, BreakerPolicy, Desk, DeskParts, Facts, Inventory, Parts, Rules, Sensor, Set,
+            agent,
+        },
     },
     crypto,
     dataplane::{DataPlane, Limit, Setup, Sizes, probe},
@@ -202,7 +206,17 @@ pub fn run(config: &Config) -> Result<(), Error> {
         longest_marker,
         watch,
     };
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
+    let desk = Desk::open(DeskParts {
+        sensor: config.sensor.clone(),
+        state: config.state_dir.clone(),
+        config: config.requests.clone(),
+        issuers: rules.issuers.clone(),
+        signer: sensor_key::read_or_make(&config.state_dir, &config.sensor)?,
+        journal: Arc::clone(&journal),
+        events: store.another()?,
+    })?;
+    desk.recover(&actor, &past.requests, now)?;
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules, desk));
     let overseers = Oversight::start(overseers, config, &sensor).map_err(Error::Runtime)?;
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {

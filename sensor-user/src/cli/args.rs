@@ -3,6 +3,7 @@
 mod bundle;
 mod journal;
 mod orders;
+mod requests;
 mod sinks;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -18,6 +19,7 @@ use crate::model::{State, request::Format};
 pub use bundle::{Bundle, Create, When};
 pub use journal::{Journal, Verify};
 pub use orders::{Orders, Submit};
+pub use requests::{Costs, Requests};
 pub use sinks::Sinks;
 
 const EXAMPLES: &str = "\
@@ -77,6 +79,12 @@ pub enum Command {
     /// Submit, list and withdraw orders of the authority
     #[command(subcommand)]
     Orders(Orders),
+    /// Submit, decide and settle requests of the authority
+    #[command(subcommand)]
+    Requests(Requests),
+    /// The ledger of costs
+    #[command(subcommand)]
+    Costs(Costs),
     /// What the authority is told of the device (R. 9-12-1 CPCE)
     #[command(subcommand)]
     Declaration(Declaration),

@@ -51,6 +51,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
         Command::Orders(orders) => session.orders(orders).await,
+        Command::Requests(requests) => session.requests(requests).await,
+        Command::Costs(costs) => session.costs(costs).await,
         Command::Declaration(declaration) => declaration::run(session, declaration).await,
         Command::Bundle(bundle) => bundle::run(session, bundle).await,
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,

@@ -16,11 +16,13 @@ use crate::model::{
 mod canary;
 mod events;
 mod orders;
+mod requests;
 mod sinks;
 
 pub use canary::canary;
 pub use events::{event, events, one_line};
 pub use orders::{order, order_changed, orders};
+pub use requests::{case, cases};
 pub use sinks::{dead, replayed, sinks};
 
 /// Where and how answers are printed.

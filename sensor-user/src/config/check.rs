@@ -60,6 +60,7 @@ impl Config {
         self.journal.check()?;
         self.legal.check()?;
         self.issuers()?;
+        self.requests.check(&self.issuers)?;
         super::sinks::check(&self.sinks)?;
         self.canary.check()?;
         self.interfaces()

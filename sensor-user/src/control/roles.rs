@@ -28,6 +28,9 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
                 | K::OrdersList
                 | K::OrdersShow
                 | K::OrdersWithdraw
+                | K::RequestsSubmit
+                | K::RequestsList
+                | K::RequestsShow
         ),
         Role::Oversight => matches!(
             kind,
@@ -37,6 +40,7 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
                 | K::JournalCheckpoint
                 | K::JournalProof
                 | K::JournalFollow
+                | K::RequestsList
                 | K::SinksList
         ),
     }
@@ -46,6 +50,11 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
 #[must_use]
 pub fn shown_to(role: Role, scopes: Scopes, reply: Reply) -> Reply {
     match reply {
+        Reply::Cases(mut cases) => {
+            let seen = |kind| scopes.holds(journal::audience_of(kind));
+            cases.rows.retain(|case| seen(case.kind));
+            Reply::Cases(cases)
+        }
         Reply::Journal(page) => Reply::Journal(journal::within(scopes, page)),
         Reply::Event(event) => Reply::Event(Box::new(event_shown_to(role, *event))),
         Reply::Events(mut events) => {
@@ -159,6 +168,13 @@ mod tests {
             (K::OrdersList, [false, true, true, false, true]),
             (K::OrdersShow, [false, true, true, false, true]),
             (K::OrdersWithdraw, [false, true, true, false, true]),
+            (K::RequestsSubmit, [false, true, true, false, true]),
+            (K::RequestsList, [false, true, true, true, true]),
+            (K::RequestsShow, [false, true, true, false, true]),
+            (K::RequestsApprove, [false, true, false, false, true]),
+            (K::RequestsRefuse, [false, true, false, false, true]),
+            (K::RequestsSettle, [false, true, false, false, true]),
+            (K::CostsList, [false, true, false, false, true]),
             (K::EventsList, [true, true, false, false, true]),
             (K::EventsShow, [true, true, false, false, true]),
             (K::EventsNotUseful, [false, true, false, false, true]),

@@ -132,6 +132,12 @@ impl SignerKey {
         &self.public
     }
 
+    /// A signed note (C2SP signed-note) of this text, whose last line is whole, and a blank line.
+    #[must_use]
+    pub fn note(&self, text: &str) -> String {
+        format!("{text}\n{}\n", self.signature_line(text))
+    }
+
     /// The signature line of a note with this text, its end included.
     #[must_use]
     pub fn signature_line(&self, text: &str) -> String {

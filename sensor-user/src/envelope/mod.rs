@@ -31,7 +31,7 @@ use jiff::Timestamp;
 pub use create::{Draft, create, measure};
 pub use error::{Error, Refused};
 pub use issuers::{IssuerError, Issuers};
-pub use manifest::{Change, Kind, Manifest};
+pub use manifest::{Change, Manifest};
 
 use crate::crypto::{Hashing, hex, sha256};
 pub use crate::crypto::{KeyError, SignerKey, VerifierKey};
@@ -120,6 +120,7 @@ fn signed(head: &note::Head, trust: Trust<'_>) -> Result<(Manifest, bool), Refus
         let counts = trust
             .issuers
             .check_validity(&key, manifest.issued, trust.now);
+        let counts = counts.and_then(|()| key.check_kind(manifest.kind));
         match counts {
             Ok(()) => return Ok((manifest, key.authority)),
             // Says more than that somebody else signed, too.

@@ -2,12 +2,14 @@
 
 use super::{Action, Entry};
 use crate::model::{
-    Scope, Scopes,
+    RequestType, Scope, Scopes,
     request::{JournalPage, JournalRow},
 };
 
 /// Everybody who oversees: that the journal lives, and who reads it.
 const EVERYBODY: &[Scope] = &[Scope::Arcep, Scope::Cnctr];
+/// Requests of L. 851-1 CSI.
+const CNCTR: &[Scope] = &[Scope::Cnctr];
 /// The detection of L. 33-14 CPCE and the requests of L. 2321-3 C. déf. (L. 36-14 CPCE).
 const ARCEP: &[Scope] = &[Scope::Arcep];
 
@@ -24,6 +26,11 @@ impl Action {
             | Self::RestoreAccepted { .. }
             | Self::JournalRead { .. }
             | Self::Failed { .. } => EVERYBODY,
+            Self::Request(entry) => match entry.kind {
+                // Of what nobody's key signed, nothing is known but that it was refused.
+                None => EVERYBODY,
+                Some(kind) => audience_of(kind),
+            },
             Self::MarkersLoaded(_)
             | Self::MarkersAdded(_)
             | Self::MarkersRemoved(_)
@@ -59,6 +66,15 @@ impl Action {
     }
 }
 
+/// Whose business a request of this type is.
+#[must_use]
+pub const fn audience_of(kind: RequestType) -> &'static [Scope] {
+    match kind {
+        RequestType::A | RequestType::B | RequestType::Notice => ARCEP,
+        RequestType::C => CNCTR,
+    }
+}
+
 /// A page as these scopes see it: of an entry outside them, only index and leaf hash.
 #[must_use]
 pub fn within(scopes: Scopes, mut page: JournalPage) -> JournalPage {
@@ -85,7 +101,7 @@ pub fn hide(scopes: Scopes, row: &mut JournalRow) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Journal, Verifier, tests::ACTOR};
+    use crate::journal::{Journal, RequestEntry, RequestStep, Verifier, tests::ACTOR};
 
     #[test]
     fn a_scope_sees_its_own_entries_and_the_tree_of_all() {
@@ -114,6 +130,28 @@ mod tests {
         assert_eq!(shown(Scopes::of(&[Scope::Arcep])), [true, true, true]);
         assert_eq!(shown(Scopes::of(&[Scope::Cnctr])), [true, false, true]);
         assert_eq!(shown(Scopes::of(&[])), [false, false, false]);
+    }
+
+    #[test]
+    fn requests_are_shown_to_whoever_oversees_their_ground() {
+        let action = |kind| {
+            let mut entry = RequestEntry::of(RequestStep::Disclosed);
+            entry.kind = kind;
+            Action::Request(Box::new(entry))
+        };
+        let (arcep, cnctr) = (Scopes::of(&[Scope::Arcep]), Scopes::of(&[Scope::Cnctr]));
+        for (kind, expected) in [
+            (Some(RequestType::A), [true, false]),
+            (Some(RequestType::B), [true, false]),
+            (Some(RequestType::Notice), [true, false]),
+            (Some(RequestType::C), [false, true]),
+            // Refused unread: neither is kept from knowing that somebody tried.
+            (None, [true, true]),
+        ] {
+            let action = action(kind);
+            let seen = [arcep, cnctr].map(|scopes| scopes.holds(action.audience()));
+            assert_eq!(seen, expected, "{kind:?}");
+        }
     }
 
     #[test]

@@ -231,6 +231,8 @@ pub enum Action {
         /// Name of the interface.
         interface: String,
     },
+    /// A request of the authority: a step of it, or that one was refused.
+    Request(Box<super::RequestEntry>),
     /// Events with addresses were read.
     EventsRead {
         /// How many.

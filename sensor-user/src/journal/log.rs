@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Action, Entry, Error, Hash, Head, LONGEST_LINE, Verifier,
+    Action, Entry, Error, Hash, Head, LONGEST_LINE, RequestPast, Verifier,
     merkle::{self, Frontier},
     segments::{Segments, Sizes},
     signer::{self, Signer},
@@ -49,6 +49,8 @@ pub struct Past {
     pub accepted: BTreeMap<String, u64>,
     /// The last entry of a run that did not say that it stops.
     pub unsaid_stop: Option<u64>,
+    /// What it says of each request of the authority, by its reference.
+    pub requests: BTreeMap<String, RequestPast>,
 }
 
 /// The journal. Calls from several threads wait for each other, and for the disk: asynchronous
@@ -112,6 +114,7 @@ impl Journal {
             continues: mark.is_none_or(|mark| scan.verifier.watched() == Some(mark.root)),
             accepted: scan.verifier.accepted(),
             unsaid_stop: scan.verifier.unsaid_stop(),
+            requests: scan.verifier.requests(),
         };
         let journal = Self::with(scan.verifier.into_tree(), Store::Disk(segments));
         if scan.torn > 0 {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    Fault, Hash, Head, LONGEST_LINE, Report,
+    Fault, Hash, Head, LONGEST_LINE, Report, RequestPast,
     merkle::{self, Frontier},
     rhythm::Rhythm,
 };
@@ -38,6 +38,12 @@ struct Link<'a> {
     /// Of a start.
     #[serde(default)]
     heartbeat: Option<u64>,
+    /// Of an order or a request.
+    #[serde(borrow, default)]
+    reference: Option<Cow<'a, str>>,
+    /// Of a request.
+    #[serde(borrow, default)]
+    step: Option<Cow<'a, str>>,
 }
 
 /// A state that the journal must continue.
@@ -67,6 +73,8 @@ pub struct Verifier {
     watched: Option<(u64, Option<Hash>)>,
     /// The highest accepted serial of each issuer of envelopes.
     accepted: BTreeMap<String, u64>,
+    /// What is said of each request.
+    requests: BTreeMap<String, RequestPast>,
 }
 
 impl Verifier {
@@ -85,6 +93,7 @@ impl Verifier {
             rhythm: Rhythm::default(),
             watched: None,
             accepted: BTreeMap::new(),
+            requests: BTreeMap::new(),
         }
     }
 
@@ -111,6 +120,11 @@ impl Verifier {
     /// The highest accepted serial of each issuer of envelopes.
     pub(super) fn accepted(&mut self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.accepted)
+    }
+
+    /// What is said of each request, by its reference.
+    pub(super) fn requests(&mut self) -> BTreeMap<String, RequestPast> {
+        std::mem::take(&mut self.requests)
     }
 
     /// Takes the next line, without its newline.
@@ -141,6 +155,11 @@ impl Verifier {
         {
             let highest = self.accepted.entry(issuer.to_string()).or_default();
             *highest = serial.max(*highest);
+        }
+        if let ("request", Some(reference), Some(step)) =
+            (&*link.action, &link.reference, &link.step)
+        {
+            RequestPast::note(&mut self.requests, reference, link.index, step);
         }
         self.push(merkle::leaf_hash(line))
     }

@@ -33,6 +33,20 @@ pub enum RequestKind {
     OrdersShow,
     /// [`Request::OrdersWithdraw`].
     OrdersWithdraw,
+    /// [`Request::RequestsSubmit`].
+    RequestsSubmit,
+    /// [`Request::RequestsList`].
+    RequestsList,
+    /// [`Request::RequestsShow`].
+    RequestsShow,
+    /// [`Request::RequestsApprove`].
+    RequestsApprove,
+    /// [`Request::RequestsRefuse`].
+    RequestsRefuse,
+    /// [`Request::RequestsSettle`].
+    RequestsSettle,
+    /// [`Request::CostsList`].
+    CostsList,
     /// [`Request::EventsList`].
     EventsList,
     /// [`Request::EventsShow`].
@@ -71,7 +85,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 38] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -86,6 +100,13 @@ impl RequestKind {
         Self::OrdersList,
         Self::OrdersShow,
         Self::OrdersWithdraw,
+        Self::RequestsSubmit,
+        Self::RequestsList,
+        Self::RequestsShow,
+        Self::RequestsApprove,
+        Self::RequestsRefuse,
+        Self::RequestsSettle,
+        Self::CostsList,
         Self::EventsList,
         Self::EventsShow,
         Self::EventsNotUseful,
@@ -123,6 +144,13 @@ impl RequestKind {
             Self::OrdersList => "orders_list",
             Self::OrdersShow => "orders_show",
             Self::OrdersWithdraw => "orders_withdraw",
+            Self::RequestsSubmit => "requests_submit",
+            Self::RequestsList => "requests_list",
+            Self::RequestsShow => "requests_show",
+            Self::RequestsApprove => "requests_approve",
+            Self::RequestsRefuse => "requests_refuse",
+            Self::RequestsSettle => "requests_settle",
+            Self::CostsList => "costs_list",
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
             Self::EventsNotUseful => "events_not_useful",
@@ -163,6 +191,13 @@ impl Request {
             Self::OrdersList { .. } => RequestKind::OrdersList,
             Self::OrdersShow { .. } => RequestKind::OrdersShow,
             Self::OrdersWithdraw { .. } => RequestKind::OrdersWithdraw,
+            Self::RequestsSubmit { .. } => RequestKind::RequestsSubmit,
+            Self::RequestsList { .. } => RequestKind::RequestsList,
+            Self::RequestsShow { .. } => RequestKind::RequestsShow,
+            Self::RequestsApprove { .. } => RequestKind::RequestsApprove,
+            Self::RequestsRefuse { .. } => RequestKind::RequestsRefuse,
+            Self::RequestsSettle { .. } => RequestKind::RequestsSettle,
+            Self::CostsList { .. } => RequestKind::CostsList,
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
             Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,

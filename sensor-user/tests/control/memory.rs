@@ -20,6 +20,7 @@ use sensor_user::{
 };
 use tokio::sync::broadcast;
 
+use crate::casework::{case, cost};
 use crate::samples::{declaration, event, journal, order, row, sink, status};
 
 /// Id of a marker whose showing panics.
@@ -214,6 +215,19 @@ impl Service for Memory {
             }),
             Request::OrdersShow { reference } => Reply::Order(Box::new(order(&reference))),
             Request::OrdersWithdraw { reference } => self.order(&reference)?,
+            Request::RequestsSubmit { .. } => Reply::Case(Box::new(case("REQ-1"))),
+            Request::RequestsList { .. } => Reply::Cases(Rows {
+                rows: vec![case("REQ-1")],
+                next: None,
+            }),
+            Request::RequestsShow { reference }
+            | Request::RequestsApprove { reference }
+            | Request::RequestsRefuse { reference, .. }
+            | Request::RequestsSettle { reference, .. } => Reply::Case(Box::new(case(&reference))),
+            Request::CostsList { .. } => Reply::Costs(Rows {
+                rows: vec![cost()],
+                next: None,
+            }),
             Request::EventsList { .. } => Reply::Events(Rows {
                 rows: vec![event("e1")],
                 next: None,

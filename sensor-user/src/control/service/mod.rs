@@ -17,6 +17,7 @@ mod markers;
 mod orders;
 mod release;
 mod remove;
+mod requests;
 mod retention;
 mod sinks;
 mod status;
@@ -59,6 +60,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
+pub use requests::{Desk, DeskError, DeskParts};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
@@ -92,6 +94,8 @@ pub struct Sensor {
     swept: Mutex<Option<Instant>>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Store>,
+    /// Where the authority's requests come in.
+    desk: Desk,
 }
 
 /// What never changes while the agent runs.
@@ -196,7 +200,14 @@ struct Told {
 impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
-    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Store, rules: Rules) -> Self {
+    pub fn new(
+        facts: Facts,
+        parts: Parts,
+        set: Set,
+        reader: Store,
+        rules: Rules,
+        desk: Desk,
+    ) -> Self {
         let admission = Admission::new(rules.gate.check().is_ok(), rules.law)
             .with_canary(rules.canary.is_some());
         let markers = listing::status_of(&set, admission);
@@ -222,6 +233,7 @@ impl Sensor {
             clock: Mutex::new(rules.watch),
             swept: Mutex::default(),
             reader: Mutex::new(reader),
+            desk,
         };
         let set = sensor.set();
         sensor.tell_interfaces(&set);
@@ -299,6 +311,13 @@ impl Service for Sensor {
             Request::OrdersWithdraw { reference } => self
                 .orders_withdraw(actor, &reference)
                 .map(|changed| Reply::OrderChanged(Box::new(changed))),
+            Request::RequestsSubmit { .. }
+            | Request::RequestsList { .. }
+            | Request::RequestsShow { .. }
+            | Request::RequestsApprove { .. }
+            | Request::RequestsRefuse { .. }
+            | Request::RequestsSettle { .. }
+            | Request::CostsList { .. } => self.desk.handle(actor, request, self.now()),
             Request::EventsList { page, filter } => {
                 self.events_list(actor, &page, &filter).map(Reply::Events)
             }
