@@ -67,7 +67,7 @@ struct Row {
 fn rows(document: &str) -> BTreeMap<String, Row> {
     let mut rows = BTreeMap::new();
     for line in document.lines().filter(|line| line.starts_with("| `")) {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [id, _, behaviour, tests, command] = cells[..] else {
             panic!("five cells a row: {line}");
         };
