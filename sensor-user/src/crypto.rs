@@ -1,6 +1,7 @@
 //! The one door to hashes, signatures and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104),
 //! Ed25519 (RFC 8032), XChaCha20-Poly1305, age, the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
 
+mod keys;
 mod seal;
 mod signature;
 mod to_recipient;
@@ -9,6 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+pub use keys::{DASH, KeyError, SignerKey, VerifierKey};
 pub use seal::{NONCE, open, seal};
 pub use signature::{PublicKey, SecretKey};
 pub use to_recipient::AgeRecipient;

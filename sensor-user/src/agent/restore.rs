@@ -1,17 +1,14 @@
 //! Whether catalogue and journal are of one time: a backup of one of them that was put back is
 //! found out at the start, because a set of former days must not come into force unseen.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::{
     config::Config,
     control::service::agent,
     db::{Catalog, Mark},
-    journal::{Action, Head, Journal, Past, RequestPast},
+    journal::{Action, Head, Journal, Past},
 };
 
 /// What to do about it.
@@ -46,15 +43,7 @@ pub enum Restored {
 }
 
 /// Opens the journal and holds it against the catalogue.
-pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journal, Error> {
-    open_with_requests(state, catalog).map(|(journal, _)| journal)
-}
-
-/// The same, with what the journal says of the authority's requests.
-pub(super) fn open_with_requests(
-    state: &Path,
-    catalog: &mut Catalog,
-) -> Result<(Journal, BTreeMap<String, RequestPast>), Error> {
+pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
     let (journal, past) = open(state, catalog)?;
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
     if !past.continues {
@@ -72,7 +61,7 @@ pub(super) fn open_with_requests(
         }
         .into());
     }
-    Ok((journal, past.requests))
+    Ok((journal, past))
 }
 
 /// Goes on from what is there, whatever was restored: journals that somebody wanted it. No serial
@@ -134,12 +123,12 @@ mod tests {
 
         fn start(&self) -> Result<Journal, Error> {
             let mut catalog = Catalog::open(&self.0).expect("opens");
-            open_journal(&self.0, &mut catalog)
+            open_journal(&self.0, &mut catalog).map(|(journal, _)| journal)
         }
 
         fn accept_envelope(&self, serial: u64) {
             let mut catalog = Catalog::open(&self.0).expect("opens");
-            let journal = open_journal(&self.0, &mut catalog).expect("of one time");
+            let (journal, _) = open_journal(&self.0, &mut catalog).expect("of one time");
             let read = Action::JournalRead { rows: 0 };
             let _receipt = journal.append(&agent(), read).expect("a receipt");
             let Head { size, root } = journal.head();

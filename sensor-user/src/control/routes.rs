@@ -12,7 +12,7 @@ use crate::model::{
     request::{EventFilter, Request},
 };
 pub use answer::document;
-use keys::{day, flag, format, limit, page, state};
+use keys::{day, flag, format, limit, page, proposition, state};
 
 /// The description of this API (OpenAPI 3.1).
 pub const DESCRIPTION: &str = include_str!("openapi.json");
@@ -88,7 +88,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 35] = [
+pub const ROUTES: [Route; 39] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -208,6 +208,7 @@ pub const ROUTES: [Route; 35] = [
         &[],
         Carries::Nothing,
     ),
+    get("/v1/events/{id}/commitment", Kind::EventsCommitment, &[]),
     send("POST", "/v1/canary", Kind::Canary, &[], Carries::Nothing),
     get("/v1/sinks", Kind::SinksList, &[]),
     get(
@@ -223,6 +224,13 @@ pub const ROUTES: [Route; 35] = [
         Carries::Nothing,
     ),
     get("/v1/journal", Kind::JournalShow, &["from", "limit"]),
+    get("/v1/journal/checkpoint", Kind::JournalCheckpoint, &[]),
+    get(
+        "/v1/journal/proof",
+        Kind::JournalProof,
+        &["index", "from", "size"],
+    ),
+    get("/v1/journal/follow", Kind::JournalFollow, &["from"]),
     send(
         "POST",
         "/v1/interfaces/{name}/attach",
@@ -355,10 +363,16 @@ pub fn request(
         },
         Kind::EventsShow => Request::EventsShow { id: parameter },
         Kind::EventsNotUseful => Request::EventsNotUseful { id: parameter },
+        Kind::EventsCommitment => Request::EventsCommitment { id: parameter },
         Kind::EventsTail => Request::EventsTail,
         Kind::JournalShow => Request::JournalShow {
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
+        },
+        Kind::JournalCheckpoint => Request::JournalCheckpoint,
+        Kind::JournalProof => Request::JournalProof(proposition(query)?),
+        Kind::JournalFollow => Request::JournalFollow {
+            from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
         },
         Kind::Canary => Request::Canary,
         Kind::SinksList => Request::SinksList,

@@ -76,6 +76,14 @@ pub fn create(
     Ok(manifest)
 }
 
+impl SignerKey {
+    /// The head of an envelope with this manifest, whatever it says, up to its content.
+    #[must_use]
+    pub fn head(&self, manifest: &str) -> String {
+        self.note(&format!("{}\n{manifest}\n", note::MAGIC))
+    }
+}
+
 /// Length and digest of a content.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ pub mod request;
 pub mod request_kind;
 pub mod request_terms;
 pub mod retention;
+pub mod scope;
 pub mod spool;
 pub mod vantage;
 
@@ -43,5 +44,6 @@ pub use recipient::Recipient;
 pub use request_kind::RequestKind;
 pub use request_terms::{Agent, Authorisation, Beneficiary, Category, RequestTerms};
 pub use retention::Retention;
+pub use scope::{Scope, Scopes};
 pub use spool::Spool;
 pub use vantage::Vantage;

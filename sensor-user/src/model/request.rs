@@ -4,6 +4,7 @@ mod canary;
 mod casework;
 mod change;
 mod failure;
+mod journal;
 mod markers;
 mod orders;
 mod sinks;
@@ -19,6 +20,9 @@ pub use casework::{
 };
 pub use change::{Changed, HeldBack, Refusal};
 pub use failure::Failure;
+pub use journal::{
+    EventCommitment, JournalCheckpoint, JournalPage, JournalProof, JournalRow, Proposition,
+};
 pub use markers::{MarkerRow, MarkerSource, NotInForce};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use sinks::{DeadRow, Replayed, SinkRow};
@@ -158,6 +162,11 @@ pub enum Request {
         /// Its id.
         id: String,
     },
+    /// What links journal entries to an event. Operators.
+    EventsCommitment {
+        /// Its id.
+        id: String,
+    },
     /// Revisions of events as they are stored, until the client leaves. Readers see no address.
     EventsTail,
     /// Journal entries from an index on. Operators and oversight.
@@ -166,6 +175,17 @@ pub enum Request {
         from: u64,
         /// Most entries.
         limit: u32,
+    },
+    /// The signed checkpoint of the journal. Operators and oversight.
+    JournalCheckpoint,
+    /// A proof that the journal holds an entry, or continues an earlier state. Operators and
+    /// oversight.
+    JournalProof(Proposition),
+    /// Journal entries from an index on, and further ones as they are written, until the client
+    /// leaves. Operators and oversight.
+    JournalFollow {
+        /// First index.
+        from: u64,
     },
     /// Run the self-test. Operators.
     Canary,
@@ -290,28 +310,6 @@ pub struct Rows<T> {
     pub next: Option<String>,
 }
 
-/// A journal entry as listed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JournalRow {
-    /// Index of the entry, from 0.
-    pub index: u64,
-    /// Leaf hash (RFC 6962 §2.1), hexadecimal.
-    pub leaf: String,
-    /// The entry: a JSON object, byte for byte as hashed.
-    pub entry: Box<serde_json::value::RawValue>,
-}
-
-/// The journal's page and head.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JournalPage {
-    /// Entries.
-    pub rows: Vec<JournalRow>,
-    /// Entries in the whole tree.
-    pub size: u64,
-    /// Root of the whole tree, hexadecimal.
-    pub root: String,
-}
-
 /// The answers, one variant a shape.
 #[derive(Clone, Debug)]
 pub enum Reply {
@@ -343,10 +341,21 @@ pub enum Reply {
     Event(Box<Event>),
     /// To [`Request::EventsNotUseful`].
     Destroyed(DestroyedEvents),
+    /// To [`Request::EventsCommitment`].
+    Commitment(EventCommitment),
     /// To [`Request::EventsTail`]: the stream starts now.
     Tail,
     /// To [`Request::JournalShow`].
     Journal(JournalPage),
+    /// To [`Request::JournalCheckpoint`].
+    Checkpoint(JournalCheckpoint),
+    /// To [`Request::JournalProof`].
+    Proof(JournalProof),
+    /// To [`Request::JournalFollow`]: the stream starts here.
+    Follow {
+        /// First index.
+        from: u64,
+    },
     /// To [`Request::Canary`].
     Canary(Box<CanaryReport>),
     /// To [`Request::SinksList`].

@@ -53,10 +53,18 @@ pub enum RequestKind {
     EventsShow,
     /// [`Request::EventsNotUseful`].
     EventsNotUseful,
+    /// [`Request::EventsCommitment`].
+    EventsCommitment,
     /// [`Request::EventsTail`].
     EventsTail,
     /// [`Request::JournalShow`].
     JournalShow,
+    /// [`Request::JournalCheckpoint`].
+    JournalCheckpoint,
+    /// [`Request::JournalProof`].
+    JournalProof,
+    /// [`Request::JournalFollow`].
+    JournalFollow,
     /// [`Request::Canary`].
     Canary,
     /// [`Request::SinksList`].
@@ -77,7 +85,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 38] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -102,8 +110,12 @@ impl RequestKind {
         Self::EventsList,
         Self::EventsShow,
         Self::EventsNotUseful,
+        Self::EventsCommitment,
         Self::EventsTail,
         Self::JournalShow,
+        Self::JournalCheckpoint,
+        Self::JournalProof,
+        Self::JournalFollow,
         Self::Canary,
         Self::SinksList,
         Self::SinksDead,
@@ -142,8 +154,12 @@ impl RequestKind {
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
             Self::EventsNotUseful => "events_not_useful",
+            Self::EventsCommitment => "events_commitment",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
+            Self::JournalCheckpoint => "journal_checkpoint",
+            Self::JournalProof => "journal_proof",
+            Self::JournalFollow => "journal_follow",
             Self::Canary => "canary",
             Self::SinksList => "sinks_list",
             Self::SinksDead => "sinks_dead",
@@ -185,8 +201,12 @@ impl Request {
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
             Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,
+            Self::EventsCommitment { .. } => RequestKind::EventsCommitment,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::JournalCheckpoint => RequestKind::JournalCheckpoint,
+            Self::JournalProof(_) => RequestKind::JournalProof,
+            Self::JournalFollow { .. } => RequestKind::JournalFollow,
             Self::Canary => RequestKind::Canary,
             Self::SinksList => RequestKind::SinksList,
             Self::SinksDead { .. } => RequestKind::SinksDead,

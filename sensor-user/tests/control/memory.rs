@@ -8,11 +8,13 @@ use std::{
 
 use sensor_user::{
     control::{Error, Service},
+    journal::Journal,
     model::{
         Actor, Event, Pattern, RequestKind, Spool,
         request::{
-            CanaryInterface, CanaryReport, CanarySink, Changed, DeadRow, DestroyedEvents, HeldBack,
-            MarkerRow, OrderChanged, OrderManifest, Page, Refusal, Replayed, Reply, Request, Rows,
+            CanaryInterface, CanaryReport, CanarySink, Changed, DeadRow, DestroyedEvents,
+            EventCommitment, HeldBack, JournalCheckpoint, MarkerRow, OrderChanged, OrderManifest,
+            Page, Refusal, Replayed, Reply, Request, Rows,
         },
     },
 };
@@ -33,6 +35,7 @@ pub struct Memory {
     pub markers: Mutex<Vec<MarkerRow>>,
     pub asked: Mutex<Vec<(u32, RequestKind)>>,
     pub events: broadcast::Sender<Arc<Event>>,
+    pub journal: Arc<Journal>,
 }
 
 impl Memory {
@@ -41,6 +44,7 @@ impl Memory {
             markers: Mutex::default(),
             asked: Mutex::default(),
             events: broadcast::channel(4).0,
+            journal: Arc::new(Journal::in_memory()),
         })
     }
 
@@ -229,8 +233,22 @@ impl Service for Memory {
                 next: None,
             }),
             Request::EventsNotUseful { .. } => Reply::Destroyed(DestroyedEvents { events: 1 }),
+            Request::EventsCommitment { .. } => Reply::Commitment(EventCommitment {
+                commitment: "ab".repeat(32),
+                salt: "cd".repeat(32),
+            }),
             Request::EventsTail => Reply::Tail,
             Request::JournalShow { .. } => Reply::Journal(journal()),
+            Request::JournalCheckpoint => Reply::Checkpoint(JournalCheckpoint {
+                checkpoint: "pop1\n0\n\n".into(),
+                key: "pop1+00000000+AA==".into(),
+            }),
+            Request::JournalProof(what) => Reply::Proof(
+                self.journal
+                    .prove(what)
+                    .map_err(|error| Error::NotFound(error.to_string()))?,
+            ),
+            Request::JournalFollow { from } => Reply::Follow { from },
             Request::Attach { interface } | Request::Detach { interface } => {
                 if interface == SLOW {
                     std::thread::sleep(SLOW_TIME);
@@ -238,6 +256,10 @@ impl Service for Memory {
                 Reply::Interface(status().interfaces.remove(0))
             }
         })
+    }
+
+    fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal)
     }
 
     fn tail(&self, _: &Actor) -> broadcast::Receiver<Arc<Event>> {

@@ -307,7 +307,8 @@ impl Scene {
     pub fn told_since(&self, from: u64) -> Vec<Value> {
         let all = self.journal.page(from, Page::MOST).expect("reads").rows;
         let read = |row: sensor_user::model::request::JournalRow| {
-            serde_json::from_str::<Value>(row.entry.get()).expect("JSON")
+            serde_json::from_str::<Value>(row.entry.as_ref().expect("nothing is hidden").get())
+                .expect("JSON")
         };
         let entries = all.into_iter().map(read);
         entries

@@ -23,13 +23,16 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Destroyed(events) => serde_json::to_vec(events),
         Reply::Event(event) => serde_json::to_vec(event),
         Reply::Journal(page) => serde_json::to_vec(page),
+        Reply::Commitment(commitment) => serde_json::to_vec(commitment),
+        Reply::Checkpoint(checkpoint) => serde_json::to_vec(checkpoint),
+        Reply::Proof(proof) => serde_json::to_vec(proof),
         Reply::Canary(report) => serde_json::to_vec(report),
         Reply::Sinks(rows) => serde_json::to_vec(rows),
         Reply::Dead(rows) => serde_json::to_vec(rows),
         Reply::Replayed(replayed) => serde_json::to_vec(replayed),
         Reply::Breaker(breaker) => serde_json::to_vec(breaker),
         Reply::Interface(interface) => serde_json::to_vec(interface),
-        Reply::Tail => {
+        Reply::Tail | Reply::Follow { .. } => {
             return Err(Error::Internal(
                 "a stream was answered where a document was asked for".into(),
             ));

@@ -174,6 +174,16 @@ impl Sensor {
         Ok(())
     }
 
+    /// The same for somebody who asks: a refusal is journalled, without the name, which may be anything.
+    pub(super) fn attach_asked(&self, actor: &Actor, name: &str) -> Result<InterfaceStatus, Error> {
+        let attached = self.attach(actor, name);
+        if let Err(Error::NotFound(_)) = &attached {
+            let code = "not_configured".into();
+            let _receipt = self.journal(actor, Action::AttachRefused { code })?;
+        }
+        attached
+    }
+
     fn attach_now(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
         let mut set = self.set();
         let set = &mut *set;

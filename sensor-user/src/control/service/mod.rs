@@ -11,6 +11,7 @@ mod events;
 mod grounds;
 mod interfaces;
 mod inventory;
+mod journal;
 mod listing;
 mod markers;
 mod orders;
@@ -44,7 +45,7 @@ use crate::{
     envelope::Issuers,
     events::Store,
     hits::Live,
-    journal::{self, Action, Journal, Receipt},
+    journal::{Action, Error as JournalError, Journal, Receipt},
     legal::{Gate, Law},
     markers::Hygiene,
     metrics::Metrics,
@@ -79,6 +80,8 @@ pub struct Sensor {
     work: Arc<Work>,
     /// One large file is read at a time.
     reading: Mutex<()>,
+    /// One proof about the journal is made at a time.
+    proving: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
@@ -219,6 +222,7 @@ impl Sensor {
             }),
             work: Arc::default(),
             reading: Mutex::default(),
+            proving: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,
@@ -323,9 +327,15 @@ impl Service for Sensor {
             Request::EventsShow { id } => self
                 .events_show(actor, &id)
                 .map(|event| Reply::Event(Box::new(event))),
+            Request::EventsCommitment { id } => self.events_commitment(&id).map(Reply::Commitment),
             Request::EventsTail => self.events_tail(actor).map(|()| Reply::Tail),
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
+            }
+            Request::JournalCheckpoint => self.journal_checkpoint().map(Reply::Checkpoint),
+            Request::JournalProof(what) => self.journal_proof(what).map(Reply::Proof),
+            Request::JournalFollow { from } => {
+                self.journal_follow(actor).map(|()| Reply::Follow { from })
             }
             Request::Canary => self
                 .canary_run(actor)
@@ -335,9 +345,15 @@ impl Service for Sensor {
             Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
             Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),
             Request::BreakerClose { id } => self.breaker_close(actor, &id).map(Reply::Breaker),
-            Request::Attach { interface } => self.attach(actor, &interface).map(Reply::Interface),
+            Request::Attach { interface } => {
+                self.attach_asked(actor, &interface).map(Reply::Interface)
+            }
             Request::Detach { interface } => self.detach(actor, &interface).map(Reply::Interface),
         }
+    }
+
+    fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.parts.journal)
     }
 
     fn tail(&self, _actor: &Actor) -> broadcast::Receiver<Arc<Event>> {
@@ -354,9 +370,9 @@ pub fn agent() -> Actor {
     }
 }
 
-fn from_journal(error: journal::Error) -> Error {
+fn from_journal(error: JournalError) -> Error {
     match error {
-        journal::Error::Full { .. } => Error::Unavailable(error.to_string()),
+        JournalError::Full { .. } => Error::Unavailable(error.to_string()),
         error => Error::Internal(error.to_string()),
     }
 }
