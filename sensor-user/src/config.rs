@@ -5,10 +5,14 @@
 
 mod canary;
 mod check;
+mod control;
 mod events;
+mod issuer;
+mod journal;
 mod legal;
 mod limits;
 mod locate;
+mod requests;
 mod sinks;
 mod units;
 
@@ -20,16 +24,18 @@ use std::{
 };
 
 use ipnet::IpNet;
-use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::model::Role;
 use check::Problem;
 
 pub use canary::Canary;
+pub use control::{Account, Control, Grant};
 pub use events::Events;
+pub use issuer::Issuer;
+pub use journal::Journal;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
+pub use requests::{Adaptor, Recipients, Requests, Tariff};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
 /// Where the configuration is read from by default.
@@ -101,11 +107,15 @@ pub struct Config {
     pub limits: Limits,
     /// How long events are kept, and how many.
     pub events: Events,
+    /// How the journal shows that somebody is there, and signs.
+    pub journal: Journal,
     /// Under which text the sensor is used.
     pub legal: Legal,
     /// Keys of whoever may send signed envelopes.
     #[serde(rename = "issuer")]
     pub issuers: Vec<Issuer>,
+    /// What the authority's requests need.
+    pub requests: Requests,
     /// The self-test.
     pub canary: Canary,
     /// Where events go.
@@ -114,69 +124,6 @@ pub struct Config {
     /// Watched interfaces, in the order of their slots.
     #[serde(rename = "interface")]
     pub interfaces: Vec<Interface>,
-}
-
-/// The control socket.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Control {
-    /// Its path, at most 107 bytes.
-    pub socket: PathBuf,
-    /// Largest request body, bytes; files wait on disk while they come in, not in memory.
-    #[serde(deserialize_with = "units::size")]
-    pub max_body: u64,
-    /// Group of the socket file; the agent's own by default.
-    pub group: Option<Account>,
-    /// Who may do what; uid 0 and the agent's own uid are operators without being listed.
-    #[serde(rename = "role")]
-    pub roles: Vec<Grant>,
-}
-
-/// A pinned key of an issuer. Several with one name are several keys of one issuer, as while it
-/// changes them.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Issuer {
-    /// `NAME+ID+BASE64`, as `sensorctl bundle keygen` prints it.
-    pub key: String,
-    /// First instant at which it counts.
-    #[serde(default)]
-    pub not_before: Option<Timestamp>,
-    /// First instant at which it no longer counts.
-    #[serde(default)]
-    pub not_after: Option<Timestamp>,
-    /// Whether it is the authority's (L. 33-14 ¶2), not that of somebody whom the operator trusts.
-    #[serde(default = "yes")]
-    pub authority: bool,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-/// One role and who has it. A peer gets the first grant of the file that names its user; where
-/// none does, the first that names one of its groups.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Grant {
-    /// The role; never [`Role::Agent`].
-    pub role: Role,
-    /// Users.
-    #[serde(default)]
-    pub users: Vec<Account>,
-    /// Groups, primary or supplementary.
-    #[serde(default)]
-    pub groups: Vec<Account>,
-}
-
-/// A user or group.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(untagged, expecting = "expected a name or a number")]
-pub enum Account {
-    /// By number.
-    Id(u32),
-    /// By name.
-    Name(String),
 }
 
 /// The metrics page.
@@ -269,22 +216,13 @@ impl Default for Config {
             flows: Flows::default(),
             limits: Limits::default(),
             events: Events::default(),
+            journal: Journal::default(),
             legal: Legal::default(),
             issuers: Vec::new(),
+            requests: Requests::default(),
             canary: Canary::default(),
             sinks: Vec::new(),
             interfaces: Vec::new(),
-        }
-    }
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self {
-            socket: SOCKET.into(),
-            max_body: 2 << 30,
-            group: None,
-            roles: Vec::new(),
         }
     }
 }

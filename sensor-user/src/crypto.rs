@@ -1,15 +1,19 @@
 //! The one door to hashes, signatures and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104),
-//! Ed25519 (RFC 8032), XChaCha20-Poly1305, the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
+//! Ed25519 (RFC 8032), XChaCha20-Poly1305, age, the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
 
+mod keys;
 mod seal;
 mod signature;
+mod to_recipient;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+pub use keys::{DASH, KeyError, SignerKey, VerifierKey};
 pub use seal::{NONCE, open, seal};
 pub use signature::{PublicKey, SecretKey};
+pub use to_recipient::AgeRecipient;
 pub use zeroize::Zeroizing;
 
 /// What can go wrong here.
@@ -27,6 +31,12 @@ pub enum Error {
     /// No key, or one that everybody can sign for.
     #[error("not an Ed25519 key: it has 32 bytes and is no point of small order")]
     Key,
+    /// No public key of age.
+    #[error("not a public key of age: write age1…, as `age-keygen -y` prints it")]
+    Recipient,
+    /// Encryption to a recipient failed.
+    #[error("the answer could not be encrypted to its recipient")]
+    Encrypt,
     /// What was sealed does not open.
     #[error("it does not open: another key, or it was changed")]
     Sealed,

@@ -2,6 +2,7 @@
 
 mod cast;
 mod checks;
+mod law;
 mod network;
 mod sensor;
 mod stage;
@@ -27,18 +28,20 @@ use stage::Stage;
 pub const COMMAND: Command = Command {
     name: "demo",
     summary: "the sensor on a small network of namespaces, with markers and real traffic",
-    help: "cargo xtask demo [--keep]\n\nNeeds root: it makes three network namespaces (subscriber, \
+    help: "cargo xtask demo [--keep | --law]\n\nNeeds root: it makes three network namespaces (subscriber, \
            router, internet), which disappear with\neverything else at the end, however it ends. \
            Succeeds only if every check held.\n\n  --keep  leave it running and say how to talk to \
-           it and how to end it",
+           it and how to end it\n  --law   the way of a request of the authority, from the declaration to the journal \
+           (needs age)",
     run,
 };
 
 fn run(arguments: &[String]) -> Result<ExitCode> {
-    let keep = match arguments {
-        [] => false,
-        [word] if word == "--keep" => true,
-        _ => bail!("it takes no arguments but --keep"),
+    let (keep, law) = match arguments {
+        [] => (false, false),
+        [word] if word == "--keep" => (true, false),
+        [word] if word == "--law" => (false, true),
+        _ => bail!("it takes no arguments but --keep or --law"),
     };
     // The owner of this entry is the process's effective user.
     if fs::metadata("/proc/self")?.uid() != 0 {
@@ -48,7 +51,11 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     Line::new("cargo build --workspace --exclude sensor-ebpf --bins")
         .dir(tree::root())
         .run()?;
-    play(keep)?;
+    if law {
+        law::play()?;
+    } else {
+        play(keep)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

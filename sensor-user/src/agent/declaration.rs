@@ -37,7 +37,7 @@ pub fn record_declaration(config: &Config, reference: &str, date: Date) -> Resul
     if gate.check().is_ok() {
         return Ok(false);
     }
-    let journal = restore::open_journal(&config.state_dir, &mut catalog)?;
+    let (journal, _) = restore::open_journal(&config.state_dir, &mut catalog)?;
     let actor = Actor {
         uid: rustix::process::getuid().as_raw(),
         role: Role::Operator,

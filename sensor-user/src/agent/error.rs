@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::Restored;
+use super::{Restored, sensor_key::SensorKeyError};
 use crate::{
-    control, crypto, dataplane, db, envelope::IssuerError, events, journal,
+    control::{self, service::DeskError},
+    crypto, dataplane, db,
+    envelope::IssuerError,
+    events, journal,
     markers::WarninglistError,
 };
 
@@ -35,6 +38,12 @@ pub enum Error {
     /// A pinned key.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
+    /// What the authority's requests need.
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    /// The sensor's own key.
+    #[error(transparent)]
+    SensorKey(#[from] SensorKeyError),
     /// Store and journal are not of one time.
     #[error(transparent)]
     Restored(#[from] Restored),

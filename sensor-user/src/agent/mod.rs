@@ -5,35 +5,32 @@
 //! the loop, which drains what is in flight and stores it. Interfaces stay attached.
 
 mod accept_clock;
+mod beats;
 mod canary;
 mod condemned;
 mod declaration;
 mod deliveries;
 mod error;
 mod metrics_page;
+mod oversight;
 mod pipeline;
+mod requests;
 mod restore;
+pub mod sensor_key;
+mod serve;
 mod stored;
 mod warninglists;
 mod watched;
 
-use std::{
-    fs,
-    os::unix::fs::DirBuilderExt as _,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fs, os::unix::fs::DirBuilderExt as _, sync::Arc};
 
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::broadcast;
 
 use crate::{
     clock,
     config::{Breaker, Config},
     control::{
-        Door, Limits, Roles, Socket,
+        Socket,
         service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
@@ -41,7 +38,7 @@ use crate::{
     db::{Catalog, Over},
     envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
-    journal::Action,
+    journal::{Action, Signer},
     legal::{self, Gate, Law},
     markers::{self, Breadth, Hygiene},
     metrics::Metrics,
@@ -51,11 +48,14 @@ use crate::{
     },
 };
 pub use accept_clock::accept_clock;
+use beats::Beats;
 pub use declaration::{declaration, record_declaration};
 use deliveries::{Sinks, Today};
 pub use error::Error;
+use oversight::Oversight;
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
+use serve::{Doors, bind_page, serve};
 use watched::interfaces_of;
 
 /// Version of the agent.
@@ -64,10 +64,6 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub const BPF_TOOLCHAIN: &str = env!("BPF_TOOLCHAIN");
 /// Events that a slow tail may be behind before it misses some.
 const TAIL: usize = 4096;
-/// Shortest wait for what begins or ends.
-const SHORTEST_WAIT: Duration = Duration::from_millis(10);
-/// How often interfaces are looked after.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs until a signal, or until a part fails.
 ///
@@ -76,7 +72,12 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 pub fn run(config: &Config) -> Result<(), Error> {
     let issuers = Issuers::of(&config.issuers)?;
     let features = probe()?;
-    let socket = Socket::bind(&config.control.socket, config.control.group.as_ref())?;
+    let control = &config.control;
+    let socket = Socket::bind(&control.socket, control.group.as_ref())?;
+    let overseers = Socket::bind(
+        &control.oversight_socket(),
+        control.oversight_group.as_ref(),
+    )?;
     let page = config
         .metrics
         .enabled
@@ -86,7 +87,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let hygiene = Hygiene::new(Breadth::of(config), warninglists);
     make_directory(&config.state_dir)?;
     let mut catalog = Catalog::open(&config.state_dir)?;
-    let journal = Arc::new(restore::open_journal(&config.state_dir, &mut catalog)?);
+    let (journal, past) = restore::open_journal(&config.state_dir, &mut catalog)?;
+    let journal = Arc::new(journal);
+    journal.sign_with(&agent(), signer(config)?)?;
     let mut store = stored::open(config)?;
     condemned::destroy(&mut catalog, &mut store, &journal)?;
     let reader = store.another()?;
@@ -134,8 +137,18 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let started = Action::Started {
         version: VERSION.into(),
         sensor: config.sensor.clone(),
+        heartbeat: Some(config.journal.heartbeat.as_secs().max(1)),
+        unsaid_stop: past.unsaid_stop,
     };
+    if let Some(last) = past.unsaid_stop {
+        tracing::warn!(
+            last,
+            "the agent before this one did not say that it stops: it was killed, or the machine failed"
+        );
+    }
     let _receipt = journal.append(&actor, started)?;
+    beats::keep(&journal);
+    let beats = Beats::start(&journal, &config.journal).map_err(Error::Runtime)?;
     for number in &inventory.ended {
         let ended = inventory.order_ended(*number);
         let _receipt = journal.append_reserved(&actor, ended)?;
@@ -193,7 +206,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         longest_marker,
         watch,
     };
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules));
+    let desk = requests::open(config, &rules.issuers, &journal, &store)?;
+    desk.recover(&actor, &past.requests, now)?;
+    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules, desk));
+    let overseers = Oversight::start(overseers, config, &sensor).map_err(Error::Runtime)?;
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,
@@ -215,141 +231,21 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let outcome = serve(config, doors, sensor, metrics, pipeline);
     // Last: what the loop stored when stopping goes out, too, if the recipients are quick.
     deliveries.stop();
-    let _receipt = journal.append_reserved(&actor, Action::Stopped)?;
+    beats.stop();
+    let stopped = journal.append_reserved(&actor, Action::Stopped);
+    beats::keep(&journal);
+    overseers.stop();
+    let _receipt = stopped?;
     outcome
 }
 
-/// What was bound before anything was touched: a start that cannot be answered changes nothing.
-struct Doors {
-    socket: Socket,
-    page: Option<std::net::TcpListener>,
-}
-
-fn bind_page(config: &Config) -> Result<std::net::TcpListener, Error> {
-    let address = config.metrics.listen;
-    std::net::TcpListener::bind(address)
-        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-        .map_err(|source| Error::Metrics { address, source })
-}
-
-/// Starts the loop, attaches, opens the door; then stops them in the other order.
-fn serve(
-    config: &Config,
-    doors: Doors,
-    sensor: Arc<Sensor>,
-    metrics: Arc<Metrics>,
-    pipeline: Pipeline,
-) -> Result<(), Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (ended, mut end) = oneshot::channel();
-    let thread = {
-        let stop = Arc::clone(&stop);
-        std::thread::Builder::new()
-            .name("hits".into())
-            .spawn(move || {
-                let outcome = pipeline.run(&stop);
-                // Nobody listens any more when the agent is stopping already.
-                let _ = ended.send(());
-                outcome
-            })
-            .map_err(Error::Runtime)?
-    };
-    let outcome = sensor
-        .attach_all(&agent())
-        .map_err(Error::from)
-        .and_then(|()| {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()
-                .map_err(Error::Runtime)?;
-            runtime.block_on(answer(config, doors, sensor, metrics, &mut end))
-        });
-    stop.store(true, Ordering::Relaxed);
-    match thread.join() {
-        Ok(Ok(())) => outcome,
-        Ok(Err(error)) => outcome.and(Err(Error::Pipeline(error.to_string()))),
-        Err(_) => outcome.and(Err(Error::Pipeline("it panicked".into()))),
-    }
-}
-
-/// Answers on socket and metrics page until a signal or the end of the loop.
-async fn answer(
-    config: &Config,
-    doors: Doors,
-    sensor: Arc<Sensor>,
-    metrics: Arc<Metrics>,
-    end: &mut oneshot::Receiver<()>,
-) -> Result<(), Error> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let (stop, stopped) = watch::channel(false);
-    let limits = Limits {
-        max_body: config.control.max_body,
-        spool: config.state_dir.clone(),
-        ..Limits::default()
-    };
-    let door = Door::new(
-        Arc::clone(&sensor),
-        Roles::new(config.control.roles.clone()),
-        limits,
-    );
-    let page = match doors.page {
-        Some(listener) => {
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Runtime)?;
-            let serving = metrics_page::serve(
-                listener,
-                Arc::clone(&sensor),
-                metrics,
-                door.counts(),
-                stopped.clone(),
-            );
-            Some(tokio::spawn(serving))
-        }
-        None => None,
-    };
-    let canary = tokio::spawn(canary::run(Arc::clone(&sensor)));
-    let mut served = tokio::spawn(doors.socket.serve(door, stopped));
-    let mut tick = tokio::time::interval(LOOK_AFTER);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    tracing::info!(socket = %config.control.socket.display(), "ready");
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = &mut *end => break,
-            _ = &mut served => break,
-            () = next_edge(&sensor) => look_after(&sensor).await,
-            _ = tick.tick() => look_after(&sensor).await,
-        }
-    }
-    tracing::info!("stopping; interfaces stay attached");
-    canary.abort();
-    // Receivers that are gone have stopped already.
-    let _ = stop.send(true);
-    if !served.is_finished() {
-        let _ = served.await;
-    }
-    if let Some(page) = page {
-        let _ = page.await;
-    }
-    Ok(())
-}
-
-/// Waits until a marker or an order begins or ends, or for ever.
-async fn next_edge(sensor: &Sensor) {
-    match sensor.until_next_edge() {
-        Some(left) => tokio::time::sleep(left.max(SHORTEST_WAIT)).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn look_after(sensor: &Arc<Sensor>) {
-    let sensor = Arc::clone(sensor);
-    let looked = tokio::task::spawn_blocking(move || sensor.look_after(&agent()));
-    // A panic in there is told by the panic hook; the next tick tries again.
-    let _ = looked.await;
+/// The journal's key, made at the first start.
+fn signer(config: &Config) -> Result<Signer, Error> {
+    let journal = &config.journal;
+    let path = journal.key_file(&config.state_dir);
+    let origin = journal.origin.as_deref();
+    let every = journal.checkpoint_entries;
+    Ok(Signer::open(&path, origin, &config.sensor, every)?)
 }
 
 /// The day in UTC, while the clock may be trusted with destroying something.

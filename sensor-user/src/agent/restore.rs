@@ -46,7 +46,7 @@ pub enum Restored {
 
 /// Opens the journal and holds it against the catalogue. What a dead agent announced and did not do
 /// is journalled as failed.
-pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journal, Error> {
+pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
     let (journal, past) = open(state, catalog)?;
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
     if !past.continues {
@@ -72,7 +72,7 @@ pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<Journa
         let code = "died".into();
         let _receipt = journal.append_reserved(&agent(), Action::Failed { of, code })?;
     }
-    Ok(journal)
+    Ok((journal, past))
 }
 
 /// Goes on from what is there, whatever was restored: journals that somebody wanted it. No serial
@@ -138,13 +138,13 @@ mod tests {
 
         fn start(&self) -> Result<Journal, Error> {
             let mut catalog = Catalog::open(self.path()).expect("opens");
-            open_journal(self.path(), &mut catalog)
+            open_journal(self.path(), &mut catalog).map(|(journal, _)| journal)
         }
 
         /// A change that was announced, stored as far as the agent lived for it, and followed.
         fn change(&self, stored: bool, stopped: bool) -> u64 {
             let mut catalog = Catalog::open(self.path()).expect("opens");
-            let journal = open_journal(self.path(), &mut catalog).expect("of one time");
+            let (journal, _) = open_journal(self.path(), &mut catalog).expect("of one time");
             let opened = Action::BreakerOpened { automatic: false };
             let receipt = journal.append(&agent(), opened).expect("a receipt");
             if stored {
@@ -173,7 +173,7 @@ mod tests {
 
         fn accept_envelope(&self, serial: u64) {
             let mut catalog = Catalog::open(self.path()).expect("opens");
-            let journal = open_journal(self.path(), &mut catalog).expect("of one time");
+            let (journal, _) = open_journal(self.path(), &mut catalog).expect("of one time");
             let read = Action::JournalRead { rows: 0 };
             let _receipt = journal.append(&agent(), read).expect("a receipt");
             let edit = Edit {

@@ -1,7 +1,9 @@
 //! What may be typed. Marker values are never arguments: everybody on the host can read those.
 
 mod bundle;
+mod journal;
 mod orders;
+mod requests;
 mod sinks;
 
 use std::{ffi::OsString, path::PathBuf};
@@ -15,7 +17,9 @@ use jiff::civil::Date;
 use super::failure::USAGE;
 use crate::model::{State, request::Format};
 pub use bundle::{Bundle, Create, When};
+pub use journal::{Journal, Verify};
 pub use orders::{Orders, Submit};
+pub use requests::{Costs, Requests};
 pub use sinks::Sinks;
 
 const EXAMPLES: &str = "\
@@ -75,6 +79,12 @@ pub enum Command {
     /// Submit, list and withdraw orders of the authority
     #[command(subcommand)]
     Orders(Orders),
+    /// Submit, decide and settle requests of the authority
+    #[command(subcommand)]
+    Requests(Requests),
+    /// The ledger of costs
+    #[command(subcommand)]
+    Costs(Costs),
     /// What the authority is told of the device (R. 9-12-1 CPCE)
     #[command(subcommand)]
     Declaration(Declaration),
@@ -92,7 +102,7 @@ pub enum Command {
     /// How sinks fare, and what they refused
     #[command(subcommand)]
     Sinks(Sinks),
-    /// Read the journal
+    /// Read the journal, and hold it to what it signed
     #[command(subcommand)]
     Journal(Journal),
     /// Attach to a configured interface
@@ -238,6 +248,11 @@ pub enum Events {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+    /// Show what links journal entries to an event: commitment and salt
+    Commitment {
+        /// Its id, or its first digits as `list` shows them
+        id: String,
+    },
     /// Follow events as they are stored
     Tail,
 }
@@ -259,35 +274,6 @@ impl From<StateArg> for State {
         }
     }
 }
-
-/// The journal.
-#[derive(Debug, Subcommand)]
-pub enum Journal {
-    /// Show entries
-    Show {
-        /// Index of the first
-        #[arg(long, default_value_t = 0)]
-        from: u64,
-        /// Most entries
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        limit: u32,
-    },
-    /// Recompute the tree and say whether the journal proves itself
-    #[command(after_help = VERIFY_EXAMPLES)]
-    Verify {
-        /// Directory of a journal, read without any daemon; through the socket otherwise
-        #[arg(long)]
-        dir: Option<PathBuf>,
-        /// Earlier state that the journal must continue, as SIZE:ROOT
-        #[arg(long, value_name = "SIZE:ROOT")]
-        against: Option<String>,
-    },
-}
-
-const VERIFY_EXAMPLES: &str = "Examples:
-  sensorctl journal verify
-  sensorctl journal verify --dir /var/lib/marker-sensor/journal
-  sensorctl journal verify --dir copy --against 120:9f86d081884c7d65…";
 
 /// Reads a command line.
 ///

@@ -64,6 +64,7 @@ fn create(session: &Session, create: Create) -> Result<(), Error> {
     let issued = Timestamp::now();
     let order = order(&create, issued)?;
     let draft = Draft {
+        kind: create.kind,
         // An order ends by itself: it replaces nothing.
         change: if create.add || order.is_some() {
             Change::Add
@@ -199,6 +200,7 @@ fn show(session: &Session, manifest: &Manifest, digest: Option<&[u8]>) -> Result
         let mut fields = vec![
             ("issuer", manifest.issuer.clone()),
             ("serial", manifest.serial.to_string()),
+            ("kind", manifest.kind.name().into()),
             ("issued", manifest.issued.to_string()),
             ("expires", manifest.expires.to_string()),
             (

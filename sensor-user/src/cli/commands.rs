@@ -11,7 +11,7 @@ use hyper::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    args::{Breaker, Command, Events, Journal, Markers},
+    args::{Breaker, Command, Events, Markers},
     bundle,
     client::{Client, read},
     declaration,
@@ -26,8 +26,8 @@ use crate::{
     model::{
         Event, State,
         request::{
-            BreakerStatus, Changed, DestroyedEvents, InterfaceStatus, JournalPage, MarkerRow, Page,
-            Rows, Status,
+            BreakerStatus, Changed, DestroyedEvents, EventCommitment, InterfaceStatus, MarkerRow,
+            Page, Rows, Status,
         },
     },
 };
@@ -51,6 +51,8 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
         Command::Status { rate } => session.status(rate).await,
         Command::Markers(markers) => session.markers(markers).await,
         Command::Orders(orders) => session.orders(orders).await,
+        Command::Requests(requests) => session.requests(requests).await,
+        Command::Costs(costs) => session.costs(costs).await,
         Command::Declaration(declaration) => declaration::run(session, declaration).await,
         Command::Bundle(bundle) => bundle::run(session, bundle).await,
         Command::Breaker(Breaker::Open { id }) => session.breaker(Method::POST, &id).await,
@@ -58,11 +60,7 @@ pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
         Command::Events(events) => session.events(events).await,
         Command::Canary => session.canary().await,
         Command::Sinks(sinks) => session.sinks(sinks).await,
-        Command::Journal(Journal::Show { from, limit }) => session.journal(from, limit).await,
-        Command::Journal(Journal::Verify { dir, against }) => {
-            let against = against.as_deref().map(journal::checkpoint).transpose()?;
-            journal::verify(session, dir.as_deref(), against).await
-        }
+        Command::Journal(command) => journal::run(session, command).await,
         Command::Attach { interface } => session.interface(&interface, "attach").await,
         Command::Detach { interface } => session.interface(&interface, "detach").await,
     }
@@ -188,6 +186,13 @@ impl Session {
                 }
                 Ok(())
             }
+            Events::Commitment { id } => {
+                let target = format!("/v1/events/{}/commitment", encode(&id));
+                let text = |it: &EventCommitment, _: &Out| {
+                    format!("commitment  {}\nsalt        {}", it.commitment, it.salt)
+                };
+                self.show(&target, text).await.map(drop)
+            }
             Events::Tail => self.tail().await,
         }
     }
@@ -243,12 +248,6 @@ impl Session {
         };
         self.client.lines("/v1/events/tail", each).await?;
         Err(Error::Ended)
-    }
-
-    async fn journal(&self, from: u64, limit: u32) -> Result<(), Error> {
-        let target = format!("/v1/journal?from={from}&limit={limit}");
-        let table = |page: &JournalPage, out: &Out| print::journal(page, out);
-        self.show(&target, table).await.map(drop)
     }
 
     async fn breaker(&self, method: Method, id: &str) -> Result<(), Error> {
@@ -314,7 +313,7 @@ impl Out {
         }
     }
 
-    fn line(&self, line: &[u8]) -> Result<(), Error> {
+    pub(super) fn line(&self, line: &[u8]) -> Result<(), Error> {
         let mut stdout = io::stdout().lock();
         stdout
             .write_all(line)

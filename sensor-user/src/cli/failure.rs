@@ -83,8 +83,13 @@ pub enum Error {
     #[error("cannot write the answer: {0}")]
     Output(#[source] io::Error),
     /// The journal does not prove itself.
-    #[error("{0}")]
-    Journal(String),
+    #[error("{sentence}")]
+    Journal {
+        /// Stable name of what is wrong.
+        code: &'static str,
+        /// What, and where.
+        sentence: String,
+    },
     /// The self-test did not come through.
     #[error("the self-test failed; the rows above say where")]
     Canary,
@@ -121,7 +126,10 @@ impl Error {
             Self::Key { .. } => DATA,
             Self::File { .. } | Self::Broken(_) | Self::Input { .. } | Self::Output(_) => IO,
             Self::Usage(_) => USAGE,
-            Self::Journal(_) => DATA,
+            Self::Journal {
+                code: "unreadable", ..
+            } => IO,
+            Self::Journal { .. } => DATA,
             Self::Config(config::Error::Read { .. }) => IO,
             Self::Config(_) => DATA,
         }

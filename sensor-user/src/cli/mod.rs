@@ -15,6 +15,7 @@ pub mod journal;
 mod orders;
 pub mod print;
 mod progress;
+mod requests;
 mod sinks;
 pub mod status;
 

@@ -10,17 +10,19 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use crate::model::{
     Moment,
-    request::{Changed, Failure, JournalPage, MarkerRow, NotInForce, Refusal},
+    request::{Changed, Failure, JournalPage, JournalRow, MarkerRow, NotInForce, Refusal},
 };
 
 mod canary;
 mod events;
 mod orders;
+mod requests;
 mod sinks;
 
 pub use canary::canary;
 pub use events::{event, events, one_line};
 pub use orders::{order, order_changed, orders};
+pub use requests::{case, cases};
 pub use sinks::{dead, replayed, sinks};
 
 /// Where and how answers are printed.
@@ -346,11 +348,7 @@ pub fn fields(fields: &[(&str, String)]) -> String {
 pub fn journal(page: &JournalPage, out: &Out) -> String {
     let mut table = table(&[">INDEX", "LEAF", "ENTRY"], out.colour);
     for row in &page.rows {
-        table.add_row([
-            row.index.to_string(),
-            short(&row.leaf),
-            clean(row.entry.get()),
-        ]);
+        table.add_row([row.index.to_string(), short(&row.leaf), entry(row)]);
     }
     format!(
         "{}\nsize {} root {}",
@@ -358,6 +356,19 @@ pub fn journal(page: &JournalPage, out: &Out) -> String {
         page.size,
         clean(&page.root)
     )
+}
+
+/// One entry on one line.
+#[must_use]
+pub fn journal_row(row: &JournalRow) -> String {
+    format!("{}  {}  {}", row.index, short(&row.leaf), entry(row))
+}
+
+fn entry(row: &JournalRow) -> String {
+    let hidden = "(outside your scopes)";
+    row.entry
+        .as_ref()
+        .map_or_else(|| hidden.into(), |entry| clean(entry.get()))
 }
 
 #[cfg(test)]

@@ -57,8 +57,10 @@ impl Config {
         flows(&self.flows)?;
         self.limits.check()?;
         self.events.check()?;
+        self.journal.check()?;
         self.legal.check()?;
         self.issuers()?;
+        self.requests.check(&self.issuers)?;
         super::sinks::check(&self.sinks, self.events.retention)?;
         self.canary.check()?;
         self.interfaces()
@@ -74,6 +76,15 @@ impl Config {
                 "must be at most {LONGEST_SOCKET} bytes long: the kernel takes no longer path for a socket"
             ),
         )?;
+        let oversight = control.oversight_socket();
+        absolute("control.oversight-socket", &oversight)?;
+        need(
+            oversight.as_os_str().as_bytes().len() <= LONGEST_SOCKET && oversight != control.socket,
+            "control.oversight-socket",
+            format!(
+                "must be another path than control.socket, at most {LONGEST_SOCKET} bytes long"
+            ),
+        )?;
         need(
             (1 << 10..=4 << 30).contains(&control.max_body),
             "control.max-body",
@@ -86,6 +97,19 @@ impl Config {
                 grant.role != Role::Agent,
                 format!("{key}.role"),
                 "`agent` is the agent itself; use operator, reader, desk or oversight",
+            )?;
+            need(
+                grant.scopes.is_none() || grant.role == Role::Oversight,
+                format!("{key}.scopes"),
+                "are of the role oversight only",
+            )?;
+            need(
+                grant
+                    .scopes
+                    .as_ref()
+                    .is_none_or(|scopes| !scopes.is_empty()),
+                format!("{key}.scopes"),
+                "is empty: name arcep or cnctr, or leave it out for the whole journal",
             )?;
             need(
                 grant.users.len() + grant.groups.len() > 0,

@@ -21,12 +21,12 @@ use tokio::{
 };
 
 use super::{
-    Counts, Error, Limits, Roles, Service, roles,
+    Counts, Error, Limits, Roles, Service, follow, roles,
     routes::{self, Carries, Content, Target},
     spool, tail, uri,
 };
 use crate::model::{
-    Actor, RequestKind, Role,
+    Actor, RequestKind, Role, Scopes,
     request::{Failure, Reply, Request},
 };
 
@@ -35,6 +35,9 @@ const MOST_IN_MEMORY: u64 = 64 << 20;
 
 /// A document up to this gives its place back once it is read, bytes.
 const SMALL: usize = 1 << 20;
+
+/// What a stream is.
+const NDJSON: &str = "application/x-ndjson";
 
 /// Body of an answer.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -52,8 +55,8 @@ pub struct Door<S> {
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
 pub(super) enum Peer {
-    /// Somebody with a role.
-    Known(Actor),
+    /// Somebody with a role, who sees these parts of the journal.
+    Known(Actor, Scopes),
     /// Somebody without.
     Stranger {
         /// User id.
@@ -108,7 +111,7 @@ impl<S: Service> Door<S> {
         body: &mut Option<Incoming>,
         stop: watch::Receiver<bool>,
     ) -> Result<Response<Body>, Error> {
-        let actor = peer.actor()?;
+        let (actor, scopes) = peer.known()?;
         let (route, parameter) = routes::find(head.method.as_str(), head.uri.path())?;
         let kind = match route.target {
             Target::Ask(kind) => kind,
@@ -135,8 +138,14 @@ impl<S: Service> Door<S> {
         };
         match self.ask(actor, request).await? {
             Reply::Tail => Ok(self.stream(actor, stop)),
+            Reply::Follow { from } => {
+                let journal = self.service.journal();
+                let lines = follow::lines(journal, from, scopes, stop);
+                Ok(found(NDJSON, StreamBody::new(lines).boxed_unsync()))
+            }
             reply => {
-                let mut document = routes::document(&roles::shown_to(actor.role, reply))?;
+                let shown = roles::shown_to(actor.role, scopes, reply);
+                let mut document = routes::document(&shown)?;
                 document.push(b'\n');
                 Ok(found("application/json", full(document)))
             }
@@ -156,10 +165,7 @@ impl<S: Service> Door<S> {
     fn stream(&self, actor: &Actor, stop: watch::Receiver<bool>) -> Response<Body> {
         let events = self.service.tail(actor);
         let lines = tail::lines(events, actor.role, stop, self.counts());
-        found(
-            "application/x-ndjson",
-            StreamBody::new(lines).boxed_unsync(),
-        )
+        found(NDJSON, StreamBody::new(lines).boxed_unsync())
     }
 
     /// Reads a body into memory.
@@ -301,9 +307,9 @@ enum Sink {
 }
 
 impl Peer {
-    fn actor(&self) -> Result<&Actor, Error> {
+    fn known(&self) -> Result<(&Actor, Scopes), Error> {
         match self {
-            Self::Known(actor) => Ok(actor),
+            Self::Known(actor, scopes) => Ok((actor, *scopes)),
             Self::Stranger { uid } => Err(Error::Denied(format!(
                 "user {uid} has no role on this sensor; an operator can give one under [[control.role]] in sensor.toml"
             ))),
@@ -317,7 +323,7 @@ impl Peer {
 impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Known(actor) => write!(f, "uid {} ({})", actor.uid, actor.role.name()),
+            Self::Known(actor, _) => write!(f, "uid {} ({})", actor.uid, actor.role.name()),
             Self::Stranger { uid } => write!(f, "uid {uid} (no role)"),
             Self::TooMany => f.write_str("one too many"),
         }

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod bind;
 pub mod failure;
+mod follow;
 pub mod http;
 pub mod roles;
 pub mod routes;
@@ -24,9 +25,12 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use crate::model::{
-    Actor, Event,
-    request::{Reply, Request},
+use crate::{
+    journal::Journal,
+    model::{
+        Actor, Event,
+        request::{Reply, Request},
+    },
 };
 
 pub use failure::Error;
@@ -38,11 +42,15 @@ pub use socket::Socket;
 pub trait Service: Send + Sync + 'static {
     /// Does what is asked; may block for seconds (it runs on a blocking thread). The role has been
     /// checked; addresses are blanked for readers afterwards. [`Request::EventsTail`] comes
-    /// here too, to be journalled, and is answered by [`Reply::Tail`].
+    /// here too, to be journalled, and is answered by [`Reply::Tail`]; [`Request::JournalFollow`]
+    /// likewise by [`Reply::Follow`].
     ///
     /// # Errors
     /// What the client is told.
     fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error>;
+
+    /// The journal, for whoever follows it.
+    fn journal(&self) -> Arc<Journal>;
 
     /// Revisions of events from now on.
     fn tail(&self, actor: &Actor) -> broadcast::Receiver<Arc<Event>>;
@@ -75,6 +83,20 @@ pub struct Limits {
 impl Limits {
     /// Bytes a second that a body must come with on the average, after [`Limits::body`].
     pub const SLOWEST: u64 = 256 << 10;
+}
+
+impl Limits {
+    /// Of oversight's own socket: it uploads nothing, and takes no place of anybody else.
+    #[must_use]
+    pub fn of_oversight() -> Self {
+        Self {
+            clients: 16,
+            guests: 16,
+            uploads: 1,
+            max_body: 0,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {

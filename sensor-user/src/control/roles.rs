@@ -2,7 +2,8 @@
 
 use crate::{
     config::{Account, Grant},
-    model::{Actor, Event, RequestKind, Role, request::Reply},
+    journal,
+    model::{Actor, Event, RequestKind, Role, Scopes, request::Reply},
 };
 
 use super::accounts::Accounts;
@@ -27,18 +28,34 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
                 | K::OrdersList
                 | K::OrdersShow
                 | K::OrdersWithdraw
+                | K::RequestsSubmit
+                | K::RequestsList
+                | K::RequestsShow
         ),
         Role::Oversight => matches!(
             kind,
-            K::Status | K::DeclarationShow | K::JournalShow | K::SinksList
+            K::Status
+                | K::DeclarationShow
+                | K::JournalShow
+                | K::JournalCheckpoint
+                | K::JournalProof
+                | K::JournalFollow
+                | K::RequestsList
+                | K::SinksList
         ),
     }
 }
 
-/// An answer as this role may see it.
+/// An answer as this role with these scopes may see it.
 #[must_use]
-pub fn shown_to(role: Role, reply: Reply) -> Reply {
+pub fn shown_to(role: Role, scopes: Scopes, reply: Reply) -> Reply {
     match reply {
+        Reply::Cases(mut cases) => {
+            let seen = |kind| scopes.holds(journal::audience_of(kind));
+            cases.rows.retain(|case| seen(case.kind));
+            Reply::Cases(cases)
+        }
+        Reply::Journal(page) => Reply::Journal(journal::within(scopes, page)),
         Reply::Event(event) => Reply::Event(Box::new(event_shown_to(role, *event))),
         Reply::Events(mut events) => {
             events.rows = events
@@ -65,7 +82,8 @@ pub fn event_shown_to(role: Role, event: Event) -> Event {
 #[derive(Clone, Debug)]
 pub struct Roles {
     grants: Vec<Grant>,
-    own_uid: u32,
+    /// Who is an operator without being listed, besides uid 0; nobody is on oversight's socket.
+    own_uid: Option<u32>,
 }
 
 impl Roles {
@@ -74,16 +92,27 @@ impl Roles {
     pub fn new(grants: Vec<Grant>) -> Self {
         Self {
             grants,
-            own_uid: rustix::process::geteuid().as_raw(),
+            own_uid: Some(rustix::process::geteuid().as_raw()),
+        }
+    }
+
+    /// The configured grants of oversight, and nobody else: not even uid 0.
+    #[must_use]
+    pub fn of_oversight(mut grants: Vec<Grant>) -> Self {
+        grants.retain(|grant| grant.role == Role::Oversight);
+        Self {
+            grants,
+            own_uid: None,
         }
     }
 
     /// The peer with these credentials; none for a stranger. The databases come from the caller:
     /// they are read anew for each connection, so that a user who leaves a group loses its role.
     #[must_use]
-    pub fn actor(&self, uid: u32, gid: u32, accounts: &Accounts) -> Option<Actor> {
-        let role = if uid == 0 || uid == self.own_uid {
-            Role::Operator
+    pub fn actor(&self, uid: u32, gid: u32, accounts: &Accounts) -> Option<(Actor, Scopes)> {
+        let own = self.own_uid.is_some_and(|own| uid == 0 || uid == own);
+        let (role, scopes) = if own {
+            (Role::Operator, None)
         } else {
             let holds = |list: &[Account], test: &dyn Fn(&Account) -> bool| list.iter().any(test);
             let by_user = |grant: &&Grant| holds(&grant.users, &|a| accounts.is_user(a, uid));
@@ -91,9 +120,12 @@ impl Roles {
                 |grant: &&Grant| holds(&grant.groups, &|a| accounts.in_group(a, uid, gid));
             let grants = || self.grants.iter();
             let grant = grants().find(by_user).or_else(|| grants().find(by_group))?;
-            grant.role
+            (grant.role, grant.scopes.as_deref())
         };
-        Some(Actor { uid, role })
+        Some((
+            Actor { uid, role },
+            scopes.map_or(Scopes::WHOLE, Scopes::of),
+        ))
     }
 
     /// Configured users and groups that this host does not know: they match nobody.
@@ -115,6 +147,7 @@ impl Roles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Scope;
 
     #[test]
     fn the_whole_table() {
@@ -135,11 +168,22 @@ mod tests {
             (K::OrdersList, [false, true, true, false, true]),
             (K::OrdersShow, [false, true, true, false, true]),
             (K::OrdersWithdraw, [false, true, true, false, true]),
+            (K::RequestsSubmit, [false, true, true, false, true]),
+            (K::RequestsList, [false, true, true, true, true]),
+            (K::RequestsShow, [false, true, true, false, true]),
+            (K::RequestsApprove, [false, true, false, false, true]),
+            (K::RequestsRefuse, [false, true, false, false, true]),
+            (K::RequestsSettle, [false, true, false, false, true]),
+            (K::CostsList, [false, true, false, false, true]),
             (K::EventsList, [true, true, false, false, true]),
             (K::EventsShow, [true, true, false, false, true]),
             (K::EventsNotUseful, [false, true, false, false, true]),
+            (K::EventsCommitment, [false, true, false, false, true]),
             (K::EventsTail, [true, true, false, false, true]),
             (K::JournalShow, [false, true, false, true, true]),
+            (K::JournalCheckpoint, [false, true, false, true, true]),
+            (K::JournalProof, [false, true, false, true, true]),
+            (K::JournalFollow, [false, true, false, true, true]),
             (K::Canary, [false, true, false, false, true]),
             (K::SinksList, [true, true, false, true, true]),
             (K::SinksDead, [false, true, false, false, true]),
@@ -172,6 +216,7 @@ mod tests {
             role,
             users: users.iter().copied().map(Account::Id).collect(),
             groups: groups.iter().map(|g| Account::Name((*g).into())).collect(),
+            scopes: (role == Role::Oversight).then(|| vec![Scope::Cnctr]),
         };
         let roles = Roles {
             grants: vec![
@@ -179,13 +224,14 @@ mod tests {
                 grant(Role::Oversight, &[], &["audit"]),
                 grant(Role::Desk, &[1000], &[]),
             ],
-            own_uid: 998,
+            own_uid: Some(998),
         };
         let accounts = Accounts::parse(
             "alice:x:1000:1::/:\nbob:x:1001:1::/:\ncarol:x:1002:1::/:\n",
             "noc:x:50:alice,bob\naudit:x:51:bob,carol\n",
         );
-        let role = |uid, gid| roles.actor(uid, gid, &accounts).map(|actor| actor.role);
+        let known = |uid, gid| roles.actor(uid, gid, &accounts);
+        let role = |uid, gid| known(uid, gid).map(|(actor, _)| actor.role);
         assert_eq!(role(0, 0), Some(Role::Operator));
         assert_eq!(role(998, 998), Some(Role::Operator), "the agent's own uid");
         assert_eq!(
@@ -205,7 +251,24 @@ mod tests {
             "the process's own group"
         );
         assert_eq!(role(1003, 1), None);
+        let scopes = |uid| known(uid, 1).map(|(_, scopes)| scopes);
+        assert_eq!(scopes(1002), Some(Scopes::of(&[Scope::Cnctr])));
+        assert_eq!(scopes(1000), Some(Scopes::WHOLE));
         assert!(roles.unknown(&accounts).is_empty());
         assert_eq!(roles.unknown(&Accounts::default()), ["noc", "audit"]);
+    }
+
+    #[test]
+    fn the_socket_of_oversight_knows_oversight_only() {
+        let grant = |role, user| Grant {
+            role,
+            users: vec![Account::Id(user)],
+            groups: Vec::new(),
+            scopes: None,
+        };
+        let grants = vec![grant(Role::Oversight, 5), grant(Role::Operator, 6)];
+        let roles = Roles::of_oversight(grants);
+        let known = |uid| roles.actor(uid, uid, &Accounts::default()).is_some();
+        assert_eq!([0, 5, 6].map(known), [false, true, false]);
     }
 }

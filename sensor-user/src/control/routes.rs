@@ -1,6 +1,7 @@
 //! From method and address to a request. The routes are data, so that the API description can be
 //! tested against them.
 
+mod answer;
 mod keys;
 
 use bytes::Bytes;
@@ -8,9 +9,10 @@ use bytes::Bytes;
 use super::{Error, uri::Query};
 use crate::model::{
     RequestKind as Kind, Spool,
-    request::{EventFilter, Reply, Request},
+    request::{EventFilter, Request},
 };
-use keys::{day, flag, format, limit, page, state};
+pub use answer::document;
+use keys::{day, flag, format, limit, page, proposition, state};
 
 /// The description of this API (OpenAPI 3.1).
 pub const DESCRIPTION: &str = include_str!("openapi.json");
@@ -86,7 +88,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 28] = [
+pub const ROUTES: [Route; 39] = [
     get("/v1/status", Kind::Status, &[]),
     get(
         "/v1/markers",
@@ -161,6 +163,37 @@ pub const ROUTES: [Route; 28] = [
         &[],
         Carries::Nothing,
     ),
+    send(
+        "POST",
+        "/v1/requests",
+        Kind::RequestsSubmit,
+        &[],
+        Carries::File,
+    ),
+    get("/v1/requests", Kind::RequestsList, &["limit", "after"]),
+    get("/v1/requests/{reference}", Kind::RequestsShow, &[]),
+    send(
+        "POST",
+        "/v1/requests/{reference}/approve",
+        Kind::RequestsApprove,
+        &[],
+        Carries::Nothing,
+    ),
+    send(
+        "POST",
+        "/v1/requests/{reference}/refuse",
+        Kind::RequestsRefuse,
+        &[],
+        Carries::Document,
+    ),
+    send(
+        "POST",
+        "/v1/requests/{reference}/notices",
+        Kind::RequestsSettle,
+        &[],
+        Carries::Document,
+    ),
+    get("/v1/costs", Kind::CostsList, &["limit", "after"]),
     get(
         "/v1/events",
         Kind::EventsList,
@@ -175,6 +208,7 @@ pub const ROUTES: [Route; 28] = [
         &[],
         Carries::Nothing,
     ),
+    get("/v1/events/{id}/commitment", Kind::EventsCommitment, &[]),
     send("POST", "/v1/canary", Kind::Canary, &[], Carries::Nothing),
     get("/v1/sinks", Kind::SinksList, &[]),
     get(
@@ -190,6 +224,13 @@ pub const ROUTES: [Route; 28] = [
         Carries::Nothing,
     ),
     get("/v1/journal", Kind::JournalShow, &["from", "limit"]),
+    get("/v1/journal/checkpoint", Kind::JournalCheckpoint, &[]),
+    get(
+        "/v1/journal/proof",
+        Kind::JournalProof,
+        &["index", "from", "size"],
+    ),
+    get("/v1/journal/follow", Kind::JournalFollow, &["from"]),
     send(
         "POST",
         "/v1/interfaces/{name}/attach",
@@ -295,6 +336,23 @@ pub fn request(
         Kind::OrdersWithdraw => Request::OrdersWithdraw {
             reference: parameter,
         },
+        Kind::RequestsSubmit => Request::RequestsSubmit { body: file },
+        Kind::RequestsList => Request::RequestsList { page: page(query)? },
+        Kind::RequestsShow => Request::RequestsShow {
+            reference: parameter,
+        },
+        Kind::RequestsApprove => Request::RequestsApprove {
+            reference: parameter,
+        },
+        Kind::RequestsRefuse => Request::RequestsRefuse {
+            reference: parameter,
+            body: document,
+        },
+        Kind::RequestsSettle => Request::RequestsSettle {
+            reference: parameter,
+            body: document,
+        },
+        Kind::CostsList => Request::CostsList { page: page(query)? },
         Kind::EventsList => Request::EventsList {
             page: page(query)?,
             filter: EventFilter {
@@ -305,10 +363,16 @@ pub fn request(
         },
         Kind::EventsShow => Request::EventsShow { id: parameter },
         Kind::EventsNotUseful => Request::EventsNotUseful { id: parameter },
+        Kind::EventsCommitment => Request::EventsCommitment { id: parameter },
         Kind::EventsTail => Request::EventsTail,
         Kind::JournalShow => Request::JournalShow {
             from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
             limit: limit(query)?,
+        },
+        Kind::JournalCheckpoint => Request::JournalCheckpoint,
+        Kind::JournalProof => Request::JournalProof(proposition(query)?),
+        Kind::JournalFollow => Request::JournalFollow {
+            from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
         },
         Kind::Canary => Request::Canary,
         Kind::SinksList => Request::SinksList,
@@ -326,39 +390,6 @@ pub fn request(
             interface: parameter,
         },
     })
-}
-
-/// The body of an answer.
-///
-/// # Errors
-/// [`Error::Internal`] for a reply that is no document.
-pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
-    match reply {
-        Reply::Status(status) => serde_json::to_vec(status),
-        Reply::Changed(changed) => serde_json::to_vec(changed),
-        Reply::OrderChanged(changed) => serde_json::to_vec(changed),
-        Reply::Orders(rows) => serde_json::to_vec(rows),
-        Reply::Order(row) => serde_json::to_vec(row),
-        Reply::Declaration(report) => serde_json::to_vec(report),
-        Reply::Markers(rows) => serde_json::to_vec(rows),
-        Reply::Marker(row) => serde_json::to_vec(row),
-        Reply::Events(rows) => serde_json::to_vec(rows),
-        Reply::Destroyed(events) => serde_json::to_vec(events),
-        Reply::Event(event) => serde_json::to_vec(event),
-        Reply::Journal(page) => serde_json::to_vec(page),
-        Reply::Canary(report) => serde_json::to_vec(report),
-        Reply::Sinks(rows) => serde_json::to_vec(rows),
-        Reply::Dead(rows) => serde_json::to_vec(rows),
-        Reply::Replayed(replayed) => serde_json::to_vec(replayed),
-        Reply::Breaker(breaker) => serde_json::to_vec(breaker),
-        Reply::Interface(interface) => serde_json::to_vec(interface),
-        Reply::Tail => {
-            return Err(Error::Internal(
-                "a stream was answered where a document was asked for".into(),
-            ));
-        }
-    }
-    .map_err(|_| Error::Internal("the answer cannot be written as JSON".into()))
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{config::Account, model::Role};
 
-/// Connections beyond the limit that are told so; still further ones are closed at once.
+/// Connections beyond the limit, or of strangers, that are told so; still further ones are closed at once.
 const TOLD: usize = 16;
 
 /// Pause after the host ran out of descriptors or memory: trying at once again would only burn a CPU.
@@ -127,14 +127,16 @@ impl Admission {
         let actor = door
             .roles
             .actor(uid, credentials.gid(), &Accounts::of_host());
-        let operator = actor.as_ref().is_some_and(|a| a.role == Role::Operator);
-        let peer = actor.map_or(Peer::Stranger { uid }, Peer::Known);
-        if let Some(permits) = self.places(operator) {
-            return Some((peer, permits));
+        let told = || Arc::clone(&self.told).try_acquire_owned().ok();
+        // Somebody who may ask for nothing takes nobody's place.
+        let Some((actor, scopes)) = actor else {
+            return Some((Peer::Stranger { uid }, vec![told()?]));
+        };
+        if let Some(permits) = self.places(actor.role == Role::Operator) {
+            return Some((Peer::Known(actor, scopes), permits));
         }
         door.counts.turned_away.fetch_add(1, Relaxed);
-        let told = Arc::clone(&self.told).try_acquire_owned().ok()?;
-        Some((Peer::TooMany, vec![told]))
+        Some((Peer::TooMany, vec![told()?]))
     }
 
     fn places(&self, operator: bool) -> Option<Permits> {

@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::{http::Peer, routes::Target, *};
 use crate::model::{
-    MatchedIn, Pap, PatternKind, RequestKind, Role, State, SubscriberSide, Tlp, Vantage,
+    MatchedIn, Pap, PatternKind, RequestKind, Role, Scopes, State, SubscriberSide, Tlp, Vantage,
     request::{JournalPage, Rows},
 };
 
@@ -33,12 +33,18 @@ impl Service for Recorder {
             }),
             Request::EventsShow { .. } => Reply::Event(Box::new(event())),
             Request::EventsTail => Reply::Tail,
+            Request::JournalFollow { from } => Reply::Follow { from },
             _ => Reply::Journal(JournalPage {
                 rows: Vec::new(),
                 size: 0,
                 root: String::new(),
             }),
         })
+    }
+
+    /// One that is empty.
+    fn journal(&self) -> Arc<Journal> {
+        Arc::new(Journal::in_memory())
     }
 
     /// The one event, and then the end.
@@ -89,7 +95,8 @@ async fn exchange(peer: &Peer, line: &str) -> (u16, String, Vec<RequestKind>) {
         Roles::new(Vec::new()),
         Limits::default(),
     );
-    let (_stop, stopped) = watch::channel(false);
+    // Of the two streams, this one has no end of its own.
+    let (_stop, stopped) = watch::channel(line.ends_with("/follow"));
     let (mut near, far) = UnixStream::pair().expect("a pair");
     far.set_nonblocking(true).expect("set up");
     let far = tokio::net::UnixStream::from_std(far).expect("set up");
@@ -111,7 +118,7 @@ async fn exchange(peer: &Peer, line: &str) -> (u16, String, Vec<RequestKind>) {
 }
 
 fn known(role: Role) -> Peer {
-    Peer::Known(Actor { uid: 1000, role })
+    Peer::Known(Actor { uid: 1000, role }, Scopes::WHOLE)
 }
 
 #[tokio::test]

@@ -181,6 +181,7 @@ impl Events {
                 "label",
                 "delivery",
                 "doomed",
+                "acknowledged",
             ] {
                 transaction.execute(&format!("DELETE FROM {table}"), [])?;
             }
@@ -260,6 +261,9 @@ fn remove(
         .execute([seq / RUN, head(&id), seq])?;
     transaction
         .prepare_cached("DELETE FROM open_event WHERE seq = ?1")?
+        .execute([seq])?;
+    transaction
+        .prepare_cached("DELETE FROM acknowledged WHERE seq = ?1")?
         .execute([seq])?;
     Ok(true)
 }

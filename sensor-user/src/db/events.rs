@@ -86,6 +86,7 @@ impl Events {
             include_str!("events.sql"),
             include_str!("events_2.sql"),
             include_str!("events_3.sql"),
+            include_str!("events_4.sql"),
         ];
         let mut database = Database::open_shrinking(&path, &migrations)?;
         let sinks = database.run(|connection| {

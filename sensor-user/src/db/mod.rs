@@ -1,8 +1,9 @@
-//! The embedded store: the only part that imports rusqlite. Two files, so that loading a million
-//! markers never makes an event wait: `catalog.db` and `events.db`.
+//! The embedded store: the only part that imports rusqlite. Files of their own, so that loading a
+//! million markers never makes an event wait: `catalog.db`, `events.db` and `requests.db`.
 
 mod approvals;
 mod breakers;
+mod case_rows;
 mod catalog;
 mod condemned;
 mod declarations;
@@ -10,11 +11,13 @@ mod edit;
 mod erase;
 mod events;
 mod labels;
+mod ledger;
 mod legacy;
 mod lookup;
 mod markers;
 mod orders;
 mod queue;
+mod requests;
 mod serials;
 mod settle;
 #[cfg(test)]
@@ -33,6 +36,7 @@ pub use legacy::Clear;
 pub use lookup::Which;
 pub use orders::{Named, Over};
 pub use queue::{Pending, Waiting};
+pub use requests::{Case, CaseStep, Cost, Handover, NewCase, Requests};
 pub use serials::{Mark, Serial};
 pub use settle::Settlement;
 

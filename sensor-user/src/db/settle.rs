@@ -1,6 +1,6 @@
 //! What became of deliveries, in one transaction; and what sinks on this machine have to forget.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::{Error, Events};
 
@@ -16,6 +16,9 @@ pub struct Settlement<'a> {
     /// Of those that are not tried any more, and the reason's code: dead letters. One that has grown
     /// meanwhile is none.
     pub dead: &'a [(i64, u32, String)],
+    /// When they arrived, milliseconds since the epoch, where the recipient is the authority: kept
+    /// with the event.
+    pub acknowledged: Option<i64>,
 }
 
 impl Events {
@@ -31,6 +34,15 @@ impl Events {
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             for (seq, rev) in settlement.taken {
+                if let Some(at) = settlement.acknowledged {
+                    // Only while the event is there: the mark goes with it.
+                    transaction
+                        .prepare_cached(
+                            "INSERT OR IGNORE INTO acknowledged (seq, at) \
+                             SELECT seq, ?2 FROM event WHERE seq = ?1",
+                        )?
+                        .execute([*seq, at])?;
+                }
                 let gone = transaction
                     .prepare_cached(
                         "DELETE FROM delivery WHERE sink = ?1 AND seq = ?2 AND rev <= ?3",
@@ -61,6 +73,20 @@ impl Events {
                     .execute(params![sink, seq, rev, reason])?;
             }
             transaction.commit()
+        })
+    }
+
+    /// When the authority said that it has the alert of an event, milliseconds since the epoch; none
+    /// when it has not, or the event is gone.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn acknowledged(&mut self, seq: i64) -> Result<Option<i64>, Error> {
+        self.database.run(|connection| {
+            connection
+                .prepare_cached("SELECT at FROM acknowledged WHERE seq = ?1")?
+                .query_row([seq], |row| row.get(0))
+                .optional()
         })
     }
 

@@ -4,20 +4,22 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use jiff::Timestamp;
 
-use super::{CHUNK, Change, Error, Kind, Manifest, SignerKey, note};
+use super::{CHUNK, Change, Error, Manifest, SignerKey, note};
 use crate::{
     crypto::{Hashing, hex},
-    model::{OrderTerms, request::Format},
+    model::{ContentKind, OrderTerms, request::Format},
 };
 
 /// What the issuer decides; the rest of the manifest is measured.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// What becomes of markers that the sensor holds.
+    /// What the content is.
+    pub kind: ContentKind,
+    /// What becomes of markers that the sensor holds; of markers only.
     pub change: Change,
     /// When it is no longer accepted.
     pub expires: Timestamp,
-    /// Format of the content.
+    /// Format of the content; of markers only.
     pub format: Format,
     /// When it is made.
     pub issued: Timestamp,
@@ -41,15 +43,16 @@ pub fn create(
     out: &mut impl Write,
 ) -> Result<Manifest, Error> {
     let (content_length, content_sha256) = measure(content)?;
+    let markers = draft.kind == ContentKind::Markers;
     let manifest = Manifest {
-        change: draft.change,
+        change: markers.then_some(draft.change),
         content_length,
         content_sha256,
         expires: draft.expires,
-        format: draft.format,
+        format: markers.then_some(draft.format),
         issued: draft.issued,
         issuer: key.public().name.clone(),
-        kind: Kind::Markers,
+        kind: draft.kind,
         order: draft.order,
         recipient: draft.recipient,
         serial: draft.serial,
@@ -71,6 +74,14 @@ pub fn create(
     }
     out.flush()?;
     Ok(manifest)
+}
+
+impl SignerKey {
+    /// The head of an envelope with this manifest, whatever it says, up to its content.
+    #[must_use]
+    pub fn head(&self, manifest: &str) -> String {
+        self.note(&format!("{}\n{manifest}\n", note::MAGIC))
+    }
 }
 
 /// Length and digest of a content.

@@ -53,6 +53,9 @@ pub enum Error {
     /// The key was not or is not valid.
     #[error("the key that signed is not valid {0}: see not-before and not-after of its [[issuer]]")]
     KeyNotValid(&'static str),
+    /// The key is pinned for something else.
+    #[error("the key that signed is not pinned for {0}: see `kind` of its [[issuer]]")]
+    WrongKey(&'static str),
     /// Accepted before.
     #[error(
         "serial {serial} of this issuer was accepted before{}; ask for a new one",
@@ -110,6 +113,7 @@ impl Error {
             Self::UnknownKey => "unknown_key",
             Self::BadSignature => "bad_signature",
             Self::KeyNotValid(_) => "key_not_valid",
+            Self::WrongKey(_) => "wrong_key",
             Self::Replayed { .. } => "replayed",
             Self::RolledBack { .. } => "rolled_back",
             Self::Expired { .. } => "expired",

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Error, KeyError, VerifierKey, note};
-use crate::config;
+use crate::{config, model::ContentKind};
 
 /// The pinned keys of every issuer.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,18 @@ pub(super) struct Pinned {
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
     pub(super) authority: bool,
+    /// What it is for; anything where a file is judged by hand.
+    kind: Option<ContentKind>,
+}
+
+impl Pinned {
+    /// Whether the key may sign this.
+    pub(super) fn check_kind(&self, kind: ContentKind) -> Result<(), Error> {
+        match self.kind.is_none_or(|own| own == kind) {
+            true => Ok(()),
+            false => Err(Error::WrongKey(kind.name())),
+        }
+    }
 }
 
 /// Why the pinned keys cannot be used.
@@ -48,7 +60,8 @@ impl Issuers {
         for (at, issuer) in issuers.iter().enumerate() {
             let key = VerifierKey::parse(&issuer.key)
                 .map_err(|source| IssuerError::Key { at, source })?;
-            if pinned.iter().any(|other| other.key == key) {
+            // Under another name, too: three types of request, three keys.
+            if pinned.iter().any(|other| other.key.key == key.key) {
                 return Err(IssuerError::Twice { at });
             }
             pinned.push(Pinned {
@@ -57,6 +70,7 @@ impl Issuers {
                 not_before: issuer.not_before,
                 not_after: issuer.not_after,
                 authority: issuer.authority,
+                kind: Some(issuer.kind),
             });
         }
         Ok(Self(pinned))
@@ -71,6 +85,7 @@ impl Issuers {
             not_before: None,
             not_after: None,
             authority: true,
+            kind: None,
         };
         Self(keys.into_iter().map(pinned).collect())
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::model::{OrderTerms, request::Format};
+use crate::model::{ContentKind, OrderTerms, request::Format};
 
 /// Largest serial: every JSON reader holds it exactly.
 const LAST_SERIAL: u64 = (1 << 53) - 1;
@@ -14,22 +14,24 @@ const LAST_SERIAL: u64 = (1 << 53) - 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// What becomes of markers that the sensor holds.
-    pub change: Change,
+    /// What becomes of markers that the sensor holds; of markers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// Bytes of the content.
     pub content_length: u64,
     /// SHA-256 of the content, lower-case hexadecimal.
     pub content_sha256: String,
     /// First instant at which the envelope is no longer accepted. What was accepted before stays.
     pub expires: Timestamp,
-    /// Format of the content.
-    pub format: Format,
+    /// Format of the content; of markers only: a request is one JSON object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
     /// When it was made.
     pub issued: Timestamp,
     /// Who made it: the name of the key that signed.
     pub issuer: String,
     /// What the content is.
-    pub kind: Kind,
+    pub kind: ContentKind,
     /// The order that the markers come with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderTerms>,
@@ -38,14 +40,6 @@ pub struct Manifest {
     pub recipient: Option<String>,
     /// Grows with each envelope of its issuer; gaps are allowed.
     pub serial: u64,
-}
-
-/// What the content is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A file of markers.
-    Markers,
 }
 
 /// What becomes of markers that the sensor holds.
@@ -90,7 +84,14 @@ impl Manifest {
         if self.expires <= self.issued {
             return Some("it expires before it is issued");
         }
-        if self.order.is_some() && self.change != Change::Add {
+        let markers = self.kind == ContentKind::Markers;
+        if markers != self.change.is_some() || markers != self.format.is_some() {
+            return Some("change and format are for markers, and required there");
+        }
+        if self.order.is_some() && !markers {
+            return Some("a request brings no order");
+        }
+        if self.order.is_some() && self.change != Some(Change::Add) {
             return Some("an order adds its markers to those that are held: its change is `add`");
         }
         self.order.as_ref().and_then(OrderTerms::fault)

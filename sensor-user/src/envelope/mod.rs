@@ -19,7 +19,6 @@
 mod create;
 mod error;
 mod issuers;
-mod keys;
 mod manifest;
 mod note;
 #[cfg(test)]
@@ -32,10 +31,10 @@ use jiff::Timestamp;
 pub use create::{Draft, create, measure};
 pub use error::{Error, Refused};
 pub use issuers::{IssuerError, Issuers};
-pub use keys::{KeyError, SignerKey, VerifierKey};
-pub use manifest::{Change, Kind, Manifest};
+pub use manifest::{Change, Manifest};
 
 use crate::crypto::{Hashing, hex, sha256};
+pub use crate::crypto::{KeyError, SignerKey, VerifierKey};
 
 /// How far the issuer's clock may be ahead of ours.
 const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
@@ -121,6 +120,7 @@ fn signed(head: &note::Head, trust: Trust<'_>) -> Result<(Manifest, bool), Refus
         let counts = trust
             .issuers
             .check_validity(&key, manifest.issued, trust.now);
+        let counts = counts.and_then(|()| key.check_kind(manifest.kind));
         match counts {
             Ok(()) => return Ok((manifest, key.authority)),
             // Says more than that somebody else signed, too.

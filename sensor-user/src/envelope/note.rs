@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::Error;
-use crate::crypto::unbase64;
+use crate::crypto::{DASH, unbase64};
 
 /// First line of every envelope.
 pub const MAGIC: &str = "marker-sensor-envelope 1";
@@ -17,8 +17,6 @@ pub(super) const LONGEST_MANIFEST: usize = 2 << 20;
 const LONGEST_SIGNATURE: usize = 512;
 /// Most signatures: an issuer signs with its old and its new key while it changes them.
 const MOST_SIGNATURES: usize = 8;
-/// What a signature line begins with: an em dash and a space.
-pub(super) const DASH: &str = "\u{2014} ";
 
 /// How archives and compressed files begin.
 const COMPRESSED: [&[u8]; 8] = [

@@ -5,7 +5,11 @@ use std::io::Cursor;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::*;
-use crate::{config, crypto::base64, model::request::Format};
+use crate::{
+    config,
+    crypto::base64,
+    model::{ContentKind, request::Format},
+};
 
 const CONTENT: &[u8] = b"ip 203.0.113.5 id=c2-17\n";
 const NAME: &str = "authority.example";
@@ -20,6 +24,7 @@ fn now() -> Timestamp {
 
 fn draft() -> Draft {
     Draft {
+        kind: ContentKind::Markers,
         change: Change::Replace,
         expires: time("2027-02-01T00:00:00Z"),
         format: Format::Text,
@@ -46,6 +51,7 @@ fn pinned(key: &SignerKey) -> config::Issuer {
         not_before: None,
         not_after: None,
         authority: true,
+        kind: ContentKind::Markers,
     }
 }
 

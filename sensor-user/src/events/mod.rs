@@ -5,6 +5,7 @@
 //! leave out: where a key is destroyed, every copy of its event is.
 
 mod body;
+mod commitment;
 mod destroy;
 mod key_file;
 mod migrate;

@@ -101,6 +101,15 @@ impl Store {
         Ok(self.db.settle_deliveries(sink.0, settlement)?)
     }
 
+    /// When the authority said that it has the alert of an event, milliseconds since the epoch; none
+    /// when it has not, or the event is gone.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn acknowledged(&mut self, seq: i64) -> Result<Option<i64>, Error> {
+        Ok(self.db.acknowledged(seq)?)
+    }
+
     /// Ids of events that a sink has still to forget in what it holds on this machine.
     ///
     /// # Errors

@@ -38,9 +38,23 @@ pub enum Action {
         version: String,
         /// Name of the sensor.
         sensor: String,
+        /// Seconds between heartbeats from now on: twice as long without an entry is a silence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat: Option<u64>,
+        /// The last entry of the run before, which did not say that it stops.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unsaid_stop: Option<u64>,
     },
-    /// The agent stops by its own will; the kernel part may go on.
+    /// The agent stops by its own will; the kernel part may go on. What follows in time is a gap
+    /// that was announced.
     Stopped,
+    /// The agent is there.
+    Heartbeat,
+    /// A key to sign checkpoints was made; those of a former key count up to here.
+    KeyMade {
+        /// The key that verifies, as C2SP signed-note writes it.
+        key: String,
+    },
     /// The journal's last line was incomplete, so never acknowledged, and was cut off.
     Recovered {
         /// Its length in bytes.
@@ -210,6 +224,11 @@ pub enum Action {
         /// Name of the interface.
         interface: String,
     },
+    /// Somebody asked to attach to an interface that is not configured; nothing was attached.
+    AttachRefused {
+        /// Stable code of the reason.
+        code: String,
+    },
     /// The program is detached from an interface.
     Detached {
         /// Name of the interface.
@@ -220,10 +239,17 @@ pub enum Action {
         /// Name of the interface.
         interface: String,
     },
+    /// A request of the authority: a step of it, or that one was refused.
+    Request(Box<super::RequestEntry>),
     /// Events with addresses were read.
     EventsRead {
         /// How many.
         rows: u64,
+    },
+    /// One event with addresses was read.
+    EventRead {
+        /// The salted commitment to its id: dead with the event.
+        commitment: String,
     },
     /// Markers were read.
     MarkersRead {

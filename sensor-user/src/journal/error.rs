@@ -31,6 +31,22 @@ pub enum Error {
         /// Directory of the journal.
         dir: PathBuf,
     },
+    /// The key of the journal is of no use.
+    #[error("journal key {path}: {reason}")]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What to do about it.
+        reason: String,
+    },
+    /// No such entry or state to prove.
+    #[error(
+        "the journal has {size} entries: ask for a proof about fewer, and of the earlier one first"
+    )]
+    NoProof {
+        /// Entries.
+        size: u64,
+    },
     /// A file operation failed.
     #[error("journal file {path}: {source}; check the disk and the owner of the file")]
     Io {

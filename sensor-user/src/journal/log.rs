@@ -2,25 +2,22 @@
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, MutexGuard},
 };
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use super::{
-    Action, Announced, Entry, Error, Fault, Hash, Head, LONGEST_LINE, Verifier, VerifyError,
+    Action, Announced, Entry, Error, Hash, Head, LONGEST_LINE, RequestPast, Verifier,
     merkle::{self, Frontier},
-    reader::{self, Lines},
     segments::{Segments, Sizes},
+    signer::{self, Signer},
 };
 use crate::{
-    crypto::hex,
-    model::{
-        Actor, Role,
-        request::{JournalPage, JournalRow, Page},
-    },
+    crypto::{VerifierKey, hex},
+    model::{Actor, Role},
 };
 
 /// Proof that an entry is on disk. What changes something takes `&Receipt`; nothing but the
@@ -52,6 +49,10 @@ pub struct Past {
     pub accepted: BTreeMap<String, u64>,
     /// Changes of the catalogue that were announced since that state.
     pub announced: Announced,
+    /// The last entry of a run that did not say that it stops.
+    pub unsaid_stop: Option<u64>,
+    /// What it says of each request of the authority, by its reference.
+    pub requests: BTreeMap<String, RequestPast>,
 }
 
 /// The journal. Calls from several threads wait for each other, and for the disk: asynchronous
@@ -59,26 +60,26 @@ pub struct Past {
 #[derive(Debug)]
 pub struct Journal {
     state: Mutex<State>,
+    size: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     tree: Frontier,
     /// Root of `tree`.
     root: Hash,
-    store: Store,
+    pub(super) store: Store,
+    signer: Option<Signer>,
+    /// Size of the last checkpoint that is kept.
+    signed: Option<u64>,
+    /// Size at which keeping one was last tried.
+    tried: u64,
 }
 
 #[derive(Debug)]
-enum Store {
+pub(super) enum Store {
     Memory(Vec<String>),
     Disk(Segments),
-}
-
-/// Where to read rows from, once the lock is let go.
-enum Source {
-    Memory(Vec<String>),
-    Disk { dir: PathBuf, firsts: Vec<u64> },
 }
 
 impl Journal {
@@ -115,6 +116,8 @@ impl Journal {
             continues: mark.is_none_or(|mark| scan.verifier.watched() == Some(mark.root)),
             accepted: scan.verifier.accepted(),
             announced: scan.verifier.announced(),
+            unsaid_stop: scan.verifier.unsaid_stop(),
+            requests: scan.verifier.requests(),
         };
         let journal = Self::with(scan.verifier.into_tree(), Store::Disk(segments));
         if scan.torn > 0 {
@@ -137,8 +140,52 @@ impl Journal {
 
     fn with(tree: Frontier, store: Store) -> Self {
         let root = tree.root();
-        let state = Mutex::new(State { tree, root, store });
-        Self { state }
+        let size = watch::Sender::new(tree.size());
+        let state = Mutex::new(State {
+            tree,
+            root,
+            store,
+            signer: None,
+            signed: None,
+            tried: 0,
+        });
+        Self { state, size }
+    }
+
+    /// Has checkpoints signed from now on; a key that was made now is journalled.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn sign_with(&self, actor: &Actor, signer: Signer) -> Result<(), Error> {
+        let made = signer.newly_made().map(ToString::to_string);
+        self.lock().signer = Some(signer);
+        if let Some(key) = made {
+            let _: Receipt = self.append(actor, Action::KeyMade { key })?;
+        }
+        Ok(())
+    }
+
+    /// The signed checkpoint of the journal as it is, and the key that verifies it; `None` where nothing
+    /// signs.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<(String, VerifierKey)> {
+        let state = self.lock();
+        let signer = state.signer.as_ref()?;
+        Some((signer.sign(state.head()), signer.public().clone()))
+    }
+
+    /// Keeps a checkpoint beside the segments, unless the last one is of this state.
+    ///
+    /// # Errors
+    /// The disk is full or fails; the former checkpoint is then still there.
+    pub fn keep_checkpoint(&self) -> Result<(), Error> {
+        self.lock().keep_checkpoint()
+    }
+
+    /// Entries, and when there are more.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.size.subscribe()
     }
 
     /// Journals what `actor` is about to do; with the receipt, it is on disk.
@@ -147,7 +194,7 @@ impl Journal {
     /// [`Error::Full`] before the reserve is touched; [`Error::Failed`] for good after a write
     /// failed. Without a receipt, nothing may change.
     pub fn append(&self, actor: &Actor, action: Action) -> Result<Receipt, Error> {
-        self.lock().append(actor, action, false)
+        self.append_with(actor, action, false)
     }
 
     /// The same, into the space set aside: only for what must not wait for a full disk, namely
@@ -156,7 +203,14 @@ impl Journal {
     /// # Errors
     /// As [`Journal::append`], but full only when the reserve is used up too.
     pub fn append_reserved(&self, actor: &Actor, action: Action) -> Result<Receipt, Error> {
-        self.lock().append(actor, action, true)
+        self.append_with(actor, action, true)
+    }
+
+    fn append_with(&self, actor: &Actor, action: Action, reserved: bool) -> Result<Receipt, Error> {
+        let mut state = self.lock();
+        let receipt = state.append(actor, action, reserved)?;
+        self.size.send_replace(state.tree.size());
+        Ok(receipt)
     }
 
     /// Size and root now.
@@ -165,36 +219,7 @@ impl Journal {
         self.lock().head()
     }
 
-    /// At most `limit` entries (never more than [`Page::MOST`]) from index `from` on, with size and
-    /// root of the whole journal.
-    ///
-    /// # Errors
-    /// A segment cannot be read, or lost lines since the journal was opened.
-    pub fn page(&self, from: u64, limit: u32) -> Result<JournalPage, Error> {
-        let limit = u64::from(limit.min(Page::MOST));
-        let (head, until, source) = {
-            let state = self.lock();
-            let head = state.head();
-            let until = from.saturating_add(limit).min(head.size);
-            (head, until, state.source(from, until))
-        };
-        let rows = match source {
-            _ if from >= until => Vec::new(),
-            Source::Memory(lines) => (from..)
-                .zip(lines)
-                .map(|(index, line)| row(index, line))
-                .collect::<Option<_>>()
-                .expect("the lines in memory are entries"),
-            Source::Disk { dir, firsts } => read_rows(&dir, &firsts, from, until)?,
-        };
-        Ok(JournalPage {
-            rows,
-            size: head.size,
-            root: hex(&head.root),
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()
             .expect("no code panics while it holds the journal")
@@ -202,7 +227,7 @@ impl Journal {
 }
 
 impl State {
-    const fn head(&self) -> Head {
+    pub(super) const fn head(&self) -> Head {
         Head {
             size: self.tree.size(),
             root: self.root,
@@ -234,60 +259,30 @@ impl State {
         }
         self.tree.push(leaf);
         self.root = self.tree.root();
+        let unsigned = self.tree.size() - self.tried;
+        if self.signer.as_ref().is_some_and(|s| unsigned >= s.every())
+            && let Err(error) = self.keep_checkpoint()
+        {
+            // The entry itself is on disk: the agent's next beat tries again.
+            tracing::warn!(%error, "no checkpoint of the journal could be kept");
+        }
         Ok(Receipt { index })
     }
 
-    fn source(&self, from: u64, until: u64) -> Source {
-        match &self.store {
-            Store::Memory(lines) => {
-                let lines = lines.iter().skip(from as usize);
-                Source::Memory(
-                    lines
-                        .take((until.max(from) - from) as usize)
-                        .cloned()
-                        .collect(),
-                )
-            }
-            Store::Disk(segments) => Source::Disk {
-                dir: segments.dir().to_owned(),
-                firsts: segments.firsts().to_vec(),
-            },
+    fn keep_checkpoint(&mut self) -> Result<(), Error> {
+        let head = self.head();
+        self.tried = head.size;
+        let Some(signer) = self
+            .signer
+            .as_ref()
+            .filter(|_| self.signed != Some(head.size))
+        else {
+            return Ok(());
+        };
+        if let Store::Disk(segments) = &self.store {
+            signer::keep(segments.dir(), &signer.sign(head))?;
         }
+        self.signed = Some(head.size);
+        Ok(())
     }
-}
-
-/// A line as listed; `None` when it is not JSON.
-fn row(index: u64, line: String) -> Option<JournalRow> {
-    Some(JournalRow {
-        index,
-        leaf: hex(&merkle::leaf_hash(line.as_bytes())),
-        entry: RawValue::from_string(line).ok()?,
-    })
-}
-
-/// The entries `from..until`, which is not empty. A segment is at most some megabytes: it is read
-/// from its start, so no index of lines is kept.
-fn read_rows(dir: &Path, firsts: &[u64], from: u64, until: u64) -> Result<Vec<JournalRow>, Error> {
-    let start = firsts
-        .partition_point(|first| *first <= from)
-        .saturating_sub(1);
-    let mut rows = Vec::with_capacity((until - from) as usize);
-    for first in firsts[start..].iter().take_while(|first| **first < until) {
-        let mut lines = Lines::open(reader::path(dir, *first))?;
-        for index in *first..until {
-            let Some(line) = lines.next()? else { break };
-            if index >= from {
-                let line = String::from_utf8(line.to_vec()).ok();
-                let row = line.and_then(|line| row(index, line));
-                rows.push(row.ok_or_else(|| lines.fault(Fault::NotAnEntry))?);
-            }
-        }
-    }
-    let found = from + rows.len() as u64;
-    if found < until {
-        let (dir, size) = (dir.to_owned(), until);
-        let fault = Fault::CutOff { size, found };
-        return Err(VerifyError::Whole { dir, fault }.into());
-    }
-    Ok(rows)
 }

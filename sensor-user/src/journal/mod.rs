@@ -3,25 +3,46 @@
 //! One JSON line per entry, in segment files that only grow. The lines are the leaves of a Merkle
 //! tree (RFC 6962 §2.1), and each line carries the root of the tree before it, so the files prove
 //! themselves: whoever edits, moves or removes a line must rewrite every later one. Against that,
-//! and against cutting off the end, an earlier size and root kept elsewhere is enough.
+//! and against cutting off the end, an earlier size and root kept elsewhere is enough: [`checkpoint`]
+//! signs them, [`offline`] holds a copy against them. Heartbeats show that somebody is there ([`rhythm`]).
 
 mod announced;
+mod audience;
+pub mod checkpoint;
+mod commitment;
 pub mod entry;
 mod error;
+mod fault;
+mod listing;
 pub mod log;
 pub mod merkle;
+mod offline;
+mod proof;
 mod reader;
+pub mod requests;
+mod rhythm;
+mod scan;
 mod segments;
+mod signer;
 #[cfg(test)]
 mod tests;
 pub mod verify;
 
 pub use announced::Announced;
+pub use audience::{audience_of, hide, within};
+pub use checkpoint::{Checkpoint, Unsound};
+pub use commitment::Salt;
 pub use entry::{Action, Entry, EnvelopeMark, MarkersChange, OrderChange};
 pub use error::Error;
+pub use fault::{Fault, VerifyError};
 pub use log::{Journal, Past, Receipt};
 pub use merkle::Hash;
-pub use verify::{Fault, Verifier, VerifyError, verify_dir};
+pub use offline::{Held, Report, verify_copy};
+pub use requests::{RequestEntry, RequestPast, RequestStep};
+pub use rhythm::Silence;
+pub use scan::verify_dir;
+pub use signer::{CHECKPOINT, Signer};
+pub use verify::Verifier;
 
 use crate::db::Mark;
 

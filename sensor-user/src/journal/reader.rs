@@ -94,11 +94,21 @@ impl Lines {
         self.torn
     }
 
+    /// Number of the line read last, from 1.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Says that the line read last is at fault.
     pub(super) fn fault(&self, fault: Fault) -> VerifyError {
+        self.fault_at(self.number, fault)
+    }
+
+    /// Says that a line is at fault.
+    pub(super) fn fault_at(&self, line: u64, fault: Fault) -> VerifyError {
         VerifyError::Line {
             path: self.path.clone(),
-            line: self.number,
+            line,
             fault,
         }
     }

@@ -14,7 +14,7 @@ use rustix::{
     io::{Errno, retry_on_intr},
 };
 
-use super::{Error, LONGEST_LINE, reader, verify};
+use super::{Error, LONGEST_LINE, reader, scan, verify};
 
 /// Name of the file whose lock says who writes.
 const LOCK: &str = "lock";
@@ -62,10 +62,10 @@ impl Segments {
         dir: &Path,
         sizes: Sizes,
         verifier: verify::Verifier,
-    ) -> Result<(Self, verify::Scan), Error> {
+    ) -> Result<(Self, scan::Scan), Error> {
         make_dir(dir)?;
         let lock = lock(dir)?;
-        let mut scan = verify::scan(dir, verifier)?;
+        let mut scan = scan::scan(dir, verifier)?;
         let (file, len) = if let Some(first) = scan.firsts.last() {
             let path = reader::path(dir, *first);
             let file = reopen(&path, &scan).map_err(Error::io(&path))?;
@@ -228,7 +228,7 @@ fn lock(dir: &Path) -> Result<File, Error> {
 }
 
 /// Opens the last segment for writing, without its incomplete line.
-fn reopen(path: &Path, scan: &verify::Scan) -> io::Result<File> {
+fn reopen(path: &Path, scan: &scan::Scan) -> io::Result<File> {
     let file = OpenOptions::new().read(true).write(true).open(path)?;
     if scan.torn > 0 {
         file.set_len(scan.complete)?;

@@ -8,7 +8,7 @@ use crate::{
     config::{self, Breaker, Config, Interface, Mode},
     crypto::{hex, sha256},
     model::{
-        Event, Item, PatternKind,
+        ContentKind, Event, Item, PatternKind,
         declaration::{
             Analysis, Basis, Category, Criteria, Data, Device, Facts, Frequency, IssuerKey,
             Sampling, Subscribers, VlanLink, WarninglistMark, WatchedLink,
@@ -104,7 +104,10 @@ fn device(config: &Config) -> Device {
         not_before: issuer.not_before,
         not_after: issuer.not_after,
     };
-    let mut issuers: Vec<IssuerKey> = config.issuers.iter().map(key).collect();
+    // Whose markers are used; requests of the authority need no declaration of the operator's.
+    let senders = config.issuers.iter();
+    let senders = senders.filter(|issuer| issuer.kind == ContentKind::Markers);
+    let mut issuers: Vec<IssuerKey> = senders.map(key).collect();
     issuers.sort_unstable();
     let matchable = PatternKind::ALL.into_iter().filter(|kind| kind.matchable());
     Device {

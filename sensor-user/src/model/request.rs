@@ -1,20 +1,28 @@
 //! The closed set of what can be asked through the control socket, and the answers.
 
 mod canary;
+mod casework;
 mod change;
+mod failure;
+mod journal;
 mod markers;
 mod orders;
 mod sinks;
 mod status;
-
-use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
 pub use canary::{CanaryInterface, CanaryReport, CanarySink};
+pub use casework::{
+    ApprovalRow, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, NoticeSettled, TaskRow,
+};
 pub use change::{Changed, HeldBack, Refusal};
+pub use failure::Failure;
+pub use journal::{
+    EventCommitment, JournalCheckpoint, JournalPage, JournalProof, JournalRow, Proposition,
+};
 pub use markers::{MarkerRow, MarkerSource, NotInForce};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use sinks::{DeadRow, Replayed, SinkRow};
@@ -98,6 +106,45 @@ pub enum Request {
         /// Its reference.
         reference: String,
     },
+    /// Take a signed request of the authority. Operators and the desk.
+    RequestsSubmit {
+        /// The envelope.
+        body: Spool,
+    },
+    /// A page of them, oldest first. Operators and the desk.
+    RequestsList {
+        /// Which part.
+        page: Page,
+    },
+    /// One of them. Operators and the desk.
+    RequestsShow {
+        /// Its reference.
+        reference: String,
+    },
+    /// Approve one: the responsible and the designated agent, each.
+    RequestsApprove {
+        /// Its reference.
+        reference: String,
+    },
+    /// Refuse one: either of the two.
+    RequestsRefuse {
+        /// Its reference.
+        reference: String,
+        /// A [`Decline`], JSON.
+        body: bytes::Bytes,
+    },
+    /// Say what became of a notice. Operators.
+    RequestsSettle {
+        /// Its reference.
+        reference: String,
+        /// A [`NoticeSettled`], JSON.
+        body: bytes::Bytes,
+    },
+    /// A page of the ledger of costs, oldest first. Operators.
+    CostsList {
+        /// Which part.
+        page: Page,
+    },
     /// A page of events, newest first. Readers see no address.
     EventsList {
         /// Which part.
@@ -115,6 +162,11 @@ pub enum Request {
         /// Its id.
         id: String,
     },
+    /// What links journal entries to an event. Operators.
+    EventsCommitment {
+        /// Its id.
+        id: String,
+    },
     /// Revisions of events as they are stored, until the client leaves. Readers see no address.
     EventsTail,
     /// Journal entries from an index on. Operators and oversight.
@@ -123,6 +175,17 @@ pub enum Request {
         from: u64,
         /// Most entries.
         limit: u32,
+    },
+    /// The signed checkpoint of the journal. Operators and oversight.
+    JournalCheckpoint,
+    /// A proof that the journal holds an entry, or continues an earlier state. Operators and
+    /// oversight.
+    JournalProof(Proposition),
+    /// Journal entries from an index on, and further ones as they are written, until the client
+    /// leaves. Operators and oversight.
+    JournalFollow {
+        /// First index.
+        from: u64,
     },
     /// Run the self-test. Operators.
     Canary,
@@ -247,59 +310,6 @@ pub struct Rows<T> {
     pub next: Option<String>,
 }
 
-/// A journal entry as listed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JournalRow {
-    /// Index of the entry, from 0.
-    pub index: u64,
-    /// Leaf hash (RFC 6962 §2.1), hexadecimal.
-    pub leaf: String,
-    /// The entry: a JSON object, byte for byte as hashed.
-    pub entry: Box<serde_json::value::RawValue>,
-}
-
-/// The journal's page and head.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct JournalPage {
-    /// Entries.
-    pub rows: Vec<JournalRow>,
-    /// Entries in the whole tree.
-    pub size: u64,
-    /// Root of the whole tree, hexadecimal.
-    pub root: String,
-}
-
-/// An error as answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Stable code.
-    pub code: String,
-    /// One sentence that says what to do.
-    pub error: String,
-    /// Refused lines, at most [`Failure::MOST_REFUSALS`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<Refusal>,
-    /// Refused lines in all.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub refused_total: u64,
-    /// The same by code: also those that are not listed.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub refused_codes: BTreeMap<String, u64>,
-}
-
-impl Failure {
-    /// Most refusals listed in one answer; the total is always told.
-    pub const MOST_REFUSALS: usize = 100;
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde calls"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 /// The answers, one variant a shape.
 #[derive(Clone, Debug)]
 pub enum Reply {
@@ -319,16 +329,33 @@ pub enum Reply {
     Markers(Rows<MarkerRow>),
     /// To [`Request::MarkersShow`].
     Marker(Box<MarkerRow>),
+    /// To [`Request::RequestsList`].
+    Cases(Rows<CaseRow>),
+    /// To [`Request::RequestsShow`] and what changes one.
+    Case(Box<CaseRow>),
+    /// To [`Request::CostsList`].
+    Costs(Rows<CostRow>),
     /// To [`Request::EventsList`].
     Events(Rows<Event>),
     /// To [`Request::EventsShow`].
     Event(Box<Event>),
     /// To [`Request::EventsNotUseful`].
     Destroyed(DestroyedEvents),
+    /// To [`Request::EventsCommitment`].
+    Commitment(EventCommitment),
     /// To [`Request::EventsTail`]: the stream starts now.
     Tail,
     /// To [`Request::JournalShow`].
     Journal(JournalPage),
+    /// To [`Request::JournalCheckpoint`].
+    Checkpoint(JournalCheckpoint),
+    /// To [`Request::JournalProof`].
+    Proof(JournalProof),
+    /// To [`Request::JournalFollow`]: the stream starts here.
+    Follow {
+        /// First index.
+        from: u64,
+    },
     /// To [`Request::Canary`].
     Canary(Box<CanaryReport>),
     /// To [`Request::SinksList`].

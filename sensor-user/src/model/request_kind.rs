@@ -33,16 +33,38 @@ pub enum RequestKind {
     OrdersShow,
     /// [`Request::OrdersWithdraw`].
     OrdersWithdraw,
+    /// [`Request::RequestsSubmit`].
+    RequestsSubmit,
+    /// [`Request::RequestsList`].
+    RequestsList,
+    /// [`Request::RequestsShow`].
+    RequestsShow,
+    /// [`Request::RequestsApprove`].
+    RequestsApprove,
+    /// [`Request::RequestsRefuse`].
+    RequestsRefuse,
+    /// [`Request::RequestsSettle`].
+    RequestsSettle,
+    /// [`Request::CostsList`].
+    CostsList,
     /// [`Request::EventsList`].
     EventsList,
     /// [`Request::EventsShow`].
     EventsShow,
     /// [`Request::EventsNotUseful`].
     EventsNotUseful,
+    /// [`Request::EventsCommitment`].
+    EventsCommitment,
     /// [`Request::EventsTail`].
     EventsTail,
     /// [`Request::JournalShow`].
     JournalShow,
+    /// [`Request::JournalCheckpoint`].
+    JournalCheckpoint,
+    /// [`Request::JournalProof`].
+    JournalProof,
+    /// [`Request::JournalFollow`].
+    JournalFollow,
     /// [`Request::Canary`].
     Canary,
     /// [`Request::SinksList`].
@@ -63,7 +85,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 38] = [
         Self::Status,
         Self::MarkersLoad,
         Self::MarkersAdd,
@@ -78,11 +100,22 @@ impl RequestKind {
         Self::OrdersList,
         Self::OrdersShow,
         Self::OrdersWithdraw,
+        Self::RequestsSubmit,
+        Self::RequestsList,
+        Self::RequestsShow,
+        Self::RequestsApprove,
+        Self::RequestsRefuse,
+        Self::RequestsSettle,
+        Self::CostsList,
         Self::EventsList,
         Self::EventsShow,
         Self::EventsNotUseful,
+        Self::EventsCommitment,
         Self::EventsTail,
         Self::JournalShow,
+        Self::JournalCheckpoint,
+        Self::JournalProof,
+        Self::JournalFollow,
         Self::Canary,
         Self::SinksList,
         Self::SinksDead,
@@ -111,11 +144,22 @@ impl RequestKind {
             Self::OrdersList => "orders_list",
             Self::OrdersShow => "orders_show",
             Self::OrdersWithdraw => "orders_withdraw",
+            Self::RequestsSubmit => "requests_submit",
+            Self::RequestsList => "requests_list",
+            Self::RequestsShow => "requests_show",
+            Self::RequestsApprove => "requests_approve",
+            Self::RequestsRefuse => "requests_refuse",
+            Self::RequestsSettle => "requests_settle",
+            Self::CostsList => "costs_list",
             Self::EventsList => "events_list",
             Self::EventsShow => "events_show",
             Self::EventsNotUseful => "events_not_useful",
+            Self::EventsCommitment => "events_commitment",
             Self::EventsTail => "events_tail",
             Self::JournalShow => "journal_show",
+            Self::JournalCheckpoint => "journal_checkpoint",
+            Self::JournalProof => "journal_proof",
+            Self::JournalFollow => "journal_follow",
             Self::Canary => "canary",
             Self::SinksList => "sinks_list",
             Self::SinksDead => "sinks_dead",
@@ -147,11 +191,22 @@ impl Request {
             Self::OrdersList { .. } => RequestKind::OrdersList,
             Self::OrdersShow { .. } => RequestKind::OrdersShow,
             Self::OrdersWithdraw { .. } => RequestKind::OrdersWithdraw,
+            Self::RequestsSubmit { .. } => RequestKind::RequestsSubmit,
+            Self::RequestsList { .. } => RequestKind::RequestsList,
+            Self::RequestsShow { .. } => RequestKind::RequestsShow,
+            Self::RequestsApprove { .. } => RequestKind::RequestsApprove,
+            Self::RequestsRefuse { .. } => RequestKind::RequestsRefuse,
+            Self::RequestsSettle { .. } => RequestKind::RequestsSettle,
+            Self::CostsList { .. } => RequestKind::CostsList,
             Self::EventsList { .. } => RequestKind::EventsList,
             Self::EventsShow { .. } => RequestKind::EventsShow,
             Self::EventsNotUseful { .. } => RequestKind::EventsNotUseful,
+            Self::EventsCommitment { .. } => RequestKind::EventsCommitment,
             Self::EventsTail => RequestKind::EventsTail,
             Self::JournalShow { .. } => RequestKind::JournalShow,
+            Self::JournalCheckpoint => RequestKind::JournalCheckpoint,
+            Self::JournalProof(_) => RequestKind::JournalProof,
+            Self::JournalFollow { .. } => RequestKind::JournalFollow,
             Self::Canary => RequestKind::Canary,
             Self::SinksList => RequestKind::SinksList,
             Self::SinksDead { .. } => RequestKind::SinksDead,

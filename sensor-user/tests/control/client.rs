@@ -230,6 +230,7 @@ fn peers_have_the_role_of_their_credentials() {
         role: Role::Reader,
         users: vec![Account::Id(reader)],
         groups: vec![],
+        scopes: None,
     };
     let door = Running::with(|_| {}, vec![grant], Some(&Account::Id(group)));
     // The build directory may be closed to other users.

@@ -2,6 +2,7 @@
 //! the real client.
 #![forbid(unsafe_code)]
 
+mod casework;
 mod client;
 mod description;
 mod fixture;

@@ -8,16 +8,19 @@ use std::{
 
 use sensor_user::{
     control::{Error, Service},
+    journal::Journal,
     model::{
         Actor, Event, Pattern, RequestKind, Spool,
         request::{
-            CanaryInterface, CanaryReport, CanarySink, Changed, DeadRow, DestroyedEvents, HeldBack,
-            MarkerRow, OrderChanged, OrderManifest, Page, Refusal, Replayed, Reply, Request, Rows,
+            CanaryInterface, CanaryReport, CanarySink, Changed, DeadRow, DestroyedEvents,
+            EventCommitment, HeldBack, JournalCheckpoint, MarkerRow, OrderChanged, OrderManifest,
+            Page, Refusal, Replayed, Reply, Request, Rows,
         },
     },
 };
 use tokio::sync::broadcast;
 
+use crate::casework::{case, cost};
 use crate::samples::{declaration, event, journal, order, row, sink, status};
 
 /// Id of a marker whose showing panics.
@@ -32,6 +35,7 @@ pub struct Memory {
     pub markers: Mutex<Vec<MarkerRow>>,
     pub asked: Mutex<Vec<(u32, RequestKind)>>,
     pub events: broadcast::Sender<Arc<Event>>,
+    pub journal: Arc<Journal>,
 }
 
 impl Memory {
@@ -40,6 +44,7 @@ impl Memory {
             markers: Mutex::default(),
             asked: Mutex::default(),
             events: broadcast::channel(4).0,
+            journal: Arc::new(Journal::in_memory()),
         })
     }
 
@@ -210,13 +215,40 @@ impl Service for Memory {
             }),
             Request::OrdersShow { reference } => Reply::Order(Box::new(order(&reference))),
             Request::OrdersWithdraw { reference } => self.order(&reference)?,
+            Request::RequestsSubmit { .. } => Reply::Case(Box::new(case("REQ-1"))),
+            Request::RequestsList { .. } => Reply::Cases(Rows {
+                rows: vec![case("REQ-1")],
+                next: None,
+            }),
+            Request::RequestsShow { reference }
+            | Request::RequestsApprove { reference }
+            | Request::RequestsRefuse { reference, .. }
+            | Request::RequestsSettle { reference, .. } => Reply::Case(Box::new(case(&reference))),
+            Request::CostsList { .. } => Reply::Costs(Rows {
+                rows: vec![cost()],
+                next: None,
+            }),
             Request::EventsList { .. } => Reply::Events(Rows {
                 rows: vec![event("e1")],
                 next: None,
             }),
             Request::EventsNotUseful { .. } => Reply::Destroyed(DestroyedEvents { events: 1 }),
+            Request::EventsCommitment { .. } => Reply::Commitment(EventCommitment {
+                commitment: "ab".repeat(32),
+                salt: "cd".repeat(32),
+            }),
             Request::EventsTail => Reply::Tail,
             Request::JournalShow { .. } => Reply::Journal(journal()),
+            Request::JournalCheckpoint => Reply::Checkpoint(JournalCheckpoint {
+                checkpoint: "pop1\n0\n\n".into(),
+                key: "pop1+00000000+AA==".into(),
+            }),
+            Request::JournalProof(what) => Reply::Proof(
+                self.journal
+                    .prove(what)
+                    .map_err(|error| Error::NotFound(error.to_string()))?,
+            ),
+            Request::JournalFollow { from } => Reply::Follow { from },
             Request::Attach { interface } | Request::Detach { interface } => {
                 if interface == SLOW {
                     std::thread::sleep(SLOW_TIME);
@@ -224,6 +256,10 @@ impl Service for Memory {
                 Reply::Interface(status().interfaces.remove(0))
             }
         })
+    }
+
+    fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal)
     }
 
     fn tail(&self, _: &Actor) -> broadcast::Receiver<Arc<Event>> {

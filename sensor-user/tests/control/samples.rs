@@ -138,7 +138,7 @@ pub fn journal() -> JournalPage {
         rows: vec![JournalRow {
             index: 0,
             leaf: "cd".repeat(32),
-            entry,
+            entry: Some(entry),
         }],
         size: 1,
         root: "ef".repeat(32),

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use sensor_user::model::Event;
+use sensor_user::{
+    journal::{Action, Verifier},
+    model::{Actor, Event, Role, request::JournalRow},
+};
 
 use crate::{
     fixture::{Running, eventually},
@@ -17,9 +20,13 @@ use crate::{
 
 /// A tail that has begun.
 fn tail(door: &Running) -> BufReader<UnixStream> {
+    stream(door, "/v1/events/tail")
+}
+
+fn stream(door: &Running, path: &str) -> BufReader<UnixStream> {
     let mut stream = door.connect();
-    let head = b"GET /v1/events/tail HTTP/1.1\r\nhost: x\r\n\r\n";
-    stream.write_all(head).expect("sends");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("sends");
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     while line != "\r\n" {
@@ -104,5 +111,43 @@ fn stopping_ends_tails_at_once() {
     let mut reader = tail(&door);
     door.tell_to_stop();
     assert_eq!(next(&mut reader), "", "the stream ends");
+    door.wait();
+}
+
+#[test]
+fn the_journal_is_followed_from_an_index_on_and_nothing_is_missed() {
+    let mut door = Running::start();
+    let actor = Actor {
+        uid: 1000,
+        role: Role::Operator,
+    };
+    let journal = Arc::clone(&door.service.journal);
+    let write = |rows| {
+        let _receipt = journal
+            .append(&actor, Action::EventsRead { rows })
+            .expect("append");
+    };
+    // More than one page before the client comes, and some after.
+    (0..700).for_each(write);
+    let mut reader = stream(&door, "/v1/journal/follow");
+    let mut verifier = Verifier::new(None);
+    let mut take = |reader: &mut BufReader<UnixStream>, count: u64| {
+        for _ in 0..count {
+            let row: JournalRow = serde_json::from_str(&next(reader)).expect("a row");
+            verifier.row(&row).expect("it follows the one before");
+        }
+        verifier.head()
+    };
+    take(&mut reader, 700);
+    (0..20).for_each(write);
+    assert_eq!(take(&mut reader, 20), journal.head());
+    let mut late = stream(&door, "/v1/journal/follow?from=719");
+    let row: JournalRow = serde_json::from_str(&next(&mut late)).expect("a row");
+    assert_eq!(row.index, 719);
+    // What was written before the stop is still told.
+    write(7);
+    door.tell_to_stop();
+    assert_eq!(take(&mut reader, 1), journal.head());
+    assert_eq!(next(&mut reader), "");
     door.wait();
 }

@@ -1,12 +1,14 @@
-//! What reads bytes from outside beside the marker readers: signed envelopes and warninglists.
+//! What reads bytes from outside beside the marker readers: signed envelopes, the
+//! documents of requests, and warninglists.
 
 use std::{io::Cursor, path::Path, sync::OnceLock};
 
 use jiff::Timestamp;
 use sensor_user::{
     envelope::{self, Issuers, SignerKey, Trust},
+    legal::requests,
     markers::Warninglists,
-    model::Pattern,
+    model::{Pattern, RequestTerms, RequestType},
 };
 use serde_json::{Value, json};
 
@@ -69,6 +71,60 @@ fn judge(bytes: &[u8]) -> Result<Took, String> {
         }
     }
 }
+
+/// Reads bytes as the document of each type of request.
+pub(super) fn request(bytes: &[u8]) -> Result<Took, String> {
+    let mut good = false;
+    for kind in RequestType::ALL {
+        match requests::read(kind, bytes) {
+            Ok(terms) => {
+                if terms.kind != kind || terms.events.len() > RequestTerms::MOST_EVENTS {
+                    return Err("accepted as what it is not".into());
+                }
+                // What is accepted reads back the same.
+                let text = serde_json::to_vec(&terms).map_err(|error| error.to_string())?;
+                if requests::read(kind, &text).as_ref() != Ok(&terms) {
+                    return Err("it does not read back".into());
+                }
+                good = true;
+            }
+            Err(objection) => {
+                let told = objection.to_string();
+                if told.len() > LONGEST_REASON || objection.code().is_empty() {
+                    return Err(format!("a refusal of {} bytes", told.len()));
+                }
+            }
+        }
+    }
+    Ok(took(good))
+}
+
+pub(super) const REQUEST: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    "\"",
+    "\"type\":\"request-a\"",
+    "\"type\":\"request-b\"",
+    "\"type\":\"request-c\"",
+    "\"type\":\"request-notice\"",
+    "\"ground\":\"L2321-3-1\"",
+    "\"ground\":\"L2321-3-2\"",
+    "\"ground\":\"L33-14-5\"",
+    "\"purpose\":\"alert\"",
+    "\"beneficiary\":\"operator-art5\"",
+    "\"motivation\":\"\"",
+    "\"events\":[]",
+    "\"0123456789abcdef0123456789abcdef\"",
+    "\"9999-12-31T23:59:59Z\"",
+    "null",
+    "0",
+    "\u{feff}",
+    "é",
+];
 
 /// Adds a list and asks it about a few patterns.
 pub(super) fn warninglist(bytes: &[u8]) -> Result<Took, String> {

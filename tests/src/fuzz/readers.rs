@@ -76,6 +76,12 @@ pub const READERS: &[Reader] = &[
         read: |bytes, _| others::envelope(bytes),
     },
     Reader {
+        name: "request",
+        words: others::REQUEST,
+        beside: 0,
+        read: |bytes, _| others::request(bytes),
+    },
+    Reader {
         name: "warninglist",
         words: others::WARNINGLIST,
         beside: EXPRESSIONS,

@@ -42,8 +42,13 @@ pub fn binaries() -> PathBuf {
 impl Sensor {
     /// Writes the configuration, starts the daemon and waits until it answers.
     pub fn start(stage: &Stage) -> Result<Self> {
+        Self::start_with(stage, "", "")
+    }
+
+    /// The same with more lines of the table `control`, and more tables.
+    pub fn start_with(stage: &Stage, control: &str, more: &str) -> Result<Self> {
         let config = stage.path("sensor.toml");
-        fs::write(&config, configuration(stage))
+        fs::write(&config, configuration(stage, control) + more)
             .with_context(|| format!("cannot write {config}"))?;
         let log = stage.path("sensord.log");
         let errors = File::create(&log).with_context(|| format!("cannot write {log}"))?;
@@ -142,17 +147,17 @@ impl Sensor {
     }
 }
 
-fn binary(name: &str) -> String {
+pub fn binary(name: &str) -> String {
     binaries().join(name).to_string_lossy().into_owned()
 }
 
 /// Short timeouts, so that events close while somebody watches. Debug formatting of these strings
 /// is that of TOML's basic strings.
-fn configuration(stage: &Stage) -> String {
+fn configuration(stage: &Stage, control: &str) -> String {
     let path = |name| stage.path(name);
     let mut text = format!(
         "sensor = \"demo\"\nstate-dir = {:?}\nbpffs = {:?}\n\n\
-         [control]\nsocket = {:?}\n\n\
+         [control]\nsocket = {:?}\n{control}\n\
          [metrics]\nlisten = {METRICS:?}\n\n\
          [flows]\ndrain-interval = \"500ms\"\nidle-timeout = \"3s\"\n",
         path("state"),

@@ -36,6 +36,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("trafgen", "netsniff-ng"),
     ("xdp-filter", "xdp-tools"),
     ("curl", "curl"),
+    ("age", "age"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),
     ("bpftool", "bpftool"),

@@ -134,6 +134,8 @@ impl Queue for StoreQueue {
             taken: &taken,
             again: &again,
             dead: &dead,
+            acknowledged: (self.to.0 == Recipient::Authority)
+                .then(|| Timestamp::now().as_millisecond()),
         };
         self.store.settle_deliveries(sink, settlement)?;
         Ok(())

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::format;
-use crate::model::{Pap, Tlp, request::Format};
+use crate::model::{ContentKind, Pap, RequestType, Tlp, request::Format};
 
 const KEYGEN_EXAMPLES: &str = "\
 Example:
@@ -105,10 +105,13 @@ pub struct Create {
     /// New file of the envelope, `-` for standard output
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// What the content is: markers, request-a, request-b, request-c, request-notice
+    #[arg(long, default_value = "markers", value_parser = kind, conflicts_with_all = ["order", "add"])]
+    pub kind: ContentKind,
     /// Format of the marker file
     #[arg(long, default_value = "text", value_parser = format())]
     pub format: Format,
-    /// Marker file
+    /// Marker file, or the JSON document of a request
     pub content: PathBuf,
 }
 
@@ -137,4 +140,15 @@ fn tlp(text: &str) -> Result<Tlp, &'static str> {
 
 fn pap(text: &str) -> Result<Pap, &'static str> {
     Pap::parse(text).ok_or("none of CLEAR, GREEN, AMBER, RED")
+}
+
+fn kind(text: &str) -> Result<ContentKind, &'static str> {
+    match RequestType::parse(text) {
+        Some(RequestType::A) => Ok(ContentKind::RequestA),
+        Some(RequestType::B) => Ok(ContentKind::RequestB),
+        Some(RequestType::C) => Ok(ContentKind::RequestC),
+        Some(RequestType::Notice) => Ok(ContentKind::RequestNotice),
+        None if text == ContentKind::Markers.name() => Ok(ContentKind::Markers),
+        None => Err("none of markers, request-a, request-b, request-c, request-notice"),
+    }
 }

@@ -6,7 +6,7 @@ use crate::{
     control::{Error, uri::Query},
     model::{
         State,
-        request::{Format, Page},
+        request::{Format, Page, Proposition},
     },
 };
 
@@ -43,6 +43,22 @@ pub(super) fn format(query: &Query) -> Result<Format, Error> {
         Some(name) => Format::parse(name).ok_or_else(|| {
             let names = Format::ALL.map(Format::name).join(", ");
             Error::Invalid(format!("query key format must be one of {names}"))
+        }),
+    }
+}
+
+/// What to prove: that the journal includes an entry, or else that it continues a state.
+pub(super) fn proposition(query: &Query) -> Result<Proposition, Error> {
+    let number = |key| query.number(key, 0, u64::MAX);
+    let size = number("size")?;
+    match (number("index")?, number("from")?) {
+        (Some(_), Some(_)) => Err(Error::Invalid(
+            "give index or from, not both: a proof is of one thing".into(),
+        )),
+        (Some(index), None) => Ok(Proposition::Includes { index, size }),
+        (None, from) => Ok(Proposition::Continues {
+            from: from.unwrap_or(0),
+            size,
         }),
     }
 }

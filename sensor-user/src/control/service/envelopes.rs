@@ -6,11 +6,11 @@ use super::{Error, Sensor, Set, internal};
 use crate::{
     crypto::hex,
     db,
-    envelope::{self, Change, Envelope, Last, Refused, Trust},
+    envelope::{self, Change, Envelope, Last, Manifest, Refused, Trust},
     journal::{Action, EnvelopeMark, Receipt},
     model::{
         Actor, Spool,
-        request::{Changed, Stage},
+        request::{Changed, Format, Stage},
     },
 };
 
@@ -27,11 +27,12 @@ impl Sensor {
     /// Takes what a verified envelope holds.
     fn take(&self, actor: &Actor, envelope: &Envelope, body: &Spool) -> Result<Changed, Error> {
         let manifest = &envelope.manifest;
+        format_of(manifest)?;
         // Read before the set is locked: what ends or comes in the meantime does not wait for it.
         let intake = match &manifest.order {
             Some(terms) if envelope.authority => self.read_signed_order((envelope, terms), body)?,
             Some(_) => return Err(not_authority()),
-            None => self.read_own(manifest.format, body, envelope.content_at)?,
+            None => self.read_own(format_of(manifest)?, body, envelope.content_at)?,
         };
         let mut set = self.set();
         // Asked under the lock: of two submissions of one envelope, one is a replay. It may have
@@ -46,8 +47,10 @@ impl Sensor {
             (Some(terms), _) => self
                 .orders_submit_signed(actor, &mut set, (envelope, terms), intake)
                 .map(|changed| changed.change),
-            (None, Change::Replace) => self.replace(actor, &mut set, intake, Some(envelope)),
-            (None, Change::Add) => self.add(actor, &mut set, intake, Some(envelope)),
+            (None, Some(Change::Replace) | None) => {
+                self.replace(actor, &mut set, intake, Some(envelope))
+            }
+            (None, Some(Change::Add)) => self.add(actor, &mut set, intake, Some(envelope)),
         }
     }
 
@@ -107,7 +110,7 @@ impl Sensor {
 }
 
 /// What the client is told.
-fn told(refused: &Refused) -> Error {
+pub(super) fn told(refused: &Refused) -> Error {
     Error::Coded {
         status: status_of(&refused.reason),
         code: refused.reason.code(),
@@ -121,7 +124,7 @@ const fn status_of(reason: &envelope::Error) -> StatusCode {
     match reason {
         E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         E::Compressed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        E::UnknownIssuer | E::UnknownKey | E::BadSignature | E::KeyNotValid(_) => {
+        E::UnknownIssuer | E::UnknownKey | E::BadSignature | E::KeyNotValid(_) | E::WrongKey(_) => {
             StatusCode::FORBIDDEN
         }
         E::Replayed { .. } | E::RolledBack { .. } => StatusCode::CONFLICT,
@@ -134,6 +137,15 @@ fn last_of(set: &mut Set, envelope: &Envelope) -> Result<Option<Last>, Error> {
     let last = set.catalog.serial(&envelope.manifest.issuer);
     let last = last.map_err(internal)?;
     Ok(last.map(|(serial, digest)| Last { serial, digest }))
+}
+
+/// The format of an envelope of markers; a request is none.
+fn format_of(manifest: &Manifest) -> Result<Format, Error> {
+    manifest.format.ok_or_else(|| Error::Coded {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        code: "wrong_kind",
+        reason: "this envelope holds a request, not markers: `sensorctl requests submit` it".into(),
+    })
 }
 
 fn not_authority() -> Error {

@@ -1,14 +1,14 @@
-//! Reading events and the journal. Reads of addresses are journalled before they are answered.
+//! Reading events. Reads of addresses are journalled before they are answered.
 
 use std::time::Duration;
 
-use super::{Error, Sensor, from_journal, internal};
+use super::{Error, Sensor, internal};
 use crate::{
     events::Which,
-    journal::Action,
+    journal::{Action, Salt},
     model::{
         Actor, Event, EventRow, Role, State,
-        request::{DestroyedEvents, EventFilter, JournalPage, Page, Rows},
+        request::{DestroyedEvents, EventCommitment, EventFilter, Page, Rows},
         retention::day_of_date,
     },
 };
@@ -50,8 +50,26 @@ impl Sensor {
 
     pub(super) fn events_show(&self, actor: &Actor, id: &str) -> Result<Event, Error> {
         let row = self.event_of(id)?;
-        self.journal_read(actor, 1)?;
+        if actor.role != Role::Reader {
+            let commitment = self.salt_of(&row)?.commit(&row.event.id);
+            let _receipt = self.journal(actor, Action::EventRead { commitment })?;
+        }
         Ok(row.event)
+    }
+
+    /// What links journal entries to an event, for as long as it lives.
+    pub(super) fn events_commitment(&self, id: &str) -> Result<EventCommitment, Error> {
+        let row = self.event_of(id)?;
+        let salt = self.salt_of(&row)?;
+        Ok(EventCommitment {
+            commitment: salt.commit(&row.event.id),
+            salt: salt.text(),
+        })
+    }
+
+    fn salt_of(&self, row: &EventRow) -> Result<Salt, Error> {
+        let salt = self.reader().salt(row).map_err(internal)?;
+        salt.ok_or_else(|| Error::NotFound("the event was destroyed just now".into()))
     }
 
     /// Destroys an event that is not useful (L. 33-14 CPCE ¶4), now.
@@ -92,18 +110,6 @@ impl Sensor {
     /// A tail is journalled when it begins; how many events it will show is not known yet.
     pub(super) fn events_tail(&self, actor: &Actor) -> Result<(), Error> {
         self.journal_read(actor, 0)
-    }
-
-    pub(super) fn journal_show(
-        &self,
-        actor: &Actor,
-        from: u64,
-        limit: u32,
-    ) -> Result<JournalPage, Error> {
-        let page = self.parts.journal.page(from, limit).map_err(from_journal)?;
-        let rows = page.rows.len() as u64;
-        let _receipt = self.journal(actor, Action::JournalRead { rows })?;
-        Ok(page)
     }
 
     /// Readers see no address: what they read needs no entry.

@@ -174,6 +174,16 @@ impl Sensor {
         Ok(())
     }
 
+    /// The same for somebody who asks: a refusal is journalled, without the name, which may be anything.
+    pub(super) fn attach_asked(&self, actor: &Actor, name: &str) -> Result<InterfaceStatus, Error> {
+        let attached = self.attach(actor, name);
+        if let Err(Error::NotFound(_)) = &attached {
+            let code = "not_configured".into();
+            let _receipt = self.journal(actor, Action::AttachRefused { code })?;
+        }
+        attached
+    }
+
     fn attach_now(&self, actor: &Actor, interface: &str) -> Result<InterfaceStatus, Error> {
         let mut set = self.set();
         let set = &mut *set;
@@ -247,6 +257,9 @@ impl Sensor {
             tracing::warn!(%error, "what begins or is over could not be let in or taken out; the kernel ignores what is over");
         }
         self.keep_events(actor);
+        if let Err(error) = self.desk.lapse_over(actor, self.now()) {
+            tracing::warn!(%error, "requests whose time is over could not be noted; they are not answered");
+        }
         self.look_after_breakers(actor);
         let open = self.check_gate().is_ok();
         let back: Vec<String> = {

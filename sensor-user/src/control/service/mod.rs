@@ -11,11 +11,13 @@ mod events;
 mod grounds;
 mod interfaces;
 mod inventory;
+mod journal;
 mod listing;
 mod markers;
 mod orders;
 mod release;
 mod remove;
+mod requests;
 mod retention;
 mod sinks;
 mod status;
@@ -43,7 +45,7 @@ use crate::{
     envelope::Issuers,
     events::Store,
     hits::Live,
-    journal::{self, Action, Journal, Receipt},
+    journal::{Action, Error as JournalError, Journal, Receipt},
     legal::{Gate, Law},
     markers::Hygiene,
     metrics::Metrics,
@@ -58,6 +60,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
+pub use requests::{Desk, DeskError, DeskParts};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
@@ -77,6 +80,8 @@ pub struct Sensor {
     work: Arc<Work>,
     /// One large file is read at a time.
     reading: Mutex<()>,
+    /// One proof about the journal is made at a time.
+    proving: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
@@ -89,6 +94,8 @@ pub struct Sensor {
     swept: Mutex<Option<Instant>>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Store>,
+    /// Where the authority's requests come in.
+    desk: Desk,
 }
 
 /// What never changes while the agent runs.
@@ -193,7 +200,14 @@ struct Told {
 impl Sensor {
     /// Over parts that are ready; nothing is attached yet.
     #[must_use]
-    pub fn new(facts: Facts, parts: Parts, set: Set, reader: Store, rules: Rules) -> Self {
+    pub fn new(
+        facts: Facts,
+        parts: Parts,
+        set: Set,
+        reader: Store,
+        rules: Rules,
+        desk: Desk,
+    ) -> Self {
         let admission = Admission::new(rules.gate.check().is_ok(), rules.law)
             .with_canary(rules.canary.is_some());
         let markers = listing::status_of(&set, admission);
@@ -208,6 +222,7 @@ impl Sensor {
             }),
             work: Arc::default(),
             reading: Mutex::default(),
+            proving: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,
@@ -218,6 +233,7 @@ impl Sensor {
             clock: Mutex::new(rules.watch),
             swept: Mutex::default(),
             reader: Mutex::new(reader),
+            desk,
         };
         let set = sensor.set();
         sensor.tell_interfaces(&set);
@@ -301,6 +317,13 @@ impl Service for Sensor {
             Request::OrdersWithdraw { reference } => self
                 .orders_withdraw(actor, &reference)
                 .map(|changed| Reply::OrderChanged(Box::new(changed))),
+            Request::RequestsSubmit { .. }
+            | Request::RequestsList { .. }
+            | Request::RequestsShow { .. }
+            | Request::RequestsApprove { .. }
+            | Request::RequestsRefuse { .. }
+            | Request::RequestsSettle { .. }
+            | Request::CostsList { .. } => self.desk.handle(actor, request, self.now()),
             Request::EventsList { page, filter } => {
                 self.events_list(actor, &page, &filter).map(Reply::Events)
             }
@@ -310,9 +333,15 @@ impl Service for Sensor {
             Request::EventsShow { id } => self
                 .events_show(actor, &id)
                 .map(|event| Reply::Event(Box::new(event))),
+            Request::EventsCommitment { id } => self.events_commitment(&id).map(Reply::Commitment),
             Request::EventsTail => self.events_tail(actor).map(|()| Reply::Tail),
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
+            }
+            Request::JournalCheckpoint => self.journal_checkpoint().map(Reply::Checkpoint),
+            Request::JournalProof(what) => self.journal_proof(what).map(Reply::Proof),
+            Request::JournalFollow { from } => {
+                self.journal_follow(actor).map(|()| Reply::Follow { from })
             }
             Request::Canary => self
                 .canary_run(actor)
@@ -322,9 +351,15 @@ impl Service for Sensor {
             Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
             Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),
             Request::BreakerClose { id } => self.breaker_close(actor, &id).map(Reply::Breaker),
-            Request::Attach { interface } => self.attach(actor, &interface).map(Reply::Interface),
+            Request::Attach { interface } => {
+                self.attach_asked(actor, &interface).map(Reply::Interface)
+            }
             Request::Detach { interface } => self.detach(actor, &interface).map(Reply::Interface),
         }
+    }
+
+    fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.parts.journal)
     }
 
     fn tail(&self, _actor: &Actor) -> broadcast::Receiver<Arc<Event>> {
@@ -341,9 +376,9 @@ pub fn agent() -> Actor {
     }
 }
 
-fn from_journal(error: journal::Error) -> Error {
+fn from_journal(error: JournalError) -> Error {
     match error {
-        journal::Error::Full { .. } => Error::Unavailable(error.to_string()),
+        JournalError::Full { .. } => Error::Unavailable(error.to_string()),
         error => Error::Internal(error.to_string()),
     }
 }

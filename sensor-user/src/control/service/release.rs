@@ -98,14 +98,14 @@ impl Sensor {
 
 /// Whether the peer is somebody in particular: anybody can be root, and the agent's own user is
 /// nobody.
-fn person(actor: &Actor) -> Result<(), Error> {
+pub(super) fn person(actor: &Actor) -> Result<(), Error> {
     if actor.uid != 0 && actor.uid != rustix::process::geteuid().as_raw() {
         return Ok(());
     }
     Err(Error::Coded {
         status: StatusCode::FORBIDDEN,
         code: "no_person",
-        reason: "a release needs two persons, each with a user of their own: not root and not the \
+        reason: "this needs two persons, each with a user of their own: not root and not the \
                  agent's; make them operators under [[control.role]]"
             .into(),
     })

@@ -267,3 +267,21 @@ fn counts_are_kept_until_they_are_journalled() {
     store.settle(&told).expect("settles");
     assert_eq!(store.owed().expect("reads")[&Destroyed::Expired], 2);
 }
+
+/// What the journal says of an event leads to it as long as it lives, and to nothing later.
+#[test]
+fn the_salt_of_a_commitment_dies_with_its_event() {
+    let place = place();
+    let mut store = open(&place);
+    put(&mut store, rows(1..=2, "2027-01-01T00:00:00Z"));
+    let [one, other] = [1, 2].map(|seq| row(seq, "2027-01-01T00:00:00Z"));
+    let salt = |store: &Store, row| store.salt(row).expect("reads");
+    let (first, second) = (salt(&store, &one), salt(&store, &other));
+    let (first, second) = (first.expect("a salt"), second.expect("a salt"));
+    assert_ne!(first.commit(&one.event.id), second.commit(&one.event.id));
+    store.destroy(&[1], Destroyed::NotUseful).expect("destroys");
+    assert!(salt(&store, &one).is_none(), "nobody makes it again");
+    assert!(salt(&store, &other).is_some());
+    let salt = crate::crypto::unhex(&first.text()).expect("hexadecimal");
+    assert_eq!(holding(place.path(), &salt), [""; 0], "it was in no file");
+}

@@ -47,7 +47,7 @@ fn a_torn_line_is_cut_off_and_journalled() {
     assert_eq!(verify_dir(&scratch.0, None).expect("not written"), before);
     let journal = Journal::open_sized(&scratch.0, SMALL).expect("recover");
     let page = journal.page(15, 10).expect("page");
-    let entry: Entry = serde_json::from_str(page.rows[0].entry.get()).expect("entry");
+    let entry: Entry = serde_json::from_str(text(&page.rows[0])).expect("entry");
     let dropped_bytes = torn.len() as u64;
     assert_eq!(entry.action, Action::Recovered { dropped_bytes });
     assert_eq!(entry.role, Role::Agent);
@@ -111,10 +111,7 @@ fn a_removed_entry_is_found_even_renumbered() {
     let mut text = lines(segment);
     text.remove(2);
     put(segment, &text);
-    let expected = Fault::Index {
-        expected: 2,
-        found: 3,
-    };
+    let expected = Fault::Missing { from: 2, to: 2 };
     assert_eq!(fault_at(&scratch.0, segment, 3), expected);
     for (index, line) in text.iter_mut().enumerate().skip(2) {
         *line = line.replace(

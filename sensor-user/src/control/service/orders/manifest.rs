@@ -47,7 +47,7 @@ impl Manifest {
         names.dedup();
         Ok(Self {
             reference: terms.reference.clone(),
-            format: envelope.format,
+            format: envelope.format.unwrap_or_default(),
             names,
             serial: Some(envelope.serial),
             issuer: envelope.issuer.clone(),

@@ -4,8 +4,10 @@
 
 use std::fmt;
 
-use super::note::{DASH, MAGIC};
-use crate::crypto::{self, PublicKey, SecretKey, Zeroizing, base64, hex, sha256, unbase64};
+use super::{PublicKey, SecretKey, Zeroizing, base64, hex, sha256, unbase64};
+
+/// What a signature line begins with: an em dash and a space.
+pub const DASH: &str = "\u{2014} ";
 
 /// Ed25519, in the registry of signed-note.
 const ED25519: u8 = 1;
@@ -28,7 +30,7 @@ pub enum KeyError {
     Id,
     /// No random bytes.
     #[error(transparent)]
-    Crypto(#[from] crypto::Error),
+    Crypto(#[from] super::Error),
 }
 
 /// A key that verifies, with its owner's name.
@@ -130,14 +132,18 @@ impl SignerKey {
         &self.public
     }
 
-    /// The head of an envelope with this manifest, whatever it says, up to its content.
+    /// A signed note (C2SP signed-note) of this text, whose last line is whole, and a blank line.
     #[must_use]
-    pub fn head(&self, manifest: &str) -> String {
-        let text = format!("{MAGIC}\n{manifest}\n");
+    pub fn note(&self, text: &str) -> String {
+        format!("{text}\n{}\n", self.signature_line(text))
+    }
+
+    /// The signature line of a note with this text, its end included.
+    #[must_use]
+    pub fn signature_line(&self, text: &str) -> String {
         let mut blob = self.public.id.to_vec();
         blob.extend_from_slice(&self.secret.sign(text.as_bytes()));
-        let name = &self.public.name;
-        format!("{text}\n{DASH}{name} {}\n\n", base64(&blob))
+        format!("{DASH}{} {}\n", self.public.name, base64(&blob))
     }
 }
 

@@ -1,0 +1,284 @@
+//! The desk: where the authority's requests come in, are judged by two persons, and answered.
+//!
+//! It has the events, the journal and a store of its own; it has no marker, no catalogue and no
+//! configuration that it could change. Each step is journalled first, then kept, then done; what a
+//! crash leaves between the two is found at the next start ([`Desk::recover`]) and journalled as what
+//! it is.
+
+mod adaptor;
+mod decide;
+mod disclose;
+mod export;
+mod notices;
+mod recover;
+mod submit;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use hyper::StatusCode;
+use jiff::Timestamp;
+
+use super::{Error, from_journal, internal};
+use crate::{
+    config::{self, Account},
+    control::accounts::Accounts,
+    crypto::{self, AgeRecipient},
+    db::{self, Case},
+    envelope::{Issuers, SignerKey},
+    events::Store,
+    journal::{Action, Journal, Receipt, RequestEntry, RequestStep},
+    legal::Stage,
+    model::{
+        Actor, EventRow, RequestType,
+        request::{Capacity, CaseRow, CostRow, Page, Reply, Request, Rows},
+    },
+};
+
+/// What the desk is made of.
+pub struct DeskParts {
+    /// Name of the sensor.
+    pub sensor: String,
+    /// Directory of its store.
+    pub state: PathBuf,
+    /// What is configured.
+    pub config: config::Requests,
+    /// Whose requests are taken.
+    pub issuers: Issuers,
+    /// The sensor's key: signs what is disclosed.
+    pub signer: SignerKey,
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// A handle on the events of its own.
+    pub events: Store,
+}
+
+/// The desk.
+pub struct Desk {
+    sensor: String,
+    config: config::Requests,
+    recipients: Recipients,
+    issuers: Issuers,
+    signer: SignerKey,
+    journal: Arc<Journal>,
+    db: Mutex<db::Requests>,
+    events: Mutex<Store>,
+    /// One change at a time.
+    one: Mutex<()>,
+    /// When requests whose time is over were last looked for.
+    swept: Mutex<Option<Instant>>,
+}
+
+/// Whom answers are encrypted to, by type.
+struct Recipients([Option<AgeRecipient>; 3]);
+
+impl Recipients {
+    fn of(config: &config::Recipients) -> Result<Self, crypto::Error> {
+        let read = |kind| config.of(kind).map(AgeRecipient::parse).transpose();
+        Ok(Self([
+            read(RequestType::A)?,
+            read(RequestType::B)?,
+            read(RequestType::C)?,
+        ]))
+    }
+
+    const fn get(&self, kind: RequestType) -> Option<&AgeRecipient> {
+        match kind {
+            RequestType::A => self.0[0].as_ref(),
+            RequestType::B => self.0[1].as_ref(),
+            RequestType::C => self.0[2].as_ref(),
+            RequestType::Notice => None,
+        }
+    }
+}
+
+/// Why the desk cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// Its store.
+    #[error(transparent)]
+    Store(#[from] db::Error),
+    /// A recipient is no key.
+    #[error("requests.recipients: {0}")]
+    Recipient(#[from] crypto::Error),
+}
+
+impl Desk {
+    /// Opens its store; nothing is recovered yet.
+    ///
+    /// # Errors
+    /// [`DeskError`].
+    pub fn open(parts: DeskParts) -> Result<Self, DeskError> {
+        Ok(Self {
+            sensor: parts.sensor,
+            recipients: Recipients::of(&parts.config.recipients)?,
+            config: parts.config,
+            issuers: parts.issuers,
+            signer: parts.signer,
+            journal: parts.journal,
+            db: Mutex::new(db::Requests::open(&parts.state)?),
+            events: Mutex::new(parts.events),
+            one: Mutex::new(()),
+            swept: Mutex::default(),
+        })
+    }
+
+    /// Does what is asked of it; the role has been checked.
+    ///
+    /// # Errors
+    /// What the client is told; [`Error::Internal`] for what is not asked of it.
+    pub fn handle(&self, actor: &Actor, request: Request, now: Timestamp) -> Result<Reply, Error> {
+        let case = |row| Reply::Case(Box::new(row));
+        match request {
+            Request::RequestsSubmit { body } => self.submit(actor, &body, now).map(case),
+            Request::RequestsList { page } => self.list(&page).map(Reply::Cases),
+            Request::RequestsShow { reference } => self.show(&reference).map(case),
+            Request::RequestsApprove { reference } => {
+                self.approve(actor, &reference, now).map(case)
+            }
+            Request::RequestsRefuse { reference, body } => {
+                self.decline(actor, &reference, &body).map(case)
+            }
+            Request::RequestsSettle { reference, body } => {
+                self.settle(actor, &reference, &body, now).map(case)
+            }
+            Request::CostsList { page } => self.costs(&page).map(Reply::Costs),
+            _ => Err(internal("this is not asked of the desk")),
+        }
+    }
+
+    /// A page of requests, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn list(&self, page: &Page) -> Result<Rows<CaseRow>, Error> {
+        let after = match page.after.as_deref() {
+            None => 0,
+            Some(reference) => self.find(reference)?.number,
+        };
+        let cases = self.db().cases(after, page.limit).map_err(internal)?;
+        let full = cases.len() == page.limit as usize;
+        let next = cases.last().map(|case| case.row.reference.clone());
+        Ok(Rows {
+            rows: cases.into_iter().map(|case| case.row).collect(),
+            next: next.filter(|_| full),
+        })
+    }
+
+    /// One request.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn show(&self, reference: &str) -> Result<CaseRow, Error> {
+        self.find(reference).map(|case| case.row)
+    }
+
+    /// A page of the ledger of costs, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn costs(&self, page: &Page) -> Result<Rows<CostRow>, Error> {
+        let after = page.after.as_deref().map_or(Ok(0), str::parse);
+        let after = after
+            .map_err(|_| Error::Invalid("`after` is not a cursor of an earlier answer".into()))?;
+        let rows = self.db().costs(after, page.limit).map_err(internal)?;
+        let full = rows.len() == page.limit as usize;
+        let next = rows.last().map(|row| row.line.to_string());
+        Ok(Rows {
+            rows,
+            next: next.filter(|_| full),
+        })
+    }
+
+    fn find(&self, reference: &str) -> Result<Case, Error> {
+        let found = self.db().case(reference).map_err(internal)?;
+        found.ok_or_else(|| Error::NotFound("no request has this reference".into()))
+    }
+
+    fn db(&self) -> MutexGuard<'_, db::Requests> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn events(&self) -> MutexGuard<'_, Store> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.one.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn journal(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
+        let action = Action::Request(Box::new(entry));
+        self.journal.append(actor, action).map_err(from_journal)
+    }
+
+    /// What happened already is journalled on a full disk, too.
+    fn journal_done(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
+        let action = Action::Request(Box::new(entry));
+        self.journal
+            .append_reserved(actor, action)
+            .map_err(from_journal)
+    }
+
+    /// The one event that has this id; self-tests are none.
+    fn event(&self, id: &str) -> Result<Option<EventRow>, Error> {
+        let mut found = self.events().beginning(id).map_err(internal)?;
+        let event = found.pop();
+        Ok(event.filter(|row| row.event.id == id && !row.event.test))
+    }
+
+    fn export_dir(&self) -> Result<&Path, Error> {
+        self.config.export_dir.as_deref().ok_or_else(|| {
+            coded(
+                StatusCode::CONFLICT,
+                "not_configured",
+                "this sensor is not set up for the authority's requests: see [requests]",
+            )
+        })
+    }
+}
+
+/// An entry about a request.
+fn entry(step: RequestStep, case: &Case) -> RequestEntry {
+    RequestEntry {
+        kind: Some(case.row.kind),
+        reference: Some(case.row.reference.clone()),
+        ..RequestEntry::of(step)
+    }
+}
+
+fn stage_of(case: &Case) -> Result<Stage, Error> {
+    Stage::parse(case.row.kind, &case.row.stage)
+        .ok_or_else(|| internal("the store has a request at a stage that does not exist"))
+}
+
+fn coded(status: StatusCode, code: &'static str, reason: impl Into<String>) -> Error {
+    Error::Coded {
+        status,
+        code,
+        reason: reason.into(),
+    }
+}
+
+/// In which capacities a user may approve.
+fn capacities(config: &config::Requests, uid: u32) -> Vec<Capacity> {
+    let accounts = Accounts::of_host();
+    let holds = |list: &[Account]| list.iter().any(|one| accounts.is_user(one, uid));
+    let lists = [
+        (Capacity::Responsible, &config.responsible),
+        (Capacity::Designated, &config.designated),
+    ];
+    lists
+        .into_iter()
+        .filter(|(_, list)| holds(list))
+        .map(|(capacity, _)| capacity)
+        .collect()
+}
+
+/// A request whose time is over may not be decided.
+fn is_over(case: &Case, now: Timestamp) -> bool {
+    case.row.terms.end() <= now
+}

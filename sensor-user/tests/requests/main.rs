@@ -1,0 +1,10 @@
+//! The authority's requests, in process: the desk over real stores and a real journal.
+
+mod approvals;
+mod disclosures;
+mod notices;
+mod property;
+mod refusals;
+mod scene;
+#[cfg(feature = "l851-1")]
+mod type_c;

@@ -1,0 +1,479 @@
+//! A desk in a directory of its own, with whoever asks it.
+
+use std::{
+    fs,
+    io::{Cursor, Read as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use age::{Decryptor, x25519::Identity};
+use jiff::{SignedDuration, Timestamp};
+use sensor_user::{
+    config::{Account, Adaptor, Issuer, Recipients, Requests, Tariff},
+    control::{
+        Error,
+        service::{Desk, DeskParts},
+    },
+    envelope::{Change, Draft, Issuers, SignerKey, VerifierKey, create},
+    events::{Batch, Options, Settlement, SinkId, Store},
+    journal::Journal,
+    model::{
+        Actor, ContentKind, Event, EventRow, MarkerHandling, MatchedIn, Pap, PatternId,
+        PatternKind, RequestType, Role, Spool, State, SubscriberSide, Tlp, Vantage,
+        event::SCHEMA,
+        request::{CaseRow, Format, Page},
+    },
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const RESPONSIBLE: u32 = 40_001;
+pub const DESIGNATED: u32 = 40_002;
+pub const NOBODY: u32 = 40_003;
+
+/// Whose keys there are.
+pub struct Keys {
+    pub signers: Vec<(ContentKind, SignerKey)>,
+    pub identities: Vec<(RequestType, Identity)>,
+    pub sensor: VerifierKey,
+}
+
+impl Keys {
+    fn new(sensor: &SignerKey) -> Self {
+        use ContentKind as K;
+        let key = |kind, name| (kind, SignerKey::generate(name).expect("a key"));
+        let types = [RequestType::A, RequestType::B, RequestType::C];
+        Self {
+            signers: vec![
+                key(K::RequestA, "authority.example"),
+                key(K::RequestB, "authority.example"),
+                key(K::RequestC, "gic.example"),
+                key(K::RequestNotice, "authority.example"),
+                key(K::Markers, "authority.example"),
+            ],
+            identities: types.map(|kind| (kind, Identity::generate())).into(),
+            sensor: sensor.public().clone(),
+        }
+    }
+
+    pub fn signer(&self, kind: ContentKind) -> &SignerKey {
+        let found = self.signers.iter().find(|(one, _)| *one == kind);
+        &found.expect("each kind has a key").1
+    }
+
+    pub fn identity(&self, kind: RequestType) -> &Identity {
+        let found = self.identities.iter().find(|(one, _)| *one == kind);
+        &found.expect("each type has a key").1
+    }
+
+    fn pinned(&self) -> Issuers {
+        let issuer = |(kind, key): &(ContentKind, SignerKey)| Issuer {
+            key: key.public().to_string(),
+            not_before: None,
+            not_after: None,
+            authority: *kind != ContentKind::RequestC,
+            kind: *kind,
+        };
+        let issuers: Vec<Issuer> = self.signers.iter().map(issuer).collect();
+        Issuers::of(&issuers).expect("the keys differ")
+    }
+}
+
+pub struct Scene {
+    pub dir: TempDir,
+    pub keys: Keys,
+    pub config: Requests,
+    pub store: Store,
+    pub journal: Arc<Journal>,
+    pub desk: Desk,
+    pub now: Timestamp,
+    pub serial: u64,
+    sink: SinkId,
+    sensor_key: String,
+}
+
+pub fn actor(uid: u32, role: Role) -> Actor {
+    Actor { uid, role }
+}
+
+pub fn desk_actor() -> Actor {
+    actor(40_010, Role::Desk)
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let sensor = SignerKey::generate("pop1").expect("a key");
+        let keys = Keys::new(&sensor);
+        let public = |kind| Some(keys.identity(kind).to_public().to_string());
+        let config = Requests {
+            export_dir: Some(dir.path().join("exports")),
+            responsible: vec![Account::Id(RESPONSIBLE)],
+            designated: vec![Account::Id(DESIGNATED)],
+            commissions: Vec::new(),
+            recipients: Recipients {
+                request_a: public(RequestType::A),
+                request_b: public(RequestType::B),
+                request_c: public(RequestType::C),
+            },
+            adaptor: Some(Adaptor {
+                command: dir.path().join("adaptor"),
+                timeout: std::time::Duration::from_secs(10),
+            }),
+            tariff: Tariff {
+                version: "2027-1".into(),
+                request_a: "IDENT".into(),
+                ..Tariff::default()
+            },
+        };
+        let options = Options {
+            sinks: vec!["authority".into()],
+            ..Options::default()
+        };
+        let (mut store, _) = Store::open(dir.path(), options).expect("a store");
+        let sink = store
+            .sink("authority")
+            .expect("reads")
+            .expect("it is there");
+        let journal = Arc::new(Journal::open(&dir.path().join("journal")).expect("a journal"));
+        let text = sensor.text().to_string();
+        let desk = open(&dir, &keys, &config, &store, &journal, &text);
+        let scene = Self {
+            dir,
+            keys,
+            config,
+            store,
+            journal,
+            desk,
+            now: "2027-03-10T12:00:00Z".parse().expect("a time"),
+            serial: 0,
+            sink,
+            sensor_key: text,
+        };
+        scene.subscriber_system(ANSWER);
+        scene
+    }
+
+    /// Ends the agent and starts another one.
+    pub fn restart(self) -> Self {
+        self.restart_with(|_| {})
+    }
+
+    /// The same with another configuration.
+    pub fn restart_with(self, change: impl FnOnce(&mut Requests)) -> Self {
+        let Self {
+            dir,
+            keys,
+            mut config,
+            store,
+            journal,
+            desk,
+            now,
+            serial,
+            sink,
+            sensor_key,
+        } = self;
+        change(&mut config);
+        drop((desk, journal));
+        let opened = Journal::open_since(&dir.path().join("journal"), None);
+        let (journal, past) = opened.expect("it proves itself");
+        let journal = Arc::new(journal);
+        let desk = open(&dir, &keys, &config, &store, &journal, &sensor_key);
+        let agent = actor(0, Role::Agent);
+        desk.recover(&agent, &past.requests, now).expect("recovers");
+        Self {
+            dir,
+            keys,
+            config,
+            store,
+            journal,
+            desk,
+            now,
+            serial,
+            sink,
+            sensor_key,
+        }
+    }
+
+    /// What the operator's subscriber system does from now on.
+    pub fn subscriber_system(&self, script: &str) {
+        let path = self.dir.path().join("adaptor");
+        let fresh = self.dir.path().join("adaptor.new");
+        fs::write(&fresh, format!("#!/bin/sh\n{script}\n")).expect("writes");
+        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).expect("ours");
+        fs::rename(&fresh, &path).expect("replaces");
+    }
+
+    /// Stores an event; its id.
+    pub fn event(&mut self, seq: i64) -> String {
+        let row = row(seq, self.now);
+        let batch = Batch {
+            new: vec![row.clone()],
+            ..Batch::default()
+        };
+        self.store.commit(&batch).expect("stored");
+        row.event.id
+    }
+
+    /// The authority acknowledges the alert of an event.
+    pub fn acknowledge(&mut self, seq: i64) {
+        let settlement = Settlement {
+            taken: &[(seq, 1)],
+            acknowledged: Some(self.now.as_millisecond()),
+            ..Settlement::default()
+        };
+        let settled = self.store.settle_deliveries(self.sink, settlement);
+        settled.expect("settled");
+    }
+
+    /// A document of a type about these events, valid for a week around now.
+    pub fn document(&self, kind: RequestType, reference: &str, events: &[String]) -> Value {
+        let at = |days: i64| (self.now + SignedDuration::from_hours(24 * days)).to_string();
+        let mut document = json!({
+            "type": kind.name(), "reference": reference, "ground": kind.ground(),
+            "purpose": kind.purpose(), "events": events,
+            "agent": {"designation": "CANARY-AGENT-7", "commission": "COM-1",
+                      "from": at(-100), "until": at(100)},
+            "valid_from": at(-1), "valid_until": at(7),
+        });
+        if matches!(kind, RequestType::A | RequestType::B) {
+            document["beneficiary"] = "public-authority".into();
+        }
+        if kind == RequestType::C {
+            document["category"] = "kept".into();
+            document["authorisation"] = json!({"number": "AUT-9", "technique": "L851-1",
+                "from": at(-1), "until": at(3)});
+        }
+        document
+    }
+
+    /// The envelope of a document, as its right issuer makes it.
+    pub fn envelope(&mut self, document: &Value) -> Vec<u8> {
+        let kind = kind_of(document);
+        self.serial += 1;
+        self.signed(kind, kind, self.serial, document)
+    }
+
+    /// An envelope, by whatever key.
+    pub fn signed(
+        &self,
+        key: ContentKind,
+        kind: ContentKind,
+        serial: u64,
+        document: &Value,
+    ) -> Vec<u8> {
+        let draft = Draft {
+            kind,
+            change: Change::Add,
+            expires: self.now + SignedDuration::from_hours(24),
+            format: Format::Text,
+            issued: self.now - SignedDuration::from_mins(1),
+            order: None,
+            recipient: None,
+            serial,
+        };
+        let (mut out, mut content) = (Vec::new(), Cursor::new(document.to_string()));
+        create(self.keys.signer(key), draft, &mut content, &mut out).expect("an envelope");
+        out
+    }
+
+    pub fn hand_in(&self, envelope: &[u8]) -> Result<CaseRow, Error> {
+        self.desk.submit(&desk_actor(), &spool(envelope), self.now)
+    }
+
+    pub fn submit(&mut self, document: &Value) -> Result<CaseRow, Error> {
+        let envelope = self.envelope(document);
+        self.hand_in(&envelope)
+    }
+
+    pub fn approve(&self, uid: u32, reference: &str) -> Result<CaseRow, Error> {
+        let actor = actor(uid, Role::Operator);
+        self.desk.approve(&actor, reference, self.now)
+    }
+
+    pub fn approve_both(&self, reference: &str) -> Result<CaseRow, Error> {
+        self.approve(RESPONSIBLE, reference)?;
+        self.approve(DESIGNATED, reference)
+    }
+
+    /// The entries of the journal about requests.
+    pub fn told(&self) -> Vec<Value> {
+        self.told_since(0)
+    }
+
+    /// The same from an index on.
+    pub fn told_since(&self, from: u64) -> Vec<Value> {
+        let all = self.journal.page(from, Page::MOST).expect("reads").rows;
+        let read = |row: sensor_user::model::request::JournalRow| {
+            serde_json::from_str::<Value>(row.entry.as_ref().expect("nothing is hidden").get())
+                .expect("JSON")
+        };
+        let entries = all.into_iter().map(read);
+        entries
+            .filter(|entry| entry["action"] == "request")
+            .collect()
+    }
+
+    /// The steps that the journal tells of a request.
+    pub fn steps(&self, reference: &str) -> Vec<String> {
+        let told = self.told();
+        let of = told.iter().filter(|entry| entry["reference"] == reference);
+        of.map(|entry| entry["step"].as_str().expect("a step").to_owned())
+            .collect()
+    }
+
+    pub fn exports(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.dir.path().join("exports")) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries.map(|one| one.expect("an entry").path()).collect();
+        paths.sort();
+        paths
+    }
+
+    pub fn export(&self, row: &CaseRow) -> Vec<u8> {
+        let name = row.file.as_ref().expect("a file");
+        fs::read(self.dir.path().join("exports").join(name)).expect("it is there")
+    }
+
+    /// Manifest and records of an export, opened with the key of its type and verified.
+    pub fn opened(&self, row: &CaseRow) -> (Value, Vec<Value>) {
+        let text = decrypted(self.keys.identity(row.kind), &self.export(row)).expect("it opens");
+        let text = String::from_utf8(text).expect("text");
+        let (note, rest) = text.split_once("\n\n").expect("a signed note");
+        let (signature, content) = rest.split_once("\n\n").expect("a signature");
+        let signature = signature.split_whitespace().nth(2).expect("a signature");
+        let blob = sensor_user::crypto::unbase64(signature).expect("base64");
+        assert_eq!(blob[..4], self.keys.sensor.id);
+        let signed = format!("{note}\n");
+        let bytes = blob[4..].try_into().expect("64 bytes");
+        assert!(self.keys.sensor.key.verifies(signed.as_bytes(), bytes));
+        let mut lines = note.lines();
+        assert_eq!(lines.next(), Some("marker-sensor-disclosure 1"));
+        let manifest: Value = serde_json::from_str(lines.next().expect("a line")).expect("JSON");
+        let digest = sensor_user::crypto::sha256(&[content.as_bytes()]);
+        assert_eq!(
+            manifest["content_sha256"],
+            sensor_user::crypto::hex(&digest)
+        );
+        let read = |line: &str| serde_json::from_str(line).expect("JSON");
+        (manifest, content.lines().map(read).collect())
+    }
+
+    /// Every byte that is kept, by file; the exports, which go to the authority, left out.
+    pub fn kept(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut kept = Vec::new();
+        collect(self.dir.path(), &mut kept);
+        kept.retain(|(path, _)| !path.ends_with("adaptor"));
+        kept
+    }
+}
+
+fn collect(directory: &Path, kept: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, kept);
+        } else {
+            kept.push((path.clone(), fs::read(&path).expect("a file")));
+        }
+    }
+}
+
+/// What the subscriber system answers unless told otherwise.
+const ANSWER: &str = "read -r line\nprintf '{\"identity\":\"CANARY-NAME\",\"postal_address\":\"CANARY-STREET\",\"email\":\"canary@mail.example\"}'";
+
+fn open(
+    dir: &TempDir,
+    keys: &Keys,
+    config: &Requests,
+    store: &Store,
+    journal: &Arc<Journal>,
+    sensor_key: &str,
+) -> Desk {
+    Desk::open(DeskParts {
+        sensor: "pop1".into(),
+        state: dir.path().into(),
+        config: config.clone(),
+        issuers: keys.pinned(),
+        signer: SignerKey::parse(sensor_key).expect("a key"),
+        journal: Arc::clone(journal),
+        events: store.another().expect("another handle"),
+    })
+    .expect("a desk")
+}
+
+pub fn kind_of(document: &Value) -> ContentKind {
+    match document["type"].as_str() {
+        Some("request-a") => ContentKind::RequestA,
+        Some("request-b") => ContentKind::RequestB,
+        Some("request-c") => ContentKind::RequestC,
+        _ => ContentKind::RequestNotice,
+    }
+}
+
+pub fn spool(bytes: &[u8]) -> Spool {
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(bytes).expect("writes");
+    Spool::new(file, bytes.len() as u64)
+}
+
+pub fn decrypted(identity: &Identity, encrypted: &[u8]) -> Option<Vec<u8>> {
+    let decryptor = Decryptor::new(encrypted).ok()?;
+    let mut reader = decryptor.decrypt(std::iter::once(identity as _)).ok()?;
+    let mut text = Vec::new();
+    reader.read_to_end(&mut text).ok()?;
+    Some(text)
+}
+
+pub fn id_of(seq: i64) -> String {
+    let digest = sensor_user::crypto::sha256(&[&seq.to_be_bytes()]);
+    sensor_user::crypto::hex(&digest[..16])
+}
+
+fn row(seq: i64, first_seen: Timestamp) -> EventRow {
+    let event = Event {
+        schema: SCHEMA,
+        id: id_of(seq),
+        rev: 1,
+        state: State::Closed,
+        sensor: "pop1".into(),
+        vantage: Vantage(100 << 12),
+        markers: vec!["m1".into()],
+        orders: vec!["ORD-1".into()],
+        pattern_kind: PatternKind::Ip,
+        matched_in: MatchedIn::DstIp,
+        first_seen,
+        last_seen: first_seen,
+        src_ip: Some([198, 51, 100, (seq % 250) as u8].into()),
+        src_port: Some(40_000),
+        dst_ip: Some([203, 0, 113, 77].into()),
+        dst_port: Some(443),
+        proto: "tcp".into(),
+        packets: 3,
+        bytes: 180,
+        subscriber_side: SubscriberSide::Src,
+        interface: "eth0".into(),
+        vlan: vec![100],
+        generation: 1,
+        tlp: Tlp::Amber,
+        pap: Pap::Amber,
+        test: false,
+    };
+    EventRow {
+        seq,
+        event,
+        handling: vec![MarkerHandling::default()],
+        pattern: PatternId(7),
+        tunnel: 0,
+    }
+}
+
+pub fn code(outcome: Result<CaseRow, Error>) -> String {
+    match outcome {
+        Ok(row) => format!("ok: {}", row.stage),
+        Err(error) => error.code().into(),
+    }
+}

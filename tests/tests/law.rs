@@ -1,0 +1,306 @@
+//! The table of `docs/law.md`, and the rows of it that no other test holds.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+};
+
+use sensor_tests::{
+    daemon::{Home, Sensord, Settings},
+    need,
+    netns::Topology,
+};
+use sensor_user::control::routes::ROUTES;
+
+/// Every paragraph that the table answers to, in its order: L. 33-14 CPCE, L. 2321-3 C. déf., L. 851-1
+/// CSI with the decrees that say how.
+const PARAGRAPHS: [&str; 35] = [
+    "33-14-1a",
+    "33-14-1b",
+    "33-14-1c",
+    "33-14-1d",
+    "33-14-1e",
+    "33-14-2a",
+    "33-14-2b",
+    "33-14-3a",
+    "33-14-3b",
+    "33-14-4",
+    "33-14-5",
+    "33-14-6",
+    "R9-12-1",
+    "2321-3-1a",
+    "2321-3-1b",
+    "2321-3-1c",
+    "2321-3-1d",
+    "2321-3-2a",
+    "2321-3-2b",
+    "2321-3-2c",
+    "R9-12-7",
+    "2321-3-3",
+    "851-1-1a",
+    "851-1-1b",
+    "851-1-1c",
+    "851-1-1d",
+    "851-1-2",
+    "851-1-3a",
+    "851-1-3b",
+    "851-1-4",
+    "R872-2",
+    "L822-4",
+    "journal-1",
+    "journal-2",
+    "journal-3",
+];
+
+/// Rows that say why they are not the sensor's business.
+const ELSEWHERE: &str = "not the sensor's business:";
+
+struct Row {
+    behaviour: String,
+    tests: String,
+    command: String,
+}
+
+/// The rows of all tables of the document, by their first cell.
+fn rows(document: &str) -> BTreeMap<String, Row> {
+    let mut rows = BTreeMap::new();
+    for line in document.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [id, _, behaviour, tests, command] = cells[..] else {
+            panic!("five cells a row: {line}");
+        };
+        let row = Row {
+            behaviour: behaviour.to_owned(),
+            tests: tests.to_owned(),
+            command: command.to_owned(),
+        };
+        let former = rows.insert(id.trim_matches('`').to_owned(), row);
+        assert!(former.is_none(), "{id} has two rows");
+    }
+    rows
+}
+
+/// Names behind `tests:` in back quotes.
+fn named(cell: &str) -> Vec<&str> {
+    cell.trim_matches('`')
+        .strip_prefix("tests: ")
+        .map(|names| names.split(", ").collect())
+        .unwrap_or_default()
+}
+
+#[test]
+fn each_paragraph_has_its_row_and_each_row_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let document = fs::read_to_string(root.join("docs/law.md")).expect("the document");
+    let rows = rows(&document);
+    let found: BTreeSet<&str> = rows.keys().map(String::as_str).collect();
+    assert_eq!(found, BTreeSet::from(PARAGRAPHS));
+    let mut known = BTreeSet::new();
+    for part in [
+        "sensor-user/src",
+        "sensor-user/tests",
+        "tests/src",
+        "tests/tests",
+    ] {
+        functions(&root.join(part), &mut known);
+    }
+    for (id, row) in &rows {
+        assert!(row.behaviour.len() > 20, "{id} says what the sensor does");
+        if row.behaviour.starts_with(ELSEWHERE) {
+            assert!(row.behaviour.len() > ELSEWHERE.len() + 20, "{id} says why");
+            continue;
+        }
+        let names = named(&row.tests);
+        assert!(!names.is_empty(), "{id} names no test");
+        for name in names {
+            assert!(known.contains(name), "{id}: no test is called {name}");
+        }
+        assert!(row.command.contains('`'), "{id} has a command to try");
+    }
+}
+
+/// Functions under `#[test]` or the like.
+fn functions(directory: &Path, into: &mut BTreeSet<String>) {
+    for file in fs::read_dir(directory).expect("a directory") {
+        let path = file.expect("a file").path();
+        if path.is_dir() {
+            functions(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("text");
+            let mut marked = false;
+            for line in text.lines().map(str::trim) {
+                if line.starts_with("#[") {
+                    marked |= line.contains("test]") || line.contains("test(");
+                } else if let Some((_, rest)) = line.split_once("fn ").filter(|_| marked) {
+                    let name = rest.split(['(', '<']).next().unwrap_or_default();
+                    into.insert(name.to_owned());
+                    marked = false;
+                }
+            }
+        }
+    }
+}
+
+/// L. 33-14 ¶1 allows detection only: there is nothing to ask for whom an address belongs to, or what
+/// else it did.
+#[test]
+fn nobody_can_ask_for_a_subscriber() {
+    let harmless = [
+        "limit",
+        "after",
+        "quarantined",
+        "format",
+        "false_positive",
+        "state",
+        "day",
+        "marker",
+        "from",
+        "size",
+        "index",
+        "request",
+        "type",
+    ];
+    for route in &ROUTES {
+        for key in route.query {
+            assert!(harmless.contains(key), "{} takes {key}", route.path);
+        }
+    }
+}
+
+#[test]
+fn an_interface_outside_the_configuration_is_refused_and_journalled() {
+    if !need::root() {
+        return;
+    }
+    let (topology, home) = (Topology::new(), Home::new());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let client = daemon.client();
+    let answer = client
+        .post("/v1/interfaces/lo/attach", "")
+        .expect("an answer");
+    assert_eq!(answer.status, 404, "{:?}", answer.body);
+    assert_eq!(topology.router.xdp_program("lo"), None);
+    let journal = client.journal();
+    let entry = journal.last().expect("entries");
+    assert_eq!(entry["action"], "attach_refused");
+    assert_eq!(entry["code"], "not_configured");
+    assert!(daemon.stop().success());
+}
+
+/// No probe, no look-up, no connection: without sinks, the agent has no socket in its namespace but the
+/// metrics page on the loopback.
+#[test]
+fn without_sinks_no_socket_leads_out() {
+    if !need::root() {
+        return;
+    }
+    let (topology, home) = (Topology::new(), Home::new());
+    let settings = Settings::on_router();
+    let daemon = Sensord::start(&home, &topology.router, &settings);
+    let host = Topology::HOST[0];
+    daemon.client().load(&format!("ip {host} id=m\n"));
+    topology
+        .subscriber
+        .run(&["ping", "-c", "2", "-i", "0.2", host]);
+    let listening = format!("0100007F:{:04X}", settings.metrics_port);
+    for table in [
+        "tcp", "tcp6", "udp", "udp6", "udplite", "raw", "raw6", "icmp", "packet",
+    ] {
+        let path = format!("/proc/{}/net/{table}", daemon.id());
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
+        let sockets: Vec<&str> = text.lines().skip(1).collect();
+        let expected = usize::from(table == "tcp");
+        assert_eq!(sockets.len(), expected, "{table}: {sockets:?}");
+        assert!(
+            sockets.iter().all(|line| line.contains(&listening)),
+            "{sockets:?}"
+        );
+    }
+    assert!(daemon.stop().success());
+}
+
+/// L. 33-14 ¶3: what is carried is nowhere, neither in the agent's memory, ring included, nor in any file.
+#[test]
+fn what_is_carried_is_in_no_memory_and_no_file() {
+    if !need::root() {
+        return;
+    }
+    let (topology, home) = (Topology::new(), Home::new());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let client = daemon.client();
+    let host = Topology::HOST[0];
+    client.load(&format!("ip {host} id=m\n"));
+    // The pattern fills the packet again and again; neither we nor the log ever print it.
+    let canary: Vec<u8> = (0..12_u8).map(|n| n.wrapping_mul(37) ^ 0xa5).collect();
+    let hex: String = canary.iter().map(|byte| format!("{byte:02x}")).collect();
+    topology.subscriber.run(&[
+        "ping", "-c", "3", "-i", "0.2", "-s", "400", "-p", &hex, host,
+    ]);
+    let stored = || {
+        client
+            .get("/v1/events")
+            .is_ok_and(|a| a.body["rows"][0].is_object())
+    };
+    assert!(sensor_tests::command::wait_until(
+        std::time::Duration::from_secs(10),
+        stored
+    ));
+    let has = |bytes: &[u8]| bytes.windows(canary.len()).any(|window| window == canary);
+    let mut looked = 0;
+    for bytes in memory(daemon.id()) {
+        looked += bytes.len();
+        assert!(!has(&bytes), "it is in the agent's memory");
+    }
+    assert!(looked > 1 << 20, "{looked} bytes of memory");
+    assert!(!has(daemon.stderr().as_bytes()), "it is in the log");
+    assert!(daemon.stop().success());
+    let mut files = 0;
+    each_file(&home.state(), &mut |bytes| {
+        files += 1;
+        assert!(!has(bytes), "it is in a file");
+    });
+    assert!(files >= 3, "{files} files");
+}
+
+/// The readable memory of a process, mapping by mapping.
+fn memory(process: u32) -> Vec<Vec<u8>> {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("maps");
+    let mut memory = fs::File::open(format!("/proc/{process}/mem")).expect("memory");
+    let mut found = Vec::new();
+    for line in maps.lines() {
+        let mut words = line.split_whitespace();
+        let (Some(range), Some(rights)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let bound = |text: &str| u64::from_str_radix(text, 16).expect("an address");
+        let (start, end) = range.split_once('-').expect("a range");
+        let (start, end) = (bound(start), bound(end));
+        if !rights.starts_with('r') || start >= 1 << 47 {
+            continue;
+        }
+        let mut bytes = vec![0; (end - start) as usize];
+        let read = memory
+            .seek(SeekFrom::Start(start))
+            .and_then(|_| memory.read_exact(&mut bytes));
+        // Mappings of devices and of the kernel's own pages refuse.
+        if read.is_ok() {
+            found.push(bytes);
+        }
+    }
+    found
+}
+
+fn each_file(directory: &Path, each: &mut impl FnMut(&[u8])) {
+    for file in fs::read_dir(directory).expect("a directory") {
+        let path = file.expect("a file").path();
+        if path.is_dir() {
+            each_file(&path, each);
+        } else {
+            each(&fs::read(&path).expect("a file"));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `cargo xtask demo --law`: the way of a request, from the declaration to the journal.
+
+mod authority;
+mod tampering;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use super::{
+    cast::EXCHANGES, headline, network::inside, ok, sensor::Sensor, stage::Stage, traffic,
+};
+use crate::process::Line;
+use authority::Authority;
+
+/// The responsible, the designated agent, the desk; nobody of these numbers need exist.
+const RESPONSIBLE: u32 = 60_001;
+const DESIGNATED: u32 = 60_002;
+const DESK: u32 = 60_003;
+const GROUP: u32 = 60_000;
+/// Where the authority's endpoint listens in the router's namespace.
+const ENDPOINT: &str = "127.0.0.1:9480";
+
+pub fn play() -> Result<()> {
+    let begin = Instant::now();
+    for tool in ["age", "age-keygen", "python3", "setpriv"] {
+        if Line::new(&format!("which {tool}")).ask().is_none() {
+            bail!("{tool} is missing: apt-get install age python3 util-linux");
+        }
+    }
+    let stage = Stage::set()?;
+    // The two persons and the desk reach the socket.
+    fs::set_permissions(&stage.dir, fs::Permissions::from_mode(0o711))?;
+    let authority = Authority::new(&stage)?;
+    stage.network.build()?;
+    traffic::serve(&stage)?;
+    authority.listen(&stage)?;
+
+    headline("The device is declared (L. 33-14 paragraph 1)");
+    let control = format!(
+        "group = {GROUP}\n[[control.role]]\nrole = \"operator\"\nusers = [{RESPONSIBLE}, {DESIGNATED}]\n\
+         [[control.role]]\nrole = \"desk\"\nusers = [{DESK}]\n"
+    );
+    let sensor = Sensor::start_with(&stage, &control, &configuration(&stage, &authority))?;
+    sensor.show("declaration record --reference DEMO-1 --date 2026-01-01")?;
+
+    headline("The authority orders (paragraph 2): a signed envelope with one marker");
+    let exchange = &EXCHANGES[0];
+    let (_, pattern) = exchange.marker.context("the first exchange is marked")?;
+    let order = authority.order(&stage, &format!("{pattern} id=c2 tlp=AMBER\n"))?;
+    sensor.show(&format!("bundle submit {order}"))?;
+    sensor.show("orders list")?;
+
+    headline("Traffic, an event, and its alert without delay (paragraph 4)");
+    println!(
+        "{}: {}",
+        exchange.peer,
+        traffic::exchange(&stage, exchange)?
+    );
+    let id = event(&sensor)?;
+    wait("the authority acknowledges the alert", || {
+        let sinks = sensor.json("sinks list")?;
+        let row = &sinks["rows"][0];
+        Ok(row["acknowledged"].as_u64() > Some(0) && row["pending"] == 0)
+    })?;
+    ok("the alert is acknowledged; it names neither address nor port");
+
+    headline(
+        "Request B (L. 2321-3 paragraph 2): signed, submitted by the desk, approved by two persons",
+    );
+    let request = authority.request(&stage, "request-b", "REQ-1", &id)?;
+    by(&stage, DESK, &format!("requests submit {request}"))?;
+    let refused = as_person(&stage, DESK, "requests approve REQ-1").tell();
+    ensure!(refused.is_err(), "the desk approved");
+    ok("the desk may not approve");
+    by(&stage, RESPONSIBLE, "requests approve REQ-1")?;
+    by(&stage, DESIGNATED, "requests approve REQ-1")?;
+
+    headline("The export opens with the authority's key, and with no other");
+    let row = sensor.json("requests show REQ-1")?;
+    let export = format!("{}/{}", stage.path("exports"), file_of(&row)?);
+    let other = Line::new(&format!("age -d -i {}", authority.other)).args([export.as_str()]);
+    ensure!(other.ask().is_none(), "another key opens it");
+    let opened = Line::new(&format!("age -d -i {}", authority.identity)).args([export.as_str()]);
+    let text = opened.tell()?;
+    println!("$ {opened}\n{text}");
+    let records = text
+        .lines()
+        .filter(|line| line.contains("\"src_ip\""))
+        .count();
+    ensure!(
+        records == 1 && text.contains(&id),
+        "the export is not of this event"
+    );
+    ok("one record, of this event; the manifest is signed by the sensor");
+
+    headline("The subscriber is informed (L. 33-14 paragraph 5)");
+    let notice = authority.request(&stage, "request-notice", "NOT-1", &id)?;
+    by(&stage, DESK, &format!("requests submit {notice}"))?;
+    for uid in [RESPONSIBLE, DESIGNATED] {
+        as_person(&stage, uid, "requests approve NOT-1").tell()?;
+    }
+    sensor.show(&format!(
+        "requests sent NOT-1 --event {id} --date 2026-01-02 --proof LRAR-1"
+    ))?;
+    sensor.show("costs export")?;
+
+    headline("The event is destroyed; what is asked for then is refused");
+    sensor.show(&format!("events not-useful {id}"))?;
+    let late = authority.request(&stage, "request-b", "REQ-2", &id)?;
+    let refused = as_person(&stage, DESK, &format!("requests submit {late}")).tell();
+    ensure!(
+        refused.is_err(),
+        "a request for a destroyed event was accepted"
+    );
+    ok("unknown_event");
+
+    headline("The journal, offline: it proves itself, and five ways of tampering are found");
+    let journal = sensor.json("status")?["journal"].clone();
+    let ended = sensor.stop()?;
+    ensure!(ended.success(), "sensord ended with {ended}");
+    tampering::check(&stage, &journal)?;
+    drop(stage);
+    println!("\nthe whole way in {:.1} s", begin.elapsed().as_secs_f32());
+    Ok(())
+}
+
+fn configuration(stage: &Stage, authority: &Authority) -> String {
+    format!(
+        "{}\n[requests]\nexport-dir = {:?}\nresponsible = [{RESPONSIBLE}]\ndesignated = [{DESIGNATED}]\n\
+         [requests.recipients]\nrequest-b = {:?}\n[requests.tariff]\nversion = \"2027-1\"\nrequest-b = \"TECH\"\n\
+         [[sink]]\nname = \"authority\"\nrecipient = \"authority\"\nretention = \"90d\"\n\
+         [sink.webhook]\nurl = \"http://{ENDPOINT}/alerts\"\n",
+        authority.pins(),
+        stage.path("exports"),
+        authority.recipient,
+    )
+}
+
+/// The line that asks the sensor as somebody.
+fn as_person(stage: &Stage, uid: u32, arguments: &str) -> Line {
+    let person = format!("setpriv --reuid={uid} --regid={GROUP} --clear-groups");
+    let socket = stage.path("control.sock");
+    let mut line = Line::new(&person).args([
+        super::sensor::binary("sensorctl").as_str(),
+        "--socket",
+        &socket,
+    ]);
+    line.words.extend(arguments.split(' ').map(str::to_owned));
+    line
+}
+
+/// The same, shown.
+fn by(stage: &Stage, uid: u32, arguments: &str) -> Result<()> {
+    let said = as_person(stage, uid, arguments).tell()?;
+    println!("uid {uid} $ sensorctl {arguments}\n{}", said.trim_end());
+    Ok(())
+}
+
+/// The id of the one event, once it is closed.
+fn event(sensor: &Sensor) -> Result<String> {
+    let mut id = None;
+    wait("the event is stored and closed", || {
+        let page = sensor.json("events list")?;
+        let row = &page["rows"][0];
+        id = row["id"].as_str().map(str::to_owned);
+        Ok(row["state"] == "closed")
+    })?;
+    sensor.show("events list")?;
+    id.context("an event has an id")
+}
+
+fn file_of(row: &Value) -> Result<&str> {
+    row["file"]
+        .as_str()
+        .context("an answered request has a file")
+}
+
+fn wait(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done()? {
+        ensure!(Instant::now() < deadline, "not within 20 seconds: {what}");
+        thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+fn write(path: &str, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {path}"))?;
+    // The desk reads what it submits.
+    fs::set_permissions(Path::new(path), fs::Permissions::from_mode(0o644))?;
+    Ok(())
+}
