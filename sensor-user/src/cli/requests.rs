@@ -80,7 +80,10 @@ impl Session {
             };
             from = last.index + 1;
             // Entries of other kinds, those of a newer sensor too, are passed over.
-            let read = |row: &JournalRow| serde_json::from_str::<Told>(row.entry.get()).ok();
+            let read = |row: &JournalRow| {
+                let entry = row.entry.as_ref()?;
+                serde_json::from_str::<Told>(entry.get()).ok()
+            };
             for told in page.rows.iter().filter_map(read) {
                 if told.action == "request" {
                     report.take(&told.entry);

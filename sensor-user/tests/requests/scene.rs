@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{Cursor, Read as _, Write as _},
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -200,10 +199,17 @@ impl Scene {
     /// What the operator's subscriber system does from now on.
     pub fn subscriber_system(&self, script: &str) {
         let path = self.dir.path().join("adaptor");
+        let source = self.dir.path().join("adaptor.text");
         let fresh = self.dir.path().join("adaptor.new");
-        fs::write(&fresh, format!("#!/bin/sh\n{script}\n")).expect("writes");
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).expect("ours");
+        fs::write(&source, format!("#!/bin/sh\n{script}\n")).expect("writes");
+        // By another process: no child of another test's thread has it open for writing.
+        let copied = std::process::Command::new("install")
+            .args(["-m", "755"])
+            .args([&source, &fresh])
+            .status();
+        assert!(copied.expect("install runs").success());
         fs::rename(&fresh, &path).expect("replaces");
+        fs::remove_file(&source).expect("ours");
     }
 
     /// Stores an event; its id.

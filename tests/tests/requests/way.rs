@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{Authority, DESK, approve, document, opened, roles, steps, submit};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const MARKED: [u8; 4] = [203, 0, 113, 5];
 
 #[test]

@@ -38,7 +38,7 @@ impl Desk {
         case: Case,
         now: Timestamp,
     ) -> Result<CaseRow, Error> {
-        requests::check_dates(&case.row.terms, &self.config.commissions, now).map_err(objection)?;
+        self.check_still(actor, &case, now)?;
         let stage = stage_of(&case)?;
         let Some(making) = stage.after(Step::Begin) else {
             return Err(internal("only a cleared request is answered"));
@@ -70,6 +70,28 @@ impl Desk {
             Ok(case) => self.done(actor, &case, &receipt, now),
             Err(error) => Err(self.not_done(actor, &case.row.reference, &receipt, error)?),
         }
+    }
+
+    /// Whether it still counts: a commission may have been revoked since it came. A refusal is
+    /// journalled.
+    fn check_still(&self, actor: &Actor, case: &Case, now: Timestamp) -> Result<(), Error> {
+        let commissions = &self.config.commissions;
+        let Err(why) = requests::check_dates(&case.row.terms, commissions, now) else {
+            return Ok(());
+        };
+        let refused = RequestEntry {
+            code: Some(why.code().into()),
+            ..entry(RequestStep::NotDisclosed, case)
+        };
+        let receipt = self.journal(actor, refused)?;
+        let step = CaseStep {
+            stage: &case.row.stage,
+            receipt: Some(receipt.index()),
+            code: Some(why.code()),
+            ..CaseStep::default()
+        };
+        self.keep_step(actor, case, step)?;
+        Err(objection(why))
     }
 
     /// Makes the answer; nothing of it is kept.

@@ -82,7 +82,7 @@ impl Desk {
         if let Some(after) = after {
             return self.note(case, after.name(), past.index);
         }
-        if past.step == "lost" {
+        if matches!(past.step.as_str(), "lost" | "not_disclosed") {
             return self.note(case, stage.name(), past.index);
         }
         // Told before it happened, and it did not.
