@@ -48,6 +48,7 @@ pub mod envelope;
 pub mod events;
 mod fault;
 pub mod hits;
+pub mod inspect;
 pub mod journal;
 pub mod legal;
 pub mod markers;

@@ -1,0 +1,380 @@
+//! TLS: records (RFC 8446 §5.1, RFC 5246 §6.2.1) and the ClientHello in them (§4.1.2).
+//!
+//! The walk over the message is made here, because a hello may end with the packet in the middle of
+//! anything, and what stands before the cut still counts; what an extension holds, the parser of
+//! rusticata reads.
+
+use std::borrow::Cow;
+
+use tls_parser::{SNIType, TlsExtension, parse_tls_client_hello_extension};
+
+use crate::model::Name;
+
+/// Content type of handshake records.
+const HANDSHAKE: u8 = 22;
+/// Bytes of a record's header.
+const RECORD_HEADER: usize = 5;
+/// Longest record: 2^14 bytes and what protection may add (RFC 8446 §5.2, RFC 5246 §6.2.3).
+const LONGEST_RECORD: usize = (1 << 14) + 2048;
+/// Handshake type of a ClientHello.
+const CLIENT_HELLO: u8 = 1;
+/// Bytes of a handshake message's header.
+const MESSAGE_HEADER: usize = 4;
+
+/// Extension `server_name` (RFC 6066 §3).
+pub const SERVER_NAME: u16 = 0;
+/// Extension `application_layer_protocol_negotiation` (RFC 7301 §3.1).
+pub const PROTOCOLS: u16 = 16;
+/// Extension `encrypted_client_hello` (RFC 9849 §5).
+const ENCRYPTED: u16 = 0xfe0d;
+
+/// How far a message could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// To its end.
+    Whole,
+    /// It goes on behind the bytes that are there; so many are needed to go on.
+    Cut(usize),
+    /// Its lengths contradict each other.
+    Broken,
+}
+
+/// A ClientHello, as far as it could be read.
+#[derive(Debug)]
+pub struct Hello {
+    /// How far that is.
+    pub extent: Extent,
+    /// `legacy_version`.
+    pub version: u16,
+    /// Cipher suites, in their order.
+    pub ciphers: Vec<u16>,
+    /// Types of the extensions, in their order.
+    pub extensions: Vec<u16>,
+    /// Host name of the extension `server_name`, where it is one.
+    pub server_name: Option<Name>,
+    /// Named groups.
+    pub groups: Vec<u16>,
+    /// Formats of points.
+    pub formats: Vec<u8>,
+    /// Signature algorithms.
+    pub signatures: Vec<u16>,
+    /// Versions of the extension `supported_versions`.
+    pub versions: Vec<u16>,
+    /// First protocol of ALPN.
+    pub protocol: Option<Vec<u8>>,
+    /// The true name stands in an encrypted inner hello; the one here is that of a front.
+    pub encrypted: bool,
+
+}
+
+/// Handshake bytes of the records at the start of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Handshake<'a> {
+    /// The bytes, record headers left out.
+    pub bytes: Cow<'a, [u8]>,
+    /// Bytes of the stream that are needed to go on.
+    pub needed: usize,
+    /// What follows is no handshake record: there will be no more bytes.
+    pub ended: bool,
+}
+
+/// Takes record headers out; `None` when the stream does not begin with a handshake record.
+#[must_use]
+pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
+    let mut bytes = Cow::Borrowed(&stream[..0]);
+    let mut at = 0;
+    loop {
+        let Some(header) = stream.get(at..at + RECORD_HEADER) else {
+            // What is there of the header must fit all the same.
+            let begun = stream.get(at..).unwrap_or_default();
+            let fits = begun.iter().zip([HANDSHAKE, 3]).all(|(have, want)| *have == want);
+            return (at > 0 || fits).then_some(Handshake {
+                bytes,
+                needed: at + RECORD_HEADER,
+                ended: !fits,
+            });
+        };
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let fits = header[0] == HANDSHAKE
+            && header[1] == 3
+            && (1..=LONGEST_RECORD).contains(&length);
+        if !fits {
+            return (at > 0).then_some(Handshake {
+                bytes,
+                needed: at,
+                ended: true,
+            });
+        }
+        at += RECORD_HEADER;
+        let end = (at + length).min(stream.len());
+        let piece = &stream[at..end];
+        if bytes.is_empty() {
+            bytes = Cow::Borrowed(piece);
+        } else {
+            bytes.to_mut().extend_from_slice(piece);
+        }
+        let whole = message_length(&bytes).is_some_and(|length| bytes.len() >= length);
+        if whole || end < at + length {
+            return Some(Handshake {
+                bytes,
+                needed: at + length,
+                ended: false,
+            });
+        }
+        at = end;
+    }
+}
+
+/// Length of a handshake message with its header; `None` when that is cut.
+fn message_length(message: &[u8]) -> Option<usize> {
+    let length = message.get(1..MESSAGE_HEADER)?;
+    Some(MESSAGE_HEADER + length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+}
+
+/// A reader that knows whether the end of its bytes is that of the message.
+struct Cursor<'a> {
+    rest: &'a [u8],
+    /// Bytes that the message has behind these.
+    missing: usize,
+    /// Bytes read so far.
+    read: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Extent> {
+        if let Some((taken, rest)) = self.rest.split_at_checked(count) {
+            self.rest = rest;
+            self.read += count;
+            return Ok(taken);
+        }
+        Err(if count <= self.rest.len() + self.missing {
+            Extent::Cut(self.read + count)
+        } else {
+            Extent::Broken
+        })
+    }
+
+    fn number(&mut self, bytes: usize) -> Result<usize, Extent> {
+        let taken = self.take(bytes)?;
+        Ok(taken.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+    }
+
+    /// What stands behind its length, which has so many bytes.
+    fn vector(&mut self, length: usize) -> Result<&'a [u8], Extent> {
+        let length = self.number(length)?;
+        self.take(length)
+    }
+}
+
+/// Reads a ClientHello from handshake bytes; `None` when they begin with another message.
+#[must_use]
+pub fn hello(message: &[u8]) -> Option<Hello> {
+    if message.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
+        return None;
+    }
+    let mut hello = Hello {
+        extent: Extent::Cut(MESSAGE_HEADER),
+        version: 0,
+        ciphers: Vec::new(),
+        extensions: Vec::new(),
+        server_name: None,
+        groups: Vec::new(),
+        formats: Vec::new(),
+        signatures: Vec::new(),
+        versions: Vec::new(),
+        protocol: None,
+        encrypted: false,
+
+    };
+    let Some(length) = message_length(message) else {
+        return Some(hello);
+    };
+    let body = &message[MESSAGE_HEADER..length.min(message.len())];
+    let mut cursor = Cursor {
+        rest: body,
+        missing: length - MESSAGE_HEADER - body.len(),
+        read: MESSAGE_HEADER,
+    };
+    hello.extent = match hello.read(&mut cursor) {
+        Ok(()) => Extent::Whole,
+        Err(extent) => extent,
+    };
+    Some(hello)
+}
+
+impl Hello {
+    fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Extent> {
+        self.version = u16::try_from(cursor.number(2)?).unwrap_or_default();
+        // Random, then the session id.
+        cursor.take(32)?;
+        cursor.vector(1)?;
+        let ciphers = cursor.vector(2)?.as_chunks::<2>().0.iter();
+        self.ciphers = ciphers.map(|two| u16::from_be_bytes(*two)).collect();
+        // Compression methods.
+        cursor.vector(1)?;
+        if cursor.rest.is_empty() && cursor.missing == 0 {
+            return Ok(());
+        }
+        let mut left = cursor.number(2)?;
+        if left > cursor.rest.len() + cursor.missing {
+            return Err(Extent::Broken);
+        }
+        while left > 0 {
+            let before = cursor.rest;
+            let kind = u16::try_from(cursor.number(2)?).unwrap_or_default();
+            let length = cursor.number(2)?;
+            left = left.checked_sub(4 + length).ok_or(Extent::Broken)?;
+            cursor.take(length)?;
+            self.extensions.push(kind);
+            self.extension(kind, &before[..4 + length]);
+        }
+        Ok(())
+    }
+
+    /// Reads what one extension holds; what cannot be read is left out.
+    fn extension(&mut self, kind: u16, bytes: &[u8]) {
+        self.encrypted |= kind == ENCRYPTED;
+        if !matches!(kind, SERVER_NAME | 10 | 11 | 13 | PROTOCOLS | 43) {
+            return;
+        }
+        let Ok((_, extension)) = parse_tls_client_hello_extension(bytes) else {
+            return;
+        };
+        match extension {
+            TlsExtension::SNI(names) => {
+                let mut names = names.into_iter();
+                let host = names.find(|(kind, _)| *kind == SNIType::HostName);
+                self.server_name = host.and_then(|(_, name)| Name::of_text(name));
+            }
+            TlsExtension::EllipticCurves(groups) => {
+                self.groups = groups.into_iter().map(|group| group.0).collect();
+            }
+            TlsExtension::EcPointFormats(formats) => self.formats = formats.to_vec(),
+            TlsExtension::SignatureAlgorithms(signatures) => self.signatures = signatures,
+            TlsExtension::SupportedVersions(versions) => {
+                self.versions = versions.into_iter().map(|version| version.0).collect();
+            }
+            TlsExtension::ALPN(protocols) => {
+                self.protocol = protocols.first().map(|protocol| protocol.to_vec());
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A hello with these extensions.
+    pub fn message(extensions: &[(u16, &[u8])]) -> Vec<u8> {
+        let mut body = vec![3, 3];
+        body.extend([7; 32]);
+        body.extend([0, 0, 6, 0x1a, 0x1a, 0x13, 0x01, 0xc0, 0x2f, 1, 0]);
+        let listed: Vec<u8> = extensions
+            .iter()
+            .flat_map(|(kind, bytes)| [&kind.to_be_bytes(), &length(bytes)[..], bytes].concat())
+            .collect();
+        body.extend(length(&listed));
+        body.extend(listed);
+        let length = u32::try_from(body.len()).expect("short").to_be_bytes();
+        [&[CLIENT_HELLO], &length[1..], &body].concat()
+    }
+
+    /// The content of `server_name`.
+    pub fn server_name(name: &str) -> Vec<u8> {
+        let entry = [&[0], &length(name.as_bytes())[..], name.as_bytes()].concat();
+        [&length(&entry)[..], &entry].concat()
+    }
+
+    /// Handshake bytes in records of at most so many bytes.
+    pub fn records(handshake: &[u8], most: usize) -> Vec<u8> {
+        handshake
+            .chunks(most)
+            .flat_map(|piece| [&[HANDSHAKE, 3, 1], &length(piece)[..], piece].concat())
+            .collect()
+    }
+
+    fn length(bytes: &[u8]) -> [u8; 2] {
+        u16::try_from(bytes.len()).expect("short").to_be_bytes()
+    }
+
+    fn name(text: &str) -> Option<Name> {
+        Name::of_text(text.as_bytes())
+    }
+
+    #[test]
+    fn a_hello_is_read_from_any_records_and_up_to_any_cut() {
+        let message = message(&[
+            (0x0a0a, &[]),
+            (51, &[9; 1200]),
+            (SERVER_NAME, &server_name("Evil.Example")),
+            (PROTOCOLS, b"\0\x0c\x02h2\x08http/1.1"),
+            (43, &[4, 3, 4, 3, 3]),
+            (ENCRYPTED, &[0]),
+        ]);
+        for most in [1, 7, 400, 20_000] {
+            let stream = records(&message, most);
+            let whole = handshake(&stream).expect("TLS");
+            assert_eq!((&whole.bytes[..], whole.ended), (&message[..], false));
+            for cut in 0..stream.len() {
+                let part = handshake(&stream[..cut]).expect("TLS");
+                assert!(part.needed > cut && !part.ended, "{cut}");
+                assert!(message.starts_with(&part.bytes));
+            }
+        }
+        let behind = message.len() - 40;
+        for cut in 0..message.len() {
+            let hello = hello(&message[..cut]).expect("a hello");
+            let Extent::Cut(needed) = hello.extent else {
+                panic!("{cut} is no end");
+            };
+            assert!(needed > cut && needed <= message.len());
+            let seen = hello.server_name;
+            assert!(seen.is_none() || seen == name("evil.example"));
+            if cut >= behind {
+                assert!(seen.is_some());
+            }
+        }
+        let hello = hello(&message).expect("a hello");
+        assert_eq!(hello.extent, Extent::Whole);
+        assert_eq!(hello.ciphers, [0x1a1a, 0x1301, 0xc02f]);
+        assert_eq!(hello.extensions, [0x0a0a, 51, 0, 16, 43, ENCRYPTED]);
+        assert_eq!(hello.versions, [0x0304, 0x0303]);
+        assert_eq!(hello.protocol.as_deref(), Some(&b"h2"[..]));
+        assert!(hello.encrypted);
+    }
+
+    #[test]
+    fn what_is_no_hello_is_told_as_such() {
+        assert!(handshake(b"GET / HTTP/1.1\r\n").is_none());
+        assert!(handshake(&[HANDSHAKE, 3, 1, 0, 0, 1]).is_none());
+        assert!(handshake(&[23, 3, 3, 0, 1, 1]).is_none());
+        assert!(hello(&[2, 0, 0, 1, 0]).is_none());
+        // An alert behind half a hello: no more will come.
+        let half = &message(&[])[..20];
+        let stream = [&records(half, 20)[..], &[21, 3, 1, 0, 2, 2, 40]].concat();
+        assert!(handshake(&stream).expect("TLS").ended);
+        let mut broken = message(&[(SERVER_NAME, &server_name("a.example"))]);
+        let at = broken.len() - server_name("a.example").len() - 1;
+        broken[at] += 1;
+        assert_eq!(hello(&broken).expect("a hello").extent, Extent::Broken);
+    }
+
+    /// The same messages, by a parser that takes whole ones only.
+    #[test]
+    fn the_walk_agrees_with_that_of_the_library() {
+        use tls_parser::{TlsMessage, TlsMessageHandshake, parse_tls_message_handshake};
+        let message = message(&[(SERVER_NAME, &server_name("a.example")), (10, &[0, 2, 0, 29])]);
+        let ours = hello(&message).expect("a hello");
+        let (rest, theirs) = parse_tls_message_handshake(&message).expect("a message");
+        let TlsMessage::Handshake(TlsMessageHandshake::ClientHello(theirs)) = theirs else {
+            panic!("a hello");
+        };
+        assert!(rest.is_empty());
+        assert_eq!(ours.version, theirs.version.0);
+        let ciphers: Vec<u16> = theirs.ciphers.iter().map(|cipher| cipher.0).collect();
+        assert_eq!(ours.ciphers, ciphers);
+        assert_eq!(ours.groups, [29]);
+    }
+}
