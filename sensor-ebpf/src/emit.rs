@@ -94,7 +94,7 @@ fn account(
         flow.add(time, bytes);
         return Term::Aggregated;
     }
-    if !maps::send(words, time, bytes, matched_in) {
+    if !maps::send(words, time, bytes, matched_in, 0) {
         flow.add(time, bytes);
         return Term::RingLost;
     }

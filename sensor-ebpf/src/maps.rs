@@ -369,7 +369,13 @@ pub fn set_time(tick: u64, time: u64) {
 /// Sends the record of a flow's first packet to the agent; false when the ring is full. Written
 /// field by field into the ring: the stack is too small for a copy.
 #[inline(always)]
-pub fn send(key: *const [u64; FLOW_WORDS], time: u64, bytes: u32, matched_in: u8) -> bool {
+pub fn send(
+    key: *const [u64; FLOW_WORDS],
+    time: u64,
+    bytes: u32,
+    matched_in: u8,
+    slot: u16,
+) -> bool {
     let Some(mut entry) = RECORDS.reserve(0) else {
         return false;
     };
@@ -384,7 +390,8 @@ pub fn send(key: *const [u64; FLOW_WORDS], time: u64, bytes: u32, matched_in: u8
         (*record).cpu = bpf_get_smp_processor_id() as u32;
         (*record).generation = generation();
         (*record).matched_in = matched_in;
-        (*record).reserved = [0; 3];
+        (*record).reserved = 0;
+        (*record).slot = slot;
     }
     entry.submit(0);
     true

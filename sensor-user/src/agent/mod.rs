@@ -26,6 +26,7 @@ use std::{
     time::Duration,
 };
 
+use sensor_common::NameKeys;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
         service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
-    dataplane::{DataPlane, Limit, Setup, Sizes, probe},
+    dataplane::{Budgets, DataPlane, Limit, Setup, Sizes, probe},
     db::{Catalog, Over},
     envelope::Issuers,
     hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
@@ -55,6 +56,9 @@ pub use error::Error;
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
 use watched::interfaces_of;
+
+/// Packets of one class that each CPU lends in a second: more than the agent inspects on one core.
+const LENT_PER_SECOND: u32 = 250_000;
 
 /// Version of the agent.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -108,6 +112,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         sizes: Sizes {
             flow_entries: config.flows.table_entries,
             ring_bytes: config.flows.ring_bytes,
+            ..Sizes::default()
         },
         features,
         most_bytes: config.limits.map_memory,
@@ -115,6 +120,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
             config.limits.new_flows_per_second,
             config.limits.new_flows_burst,
         ),
+        budgets: Budgets::per_second(LENT_PER_SECOND),
+        name_keys: NameKeys::new([
+            u64::from_ne_bytes(crypto::random()?),
+            u64::from_ne_bytes(crypto::random()?),
+        ]),
     };
     let generation = catalog.generation()? + 1;
     // Zero means "new" in the shared maps.
