@@ -6,6 +6,8 @@
 mod canary;
 mod check;
 mod events;
+mod flows;
+mod inspect;
 mod legal;
 mod limits;
 mod locate;
@@ -28,6 +30,8 @@ use check::Problem;
 
 pub use canary::Canary;
 pub use events::Events;
+pub use flows::Flows;
+pub use inspect::Inspect;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
@@ -97,6 +101,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The flow tables and their draining.
     pub flows: Flows,
+    /// The inspection lane.
+    pub inspect: Inspect,
     /// What a pattern may cost and cover.
     pub limits: Limits,
     /// How long events are kept, and how many.
@@ -189,25 +195,6 @@ pub struct Metrics {
     pub listen: SocketAddr,
 }
 
-/// The flow tables and their draining.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Flows {
-    /// Entries of each of the two kernel flow tables.
-    pub table_entries: u32,
-    /// Bytes of the ring of records: a power of two, a multiple of 4096.
-    pub ring_bytes: u32,
-    /// How often the tables are flipped and drained.
-    #[serde(deserialize_with = "units::duration")]
-    pub drain_interval: Duration,
-    /// A flow without packets for this long is closed.
-    #[serde(deserialize_with = "units::duration")]
-    pub idle_timeout: Duration,
-    /// A flow that lasts longer is closed and opened anew.
-    #[serde(deserialize_with = "units::duration")]
-    pub active_timeout: Duration,
-}
-
 /// One watched interface.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -267,6 +254,7 @@ impl Default for Config {
             control: Control::default(),
             metrics: Metrics::default(),
             flows: Flows::default(),
+            inspect: Inspect::default(),
             limits: Limits::default(),
             events: Events::default(),
             legal: Legal::default(),
@@ -294,18 +282,6 @@ impl Default for Metrics {
         Self {
             enabled: true,
             listen: SocketAddr::from(([127, 0, 0, 1], 9477)),
-        }
-    }
-}
-
-impl Default for Flows {
-    fn default() -> Self {
-        Self {
-            table_entries: 65_536,
-            ring_bytes: 1 << 20,
-            drain_interval: Duration::from_secs(1),
-            idle_timeout: Duration::from_secs(60),
-            active_timeout: Duration::from_secs(30 * 60),
         }
     }
 }

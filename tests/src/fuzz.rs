@@ -6,6 +6,7 @@
 
 mod mutate;
 mod others;
+mod packets;
 mod readers;
 mod stix;
 

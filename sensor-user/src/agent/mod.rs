@@ -6,6 +6,7 @@
 
 mod canary;
 mod condemned;
+mod configured;
 mod declaration;
 mod deliveries;
 mod error;
@@ -33,22 +34,20 @@ use crate::{
     clock,
     config::{Breaker, Config},
     control::{
-        Door, Limits, Roles, Socket,
+        Door, Limits as DoorLimits, Roles, Socket,
         service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
-    dataplane::{Budgets, DataPlane, Limit, Setup, Sizes, probe},
+    dataplane::{Budgets, DataPlane, Setup, Sizes, probe},
     db::{Catalog, Over},
     envelope::Issuers,
-    hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
+    hits::{Index, Joiner, Live},
     journal::Action,
     legal::{self, Gate, Law},
-    markers::{self, Breadth, Hygiene},
+    lent::{Limits, Told},
+    markers::{Breadth, Hygiene},
     metrics::Metrics,
-    model::{
-        canary::marker,
-        retention::{date_of, day_of},
-    },
+    model::retention::{date_of, day_of},
 };
 pub use declaration::{declaration, record_declaration};
 use deliveries::{Sinks, Today};
@@ -56,9 +55,6 @@ pub use error::Error;
 use pipeline::Pipeline;
 pub use restore::{Restored, accept as accept_restore};
 use watched::interfaces_of;
-
-/// Packets of one class that each CPU lends in a second: more than the agent inspects on one core.
-const LENT_PER_SECOND: u32 = 250_000;
 
 /// Version of the agent.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -107,6 +103,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let inventory = Inventory::read(&mut catalog, now, longest_marker, admission)?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
+    let limit = configured::limit(config);
     let setup = Setup {
         bpffs: config.bpffs.clone(),
         sizes: Sizes {
@@ -116,11 +113,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         },
         features,
         most_bytes: config.limits.map_memory,
-        limit: Limit::per_second(
-            config.limits.new_flows_per_second,
-            config.limits.new_flows_burst,
-        ),
-        budgets: Budgets::per_second(LENT_PER_SECOND),
+        limit,
+        budgets: Budgets::per_second(config.inspect.packets_per_second),
         name_keys: NameKeys::new([
             u64::from_ne_bytes(crypto::random()?),
             u64::from_ne_bytes(crypto::random()?),
@@ -158,7 +152,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let sinks = Sinks::of(config, &metrics);
     let (tail, _) = broadcast::channel(TAIL);
+    let told = Arc::new(Told::default());
     let parts = Parts {
+        inspected: Arc::clone(&told),
         journal: Arc::clone(&journal),
         live: Arc::clone(&live),
         counts: tap.counts(),
@@ -205,7 +201,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,
-        joiner: Joiner::new(context(config), timeouts(config)),
+        joiner: Joiner::new(configured::context(config), configured::timeouts(config)),
         store,
         live,
         metrics: Arc::clone(&metrics),
@@ -213,11 +209,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         clock: features.clock(),
         bells: sinks.bells,
         drain_interval: config.flows.drain_interval,
-        floods: Floods::new(
-            config.limits.new_flows_per_second,
-            config.flows.drain_interval,
-            config.limits.breaker_after,
-        ),
+        floods: configured::floods(config),
+        lending: configured::lending(config),
+        limits: Limits::new(limit),
+        told,
     };
     let doors = Doors { socket, page };
     let outcome = serve(config, doors, sensor, metrics, pipeline);
@@ -293,10 +288,10 @@ async fn answer(
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let (stop, stopped) = watch::channel(false);
-    let limits = Limits {
+    let limits = DoorLimits {
         max_body: config.control.max_body,
         spool: config.state_dir.clone(),
-        ..Limits::default()
+        ..DoorLimits::default()
     };
     let door = Door::new(
         Arc::clone(&sensor),
@@ -367,23 +362,6 @@ fn today(sensor: &Arc<Sensor>) -> Today {
         let today = || date_of(day_of(jiff::Timestamp::now()));
         sensor.destruction_allowed().then(today)
     })
-}
-
-fn context(config: &Config) -> EventContext {
-    EventContext {
-        sensor: config.sensor.clone(),
-        canary: config
-            .canary
-            .interval
-            .map(|_| markers::pattern_id(&marker().pattern)),
-    }
-}
-
-fn timeouts(config: &Config) -> Timeouts {
-    Timeouts {
-        idle: config.flows.idle_timeout,
-        active: config.flows.active_timeout,
-    }
 }
 
 fn make_directory(path: &std::path::Path) -> Result<(), Error> {

@@ -86,8 +86,9 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 28] = [
+pub const ROUTES: [Route; 29] = [
     get("/v1/status", Kind::Status, &[]),
+    get("/v1/coverage", Kind::Coverage, &[]),
     get(
         "/v1/markers",
         Kind::MarkersList,
@@ -266,6 +267,7 @@ pub fn request(
     let Content { document, file } = content;
     Ok(match kind {
         Kind::Status => Request::Status,
+        Kind::Coverage => Request::Coverage,
         Kind::MarkersLoad => Request::MarkersLoad {
             format: format(query)?,
             body: file,
@@ -335,6 +337,7 @@ pub fn request(
 pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
     match reply {
         Reply::Status(status) => serde_json::to_vec(status),
+        Reply::Coverage(coverage) => serde_json::to_vec(coverage),
         Reply::Changed(changed) => serde_json::to_vec(changed),
         Reply::OrderChanged(changed) => serde_json::to_vec(changed),
         Reply::Orders(rows) => serde_json::to_vec(rows),

@@ -2,6 +2,7 @@
 
 mod canary;
 mod change;
+mod coverage;
 mod markers;
 mod orders;
 mod sinks;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
 pub use canary::{CanaryInterface, CanaryReport, CanarySink};
 pub use change::{Changed, HeldBack, Refusal};
+pub use coverage::{ClassCoverage, Coverage};
 pub use markers::{MarkerRow, MarkerSource, NotInForce};
 pub use orders::{OrderChanged, OrderManifest, OrderRow};
 pub use sinks::{DeadRow, Replayed, SinkRow};
@@ -28,6 +30,8 @@ pub use status::{
 pub enum Request {
     /// What the sensor does now. Anyone known.
     Status,
+    /// What the sensor could judge, and why not the rest. Anyone known.
+    Coverage,
     /// Replace the whole set by a marker file. Operators.
     MarkersLoad {
         /// Format of `body`.
@@ -305,6 +309,8 @@ fn is_zero(count: &u64) -> bool {
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
+    /// To [`Request::Coverage`].
+    Coverage(Box<Coverage>),
     /// To a change of the marker set.
     Changed(Changed),
     /// To [`Request::OrdersSubmit`] and [`Request::OrdersWithdraw`].

@@ -7,6 +7,8 @@ use super::request::Request;
 pub enum RequestKind {
     /// [`Request::Status`].
     Status,
+    /// [`Request::Coverage`].
+    Coverage,
     /// [`Request::MarkersLoad`].
     MarkersLoad,
     /// [`Request::MarkersAdd`].
@@ -63,8 +65,9 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Status,
+        Self::Coverage,
         Self::MarkersLoad,
         Self::MarkersAdd,
         Self::MarkersRemove,
@@ -98,6 +101,7 @@ impl RequestKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Coverage => "coverage",
             Self::MarkersLoad => "markers_load",
             Self::MarkersAdd => "markers_add",
             Self::MarkersRemove => "markers_remove",
@@ -134,6 +138,7 @@ impl Request {
     pub const fn kind(&self) -> RequestKind {
         match self {
             Self::Status => RequestKind::Status,
+            Self::Coverage => RequestKind::Coverage,
             Self::MarkersLoad { .. } => RequestKind::MarkersLoad,
             Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
             Self::MarkersRemove { .. } => RequestKind::MarkersRemove,

@@ -132,12 +132,15 @@ impl View {
 /// Blanks the address that a marker is about: for an address marker the peer *is* the value.
 fn blank_value(event: &mut Event) {
     let source = event.matched_in == MatchedIn::SrcIp;
+    let destination = event.matched_in == MatchedIn::DstIp;
     let peer_is_source = event.subscriber_side == SubscriberSide::Dst;
     let peer_is_destination = event.subscriber_side == SubscriberSide::Src;
-    if source || peer_is_source {
+    // Neither side is known to be the peer of a name: both may be.
+    let either = !event.matched_in.is_address() && !peer_is_source && !peer_is_destination;
+    if source || peer_is_source || either {
         (event.src_ip, event.src_port) = (None, None);
     }
-    if !source || peer_is_destination {
+    if destination || peer_is_destination || either {
         (event.dst_ip, event.dst_port) = (None, None);
     }
 }

@@ -220,6 +220,7 @@ pub fn status() -> Status {
             count("aggregated", 2),
         ],
         agent_records: vec![count("records", 1), count("events", 0)],
+        findings: vec![count("findings", 0), count("events", 0)],
         journal: JournalStatus {
             size: 1,
             root: "ef".repeat(32),

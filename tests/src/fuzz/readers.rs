@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{others, stix};
+use super::{others, packets, stix};
 use sensor_user::{
     markers::{self, Limits},
     model::{
@@ -80,6 +80,36 @@ pub const READERS: &[Reader] = &[
         words: others::WARNINGLIST,
         beside: EXPRESSIONS,
         read: |bytes, _| others::warninglist(bytes),
+    },
+    Reader {
+        name: "dns",
+        words: packets::DNS,
+        beside: 0,
+        read: |bytes, _| packets::dns(bytes),
+    },
+    Reader {
+        name: "tls",
+        words: packets::TLS,
+        beside: 0,
+        read: |bytes, _| packets::tls(bytes),
+    },
+    Reader {
+        name: "http",
+        words: packets::HTTP,
+        beside: 0,
+        read: |bytes, _| packets::http(bytes),
+    },
+    Reader {
+        name: "quic",
+        words: packets::QUIC,
+        beside: 0,
+        read: |bytes, _| packets::quic(bytes),
+    },
+    Reader {
+        name: "lane",
+        words: packets::LANE,
+        beside: 0,
+        read: |bytes, _| packets::lane(bytes),
     },
 ];
 

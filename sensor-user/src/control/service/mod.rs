@@ -5,6 +5,7 @@ mod breakers;
 mod canary;
 mod change;
 mod compare;
+mod coverage;
 mod declaration;
 mod envelopes;
 mod events;
@@ -45,6 +46,7 @@ use crate::{
     hits::Live,
     journal::{self, Action, Journal, Receipt},
     legal::{Gate, Law},
+    lent::Told,
     markers::Hygiene,
     metrics::Metrics,
     model::{
@@ -119,6 +121,8 @@ pub struct Parts {
     pub tail: broadcast::Sender<Arc<Event>>,
     /// The sinks.
     pub sinks: Vec<KnownSink>,
+    /// What became of what the kernel lent.
+    pub inspected: Arc<Told>,
     /// Series.
     pub metrics: Arc<Metrics>,
 }
@@ -256,6 +260,9 @@ impl Sensor {
 impl Service for Sensor {
     fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
         match request {
+            Request::Coverage => self
+                .coverage()
+                .map(|coverage| Reply::Coverage(Box::new(coverage))),
             Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
             Request::MarkersLoad { format, body } => {
                 self.markers_load(actor, format, &body).map(Reply::Changed)

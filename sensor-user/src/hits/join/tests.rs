@@ -1,5 +1,9 @@
 //! The joiner, driven by hand-made records and flows.
 
+mod names;
+
+use sensor_common::{Flow, Record};
+
 use super::*;
 use crate::{
     hits::{Index, Zone, event::address},
@@ -51,14 +55,15 @@ impl World {
             cpu: 0,
             generation: 1,
             matched_in: if dst.starts_with("203") { 2 } else { 1 },
-            reserved: [0; 3],
+            reserved: 0,
+            slot: 0,
         };
         let around = Surroundings {
             indexes: &self.indexes,
             subscribers: &self.subscribers,
             clock: KernelClock::Replay,
         };
-        self.joiner.record(&record, around)
+        self.joiner.record(&record, None, around)
     }
 
     fn flow(&mut self, key: FlowKey, packets: u64, time: u64) -> bool {
@@ -76,7 +81,7 @@ impl World {
             subscribers: &self.subscribers,
             clock: KernelClock::Replay,
         };
-        self.joiner.flow(&key, &flow, around, false)
+        self.joiner.flow(&key, &flow, around, false).is_some()
     }
 }
 

@@ -64,6 +64,12 @@ impl Fate {
         Self::Orphaned,
     ];
 
+    /// Whether what bears it was judged.
+    #[must_use]
+    pub const fn is_judged(self) -> bool {
+        matches!(self, Self::Decided | Self::Nameless)
+    }
+
     /// The name in metrics, API and CLI.
     #[must_use]
     pub const fn name(self) -> &'static str {

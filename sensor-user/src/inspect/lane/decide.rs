@@ -83,10 +83,17 @@ impl Looked {
 pub(super) fn stream(class: Class, bytes: &[u8], wants: Wants, told: bool) -> Looked {
     match class {
         Class::Tls => tls_stream(bytes, wants, told),
-        Class::Http => http_head(bytes, wants),
+        Class::Http => http_head(bytes, wants, told),
         Class::Dns => dns_message(bytes, wants),
         Class::Quic => Looked::nothing(Then::Done(Fate::Unreadable)),
     }
+}
+
+/// Looks at a DNS message over UDP.
+pub(super) fn datagram(message: &[u8], wants: Wants) -> Looked {
+    let names = dns::questions(message).into_iter().filter(|_| wants.names);
+    let found = names.map(|name| (MatchedIn::Dns, Observed::Name(name)));
+    Looked::done(found.collect())
 }
 
 /// Looks at the handshake bytes of a QUIC connection.
@@ -151,17 +158,18 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
     }
 }
 
-fn http_head(bytes: &[u8], wants: Wants) -> Looked {
+fn http_head(bytes: &[u8], wants: Wants, told: bool) -> Looked {
+    let names = wants.names && !told;
     match http::head(bytes) {
         http::Head::Whole(asked) => {
-            let host = asked.host.filter(|_| wants.names);
+            let host = asked.host.filter(|_| names);
             let url = asked.url.filter(|_| wants.urls);
             let host = host.map(|name| (MatchedIn::HttpHost, Observed::Name(name)));
             let url = url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url)));
             Looked::done(host.into_iter().chain(url).collect())
         }
         http::Head::Cut => {
-            let host = http::host(bytes).filter(|_| wants.names && !wants.urls);
+            let host = http::host(bytes).filter(|_| names && !wants.urls);
             match host {
                 Some(name) => Looked::done(vec![(MatchedIn::HttpHost, Observed::Name(name))]),
                 None => Looked::nothing(Then::More(bytes.len() + 1)),
@@ -175,12 +183,9 @@ fn dns_message(bytes: &[u8], wants: Wants) -> Looked {
     let (message, needed) = dns::first_over_tcp(bytes);
     if let Some((_, questions)) = message.split_at_checked(4) {
         let asked = questions.first_chunk().map_or(0, |two| u16::from_be_bytes(*two));
-        let names = dns::questions(message);
-        let all = names.len() >= usize::from(asked).min(dns::MOST_QUESTIONS);
+        let all = dns::questions(message).len() >= usize::from(asked).min(dns::MOST_QUESTIONS);
         if (all && asked > 0) || bytes.len() >= needed {
-            let names = names.into_iter().filter(|_| wants.names);
-            let found = names.map(|name| (MatchedIn::Dns, Observed::Name(name)));
-            return Looked::done(found.collect());
+            return datagram(message, wants);
         }
     } else if bytes.len() >= needed {
         return Looked::nothing(Then::Done(Fate::Unreadable));

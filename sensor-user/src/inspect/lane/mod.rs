@@ -42,6 +42,8 @@ pub struct Packet<'a> {
     pub sequence: u32,
     /// The payload goes on behind what was lent.
     pub truncated: bool,
+    /// The kernel has compared its names with the patterns.
+    pub judged: bool,
     /// Payload of TCP or UDP.
     pub payload: &'a [u8],
 }
@@ -53,6 +55,8 @@ pub enum Part {
     Head,
     /// What may belong to one.
     Segment,
+    /// Its beginning, unless one was there before.
+    Either,
 }
 
 /// Something that was found.

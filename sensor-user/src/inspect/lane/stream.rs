@@ -1,6 +1,6 @@
-//! Handshakes, heads and messages over TCP.
+//! Handshakes, heads and messages over TCP; DNS messages over UDP, which are whole at once.
 
-use std::{borrow::Cow, collections::hash_map::Entry};
+use std::borrow::Cow;
 
 use sensor_common::FlowKey;
 use zeroize::Zeroize as _;
@@ -10,7 +10,10 @@ use super::{
     budget::Over,
     decide::{self, Looked, Then},
 };
-use crate::inspect::reassembly::Pieces;
+use crate::inspect::{http, reassembly::Pieces};
+
+/// IP protocol number of UDP.
+const UDP: u8 = 17;
 
 /// A stream that waits for more.
 pub(super) struct Stream {
@@ -22,7 +25,7 @@ pub(super) struct Stream {
     head: Option<i64>,
     /// Bytes from there on without which looking again is no use.
     needed: usize,
-    /// Its name was found.
+    /// Its name was found, by the kernel or here.
     told: bool,
     /// A packet of it was not lent whole.
     truncated: bool,
@@ -31,131 +34,133 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    fn new(serial: u64, packet: &Packet<'_>) -> Self {
+        Self {
+            serial,
+            class: packet.class,
+            base: packet.sequence,
+            head: None,
+            needed: 0,
+            told: packet.judged,
+            truncated: false,
+            pieces: Pieces::default(),
+            tally: Tally::new(packet),
+        }
+    }
+
     fn position(&self, sequence: u32) -> i64 {
         // Half of the sequence space lies behind, half before (RFC 9293 §3.4).
         i64::from(sequence.wrapping_sub(self.base).cast_signed())
+    }
+
+    fn is_head(&self, packet: &Packet<'_>) -> bool {
+        match packet.part {
+            Part::Head => true,
+            Part::Segment => false,
+            Part::Either => self.head.is_none() && begins(packet),
+        }
+    }
+}
+
+/// Whether a packet of either part is a beginning.
+fn begins(packet: &Packet<'_>) -> bool {
+    match packet.class {
+        Class::Http => !matches!(http::head(packet.payload), http::Head::Other),
+        _ => true,
     }
 }
 
 impl Lane {
     pub(super) fn take_segment(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
         let flow = packet.flow;
-        if let Entry::Occupied(stream) = self.streams.entry(flow) {
-            let stream = stream.get();
+        if let Some(stream) = self.streams.get(&flow) {
             let position = stream.position(packet.sequence);
-            // Another beginning: the next request of a connection, or another connection.
             let another = packet.part == Part::Head && stream.head.is_some_and(|at| at != position);
-            if another {
-                self.end_stream(&flow, Fate::TimedOut);
+            if !another {
+                return self.add(packet, true, found);
+            }
+            // Another connection between the same ports.
+            self.end_stream(&flow, Fate::TimedOut);
+        }
+        let head = packet.part == Part::Head || (packet.part == Part::Either && begins(packet));
+        if !head && self.recent.has(&flow) {
+            return self.counts.stray(packet.class);
+        }
+        self.counts.open(packet.class);
+        let mut first = None;
+        if head {
+            let looked = if flow.proto == UDP {
+                decide::datagram(packet.payload, self.wants)
+            } else {
+                decide::stream(packet.class, packet.payload, self.wants, packet.judged)
+            };
+            let told = !looked.found.is_empty();
+            let tally = Tally::new(packet);
+            self.tell(packet.class, &flow, &tally, looked.encrypted, looked.found, found);
+            match settle(looked.then, packet.truncated) {
+                Then::Done(fate) => return self.end(packet.class, fate, &flow, packet.time),
+                Then::More(needed) => first = Some((needed, told)),
             }
         }
-        let known = self.streams.contains_key(&flow);
-        if !known && packet.part == Part::Segment && self.recent.has(&flow) {
-            self.counts.stray(packet.class);
-            return;
+        let Ok(serial) = self.budget.open(&flow, packet.time) else {
+            return self.end(packet.class, Fate::OverBudget, &flow, packet.time);
+        };
+        let mut stream = Stream::new(serial, packet);
+        if let Some((needed, told)) = first {
+            stream.head = Some(0);
+            stream.needed = needed;
+            stream.told |= told;
         }
-        let mut looked = None;
-        if !known {
-            self.counts.open(packet.class);
-            if packet.part == Part::Head {
-                let first = decide::stream(packet.class, packet.payload, self.wants, false);
-                let tally = Tally::new(packet);
-                self.tell(packet.class, &flow, &tally, first.encrypted, first.found, found);
-                match self.settle(first.then, packet.truncated) {
-                    Then::Done(fate) => return self.end(packet.class, fate, &flow, packet.time),
-                    more @ Then::More(_) => looked = Some(more),
-                }
-            }
-            let serial = match self.budget.open(&flow, packet.time) {
-                Ok(serial) => serial,
-                Err(_) => return self.end(packet.class, Fate::OverBudget, &flow, packet.time),
-            };
-            let stream = Stream {
-                serial,
-                class: packet.class,
-                base: packet.sequence,
-                head: None,
-                needed: match looked {
-                    Some(Then::More(needed)) => needed,
-                    _ => 0,
-                },
-                told: false,
-                truncated: false,
-                pieces: Pieces::default(),
-                tally: Tally::new(packet),
-            };
-            self.streams.insert(flow, stream);
-        }
-        if let Err(fate) = self.add(packet, known, looked.is_some(), found) {
-            self.end_stream(&flow, fate);
-        }
+        self.streams.insert(flow, stream);
+        self.add(packet, false, found);
     }
 
-    /// Adds a packet to its stream and looks at it again, unless that has been done.
-    fn add(
-        &mut self,
-        packet: &Packet<'_>,
-        counted: bool,
-        looked: bool,
-        found: &mut Vec<Finding>,
-    ) -> Result<(), Fate> {
-        let stream = self.streams.get_mut(&packet.flow).expect("it was there or inserted");
-        if counted {
+    /// Adds a packet to its stream and looks at it, unless it is known that it is too short.
+    fn add(&mut self, packet: &Packet<'_>, count: bool, found: &mut Vec<Finding>) {
+        let flow = packet.flow;
+        let stream = self.streams.get_mut(&flow).expect("it was there or inserted");
+        if count {
             stream.tally.count(packet);
         }
         stream.truncated |= packet.truncated;
+        stream.told |= packet.judged;
         let position = stream.position(packet.sequence);
-        if packet.part == Part::Head {
+        if stream.is_head(packet) {
             stream.head = Some(position);
             stream.class = packet.class;
         }
         let held = stream.pieces.held();
-        self.budget.check(held, packet.payload.len()).map_err(fate_of)?;
-        let added = stream
-            .pieces
-            .insert(position, packet.payload)
-            .map_err(|_| Fate::TooLong)?;
-        self.budget.charge(added);
-        let Some(head) = stream.head.filter(|_| !looked) else {
-            if looked {
-                // What was found in the first packet is not found again.
-                let class = stream.class;
-                let told = found.last().is_some_and(|last| last.flow == packet.flow);
-                stream.told |= told && class == Class::Tls;
-            }
-            return Ok(());
+        let fits = self.budget.check(held, packet.payload.len()).map_err(fate_of);
+        let added = fits.and_then(|()| {
+            let inserted = stream.pieces.insert(position, packet.payload);
+            inserted.map_err(|_| Fate::TooLong)
+        });
+        match added {
+            Ok(added) => self.budget.charge(added),
+            Err(fate) => return self.end_stream(&flow, fate),
+        }
+        let Some(head) = stream.head else {
+            return;
         };
-        let mut bytes = stream.pieces.from(head);
+        let bytes = stream.pieces.from(head);
         if bytes.len() < stream.needed {
-            overwrite(bytes);
-            return Ok(());
+            return overwrite(bytes);
         }
         let Looked {
             found: names,
             encrypted,
             then,
         } = decide::stream(stream.class, &bytes, self.wants, stream.told);
-        if let Cow::Owned(copy) = &mut bytes {
-            copy.zeroize();
-        }
-        drop(bytes);
+        overwrite(bytes);
         stream.told |= !names.is_empty();
-        let (class, tally, truncated) = (stream.class, stream.tally, stream.truncated);
+        let (class, tally) = (stream.class, stream.tally);
+        let then = settle(then, stream.truncated);
         if let Then::More(needed) = then {
             stream.needed = needed;
         }
-        self.tell(class, &packet.flow, &tally, encrypted, names, found);
-        match self.settle(then, truncated) {
-            Then::Done(fate) => Err(fate),
-            Then::More(_) => Ok(()),
-        }
-    }
-
-    /// What is missing behind a packet that was not lent whole will not come.
-    pub(super) fn settle(&self, then: Then, truncated: bool) -> Then {
-        match then {
-            Then::More(_) if truncated => Then::Done(Fate::Truncated),
-            then => then,
+        self.tell(class, &flow, &tally, encrypted, names, found);
+        if let Then::Done(fate) = then {
+            self.end_stream(&flow, fate);
         }
     }
 
@@ -168,24 +173,31 @@ impl Lane {
     }
 
     pub(super) fn expire_stream(&mut self, flow: &FlowKey, serial: u64) {
-        let Some(stream) = self.streams.get(flow) else {
+        let waits = |stream: &&Stream| stream.serial == serial;
+        let Some(stream) = self.streams.get(flow).filter(waits) else {
             return;
         };
-        if stream.serial == serial {
-            let fate = match stream.head {
-                None => Fate::Orphaned,
-                Some(_) => Fate::TimedOut,
-            };
-            let stream = self.streams.remove(flow).expect("it is there");
-            self.budget.close(stream.pieces.held());
-            self.counts.end(stream.class, fate);
-        }
+        let fate = match stream.head {
+            None => Fate::Orphaned,
+            Some(_) => Fate::TimedOut,
+        };
+        self.budget.close(stream.pieces.held());
+        self.counts.end(stream.class, fate);
+        self.streams.remove(flow);
     }
 
     /// Counts an end, and remembers that what the flow still sends belongs to nothing.
     pub(super) fn end(&mut self, class: Class, fate: Fate, flow: &FlowKey, time: u64) {
         self.counts.end(class, fate);
         self.recent.remember(flow, time.saturating_add(self.budget.wait()));
+    }
+}
+
+/// What is missing behind a packet that was not lent whole will not come.
+const fn settle(then: Then, truncated: bool) -> Then {
+    match then {
+        Then::More(_) if truncated => Then::Done(Fate::Truncated),
+        then => then,
     }
 }
 
