@@ -18,7 +18,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use ipnet::IpNet;

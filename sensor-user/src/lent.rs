@@ -24,7 +24,7 @@ const TCP: u8 = 6;
 
 /// What the loop that consumes hits tells of the lane.
 #[derive(Debug, Default)]
-pub struct Told(Mutex<Inspected>);
+pub struct Noted(Mutex<Inspected>);
 
 /// What became of what was lent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Inspected {
     pub held: usize,
 }
 
-impl Told {
+impl Noted {
     /// Tells it.
     pub fn tell(&self, inspected: Inspected) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = inspected;

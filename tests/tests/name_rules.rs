@@ -28,7 +28,11 @@ fn name(random: &mut Random, upper: bool) -> String {
         let letter = |random: &mut Random| {
             let letter = b"ab"[random.below(2)];
             let shout = upper && random.percent(30);
-            char::from(if shout { letter.to_ascii_uppercase() } else { letter })
+            char::from(if shout {
+                letter.to_ascii_uppercase()
+            } else {
+                letter
+            })
         };
         (0..letters).map(|_| letter(random)).collect::<String>()
     };
@@ -79,7 +83,10 @@ fn the_index_finds_every_pattern_that_covers_a_name() {
         .collect();
     patterns.sort_unstable();
     patterns.dedup();
-    let markers = patterns.iter().enumerate().map(|(at, pattern)| marker(pattern, at));
+    let markers = patterns
+        .iter()
+        .enumerate()
+        .map(|(at, pattern)| marker(pattern, at));
     let image = Image::new(rows(markers)).expect("no collision");
     let indexes = Indexes::of(Index::new(image));
     let mut met = 0;
@@ -92,8 +99,7 @@ fn the_index_finds_every_pattern_that_covers_a_name() {
             let text = pattern.to_string();
             oracle(text.strip_prefix("domain ").expect("a name"), &seen)
         };
-        let mut expected: Vec<PatternId> =
-            patterns.iter().filter(covers).map(pattern_id).collect();
+        let mut expected: Vec<PatternId> = patterns.iter().filter(covers).map(pattern_id).collect();
         expected.sort_unstable();
         met += expected.len();
         assert_eq!(found, expected, "{seen}");
@@ -126,7 +132,11 @@ fn a_request_is_the_url_that_its_marker_writes() {
             panic!("{head}");
         };
         let expected = format!("http://evil.example{plain}?q=A");
-        assert_eq!(asked.url.as_ref().map(|url| url.as_str()), Some(expected.as_str()), "{head}");
+        assert_eq!(
+            asked.url.as_ref().map(|url| url.as_str()),
+            Some(expected.as_str()),
+            "{head}"
+        );
         let marker = Pattern::url(&format!("HTTP://{host}{written}?q=A#f")).expect("a URL");
         let url = asked.url.clone().expect("it is there");
         assert!(Observed::Url(url).is_covered_by(&marker), "{head}");

@@ -44,7 +44,7 @@ use crate::{
     hits::{Index, Joiner, Live},
     journal::Action,
     legal::{self, Gate, Law},
-    lent::{Limits, Told},
+    lent::{Limits, Noted},
     markers::{Breadth, Hygiene},
     metrics::Metrics,
     model::retention::{date_of, day_of},
@@ -152,7 +152,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let sinks = Sinks::of(config, &metrics);
     let (tail, _) = broadcast::channel(TAIL);
-    let told = Arc::new(Told::default());
+    let told = Arc::new(Noted::default());
     let parts = Parts {
         inspected: Arc::clone(&told),
         journal: Arc::clone(&journal),

@@ -26,7 +26,7 @@ use crate::{
     dataplane::{self, Tap},
     events::{self, Batch, Store},
     hits::{Account, Floods, Joiner, Judgements, Live, Surroundings},
-    lent::{self, Lending, Limits, Told},
+    lent::{self, Lending, Limits, Noted},
     metrics::Metrics,
     model::{Event, EventRow, PatternId},
 };
@@ -77,7 +77,7 @@ pub struct Pipeline {
     /// What holds findings back that flood.
     pub limits: Limits,
     /// What became of what was lent.
-    pub told: Arc<Told>,
+    pub told: Arc<Noted>,
 }
 
 /// Marks and changes on their way to the store.
@@ -283,12 +283,18 @@ impl Pipeline {
             match self.joiner.flow(key, flow, around, after_restart) {
                 Some(Account::UnconfirmedPackets) => {
                     let packets = flow.packets.max(1);
-                    progress.accounts.records.add(Account::UnconfirmedPackets, packets);
+                    progress
+                        .accounts
+                        .records
+                        .add(Account::UnconfirmedPackets, packets);
                 }
                 Some(account) => progress.accounts.records.add(account, 1),
                 None => {}
             }
-            progress.accounts.records.add(Account::FlowPackets, flow.packets);
+            progress
+                .accounts
+                .records
+                .add(Account::FlowPackets, flow.packets);
         }
         progress.drained = period;
         progress.dirty |= !flows.is_empty();

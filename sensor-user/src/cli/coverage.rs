@@ -41,7 +41,9 @@ fn line(class: &ClassCoverage) -> String {
     }
     let encrypted = match class.encrypted {
         0 => String::new(),
-        count => format!("; {count} with an encrypted ClientHello, judged by the name of its front"),
+        count => {
+            format!("; {count} with an encrypted ClientHello, judged by the name of its front")
+        }
     };
     format!(
         "{:<13} {} of {} judged ({}){}{encrypted}",

@@ -132,7 +132,10 @@ mod tests {
         };
         let destination = unhex("8394c8f03e515708").expect("hexadecimal");
         let keys = InitialKeys::of_client(version, &destination);
-        assert_eq!(keys.iv[..], unhex("fa044b2f42a3fd3b46fb255c").expect("hexadecimal"));
+        assert_eq!(
+            keys.iv[..],
+            unhex("fa044b2f42a3fd3b46fb255c").expect("hexadecimal")
+        );
         // §A.2.
         let sample = unhex("d1b1c98dd7689fb8ec11d242b123dc9b").expect("hexadecimal");
         let mask = keys.mask(sample.try_into().expect("16 bytes"));

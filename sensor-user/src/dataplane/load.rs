@@ -9,8 +9,7 @@ use aya::{
 };
 use sensor_common::{
     BUCKETS_PER_PAGE, CHUNK_WORDS, CONFIRM_SHARE, FILTER_PLACEHOLDER, NameKeys, Notice,
-    PATTERNS_PER_PAGE, Pattern, PatternPage,
-    flow_index_pages, flow_pages, global, map, program,
+    PATTERNS_PER_PAGE, Pattern, PatternPage, flow_index_pages, flow_pages, global, map, program,
 };
 
 use super::{
@@ -53,7 +52,8 @@ impl Default for Sizes {
 impl Sizes {
     /// Slots of each CPU, of so many CPUs: no more than a record can number.
     pub(super) fn slots_of_cpu(self, cpus: u32) -> u32 {
-        self.cpu_slots.clamp(CONFIRM_SHARE, (MOST_SLOTS / cpus).max(CONFIRM_SHARE))
+        self.cpu_slots
+            .clamp(CONFIRM_SHARE, (MOST_SLOTS / cpus).max(CONFIRM_SHARE))
     }
 
     /// Bytes of the ring that tells of slots: all of them find room in it.

@@ -19,10 +19,7 @@ use super::{
 };
 use crate::{
     clock::KernelClock,
-    model::{
-        EventRow, MatchedIn, PatternId, State, SubscriberSide, Vantage, canary,
-        event::month,
-    },
+    model::{EventRow, MatchedIn, PatternId, State, SubscriberSide, Vantage, canary, event::month},
 };
 
 /// Most events held open. Beyond it those that were quiet longest are closed, once the flows of the
@@ -253,7 +250,8 @@ impl Joiner {
         self.close_where(|_, event| {
             now.saturating_sub(event.last) >= idle || now.saturating_sub(event.first) >= active
         });
-        self.confirmed.retain(|_, last| now.saturating_sub(*last) < idle);
+        self.confirmed
+            .retain(|_, last| now.saturating_sub(*last) < idle);
         self.close_quietest();
     }
 

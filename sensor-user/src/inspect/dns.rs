@@ -81,7 +81,13 @@ mod tests {
 
     #[test]
     fn pointers_that_lead_nowhere_end_it() {
-        for question in [&b"\xc0\x0c"[..], b"\x01a\xc0\x0c", b"\xc0\xff", b"\xc0", b"\x40a"] {
+        for question in [
+            &b"\xc0\x0c"[..],
+            b"\x01a\xc0\x0c",
+            b"\xc0\xff",
+            b"\xc0",
+            b"\x40a",
+        ] {
             let message = [&header(1), question, &[0, 1, 0, 1]].concat();
             assert!(names(&message).is_empty());
         }
@@ -97,7 +103,10 @@ mod tests {
         let length = u16::try_from(message.len()).expect("short").to_be_bytes();
         let stream = [&length[..], &message, &length].concat();
         assert_eq!(first_over_tcp(&stream), (&message[..], message.len() + 2));
-        assert_eq!(first_over_tcp(&stream[..5]), (&message[..3], message.len() + 2));
+        assert_eq!(
+            first_over_tcp(&stream[..5]),
+            (&message[..3], message.len() + 2)
+        );
         assert_eq!(first_over_tcp(&stream[..1]), (&[][..], 2));
     }
 }

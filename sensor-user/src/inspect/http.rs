@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn a_request_asks_for_one_url() {
         for (head, expected) in [
-            ("GET / HTTP/1.1\r\nHost: Evil.Example\r\n\r\n", "http://evil.example/"),
+            (
+                "GET / HTTP/1.1\r\nHost: Evil.Example\r\n\r\n",
+                "http://evil.example/",
+            ),
             (
                 "POST /%7ea/./b?x=%2f HTTP/1.0\nhost:  evil.example.:80 \n\n",
                 "http://evil.example/~a/b?x=%2F",
@@ -148,7 +151,10 @@ mod tests {
     fn the_host_is_a_name_without_its_port() {
         let host = |head: &str| asked(head).0;
         let evil = Name::of_text(b"evil.example");
-        assert_eq!(host("GET / HTTP/1.1\r\nHost: EVIL.example.:8080\r\n\r\n"), evil);
+        assert_eq!(
+            host("GET / HTTP/1.1\r\nHost: EVIL.example.:8080\r\n\r\n"),
+            evil
+        );
         assert_eq!(host("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"), None);
         assert_eq!(host("GET / HTTP/1.1\r\nHost:\r\n\r\n"), None);
     }
@@ -158,12 +164,22 @@ mod tests {
         let head = "GET /a HTTP/1.1\r\nHost: evil.example\r\nCookie: a=b\r\n\r\n";
         let seen_at = head.find("Cookie").expect("it is there");
         for cut in 0..head.len() {
-            assert!(matches!(super::head(&head.as_bytes()[..cut]), Head::Cut), "{cut}");
+            assert!(
+                matches!(super::head(&head.as_bytes()[..cut]), Head::Cut),
+                "{cut}"
+            );
             if cut >= seen_at {
-                assert_eq!(host(&head.as_bytes()[..cut]), Name::of_text(b"evil.example"));
+                assert_eq!(
+                    host(&head.as_bytes()[..cut]),
+                    Name::of_text(b"evil.example")
+                );
             }
         }
-        for other in [&b"\x16\x03\x01\x02\0"[..], b"HTTP/1.1 200 OK\r\n\r\n", b"GET  / x\r\n\r\n"] {
+        for other in [
+            &b"\x16\x03\x01\x02\0"[..],
+            b"HTTP/1.1 200 OK\r\n\r\n",
+            b"GET  / x\r\n\r\n",
+        ] {
             assert!(matches!(super::head(other), Head::Other));
         }
     }

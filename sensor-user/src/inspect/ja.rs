@@ -66,7 +66,9 @@ pub fn ja4(hello: &Hello, transport: Transport) -> Ja4 {
     for count in [ciphers.len(), extensions.len()] {
         write!(head, "{:02}", count.min(99)).expect("a string takes any text");
     }
-    head.extend(protocol_letters(hello.protocol.as_deref().unwrap_or_default()));
+    head.extend(protocol_letters(
+        hello.protocol.as_deref().unwrap_or_default(),
+    ));
     ciphers.sort_unstable();
     extensions.sort_unstable();
     extensions.retain(|kind| !matches!(*kind, SERVER_NAME | PROTOCOLS));
@@ -173,12 +175,12 @@ mod tests {
     fn ja4_gives_the_published_value() {
         let mut chrome = hello();
         chrome.ciphers = vec![
-            0x8a8a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8,
-            0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035,
+            0x8a8a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xc013,
+            0xc014, 0x009c, 0x009d, 0x002f, 0x0035,
         ];
         chrome.extensions = vec![
-            0x1a1a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005,
-            0x0023, 0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015, 0x2a2a,
+            0x1a1a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005, 0x0023,
+            0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015, 0x2a2a,
         ];
         chrome.versions = vec![0x3a3a, 0x0304, 0x0303];
         chrome.protocol = Some(b"h2".to_vec());
@@ -211,6 +213,10 @@ mod tests {
             ciphers: (0..200).collect(),
             ..hello()
         };
-        assert!(ja4(&many, Transport::Tcp).to_string().starts_with("t12i9900"));
+        assert!(
+            ja4(&many, Transport::Tcp)
+                .to_string()
+                .starts_with("t12i9900")
+        );
     }
 }

@@ -23,7 +23,10 @@ pub fn names(matched_in: MatchedIn, over_tcp: bool, payload: &[u8]) -> Vec<Name>
         MatchedIn::TlsSni => {
             let handshake = tls::handshake(payload);
             let hello = handshake.and_then(|handshake| tls::hello(&handshake.bytes));
-            hello.and_then(|hello| hello.server_name).into_iter().collect()
+            hello
+                .and_then(|hello| hello.server_name)
+                .into_iter()
+                .collect()
         }
         MatchedIn::HttpHost => http::host(payload).into_iter().collect(),
         _ => Vec::new(),

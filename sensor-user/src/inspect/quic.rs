@@ -182,7 +182,11 @@ impl<'a> Cursor<'a> {
 
     fn number(&mut self, bytes: usize) -> Option<u64> {
         let taken = self.take(bytes)?;
-        Some(taken.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        Some(
+            taken
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        )
     }
 
     /// RFC 9000 §16.

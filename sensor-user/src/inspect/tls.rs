@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use tls_parser::{SNIType, TlsExtension, parse_tls_client_hello_extension};
+use zeroize::Zeroize as _;
 
 use crate::model::Name;
 
@@ -64,7 +65,6 @@ pub struct Hello {
     pub protocol: Option<Vec<u8>>,
     /// The true name stands in an encrypted inner hello; the one here is that of a front.
     pub encrypted: bool,
-
 }
 
 /// Handshake bytes of the records at the start of a stream.
@@ -78,6 +78,14 @@ pub struct Handshake<'a> {
     pub ended: bool,
 }
 
+impl Drop for Handshake<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(copy) = &mut self.bytes {
+            copy.zeroize();
+        }
+    }
+}
+
 /// Takes record headers out; `None` when the stream does not begin with a handshake record.
 #[must_use]
 pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
@@ -87,7 +95,10 @@ pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
         let Some(header) = stream.get(at..at + RECORD_HEADER) else {
             // What is there of the header must fit all the same.
             let begun = stream.get(at..).unwrap_or_default();
-            let fits = begun.iter().zip([HANDSHAKE, 3]).all(|(have, want)| *have == want);
+            let fits = begun
+                .iter()
+                .zip([HANDSHAKE, 3])
+                .all(|(have, want)| *have == want);
             return (at > 0 || fits).then_some(Handshake {
                 bytes,
                 needed: at + RECORD_HEADER,
@@ -95,9 +106,8 @@ pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
             });
         };
         let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
-        let fits = header[0] == HANDSHAKE
-            && header[1] == 3
-            && (1..=LONGEST_RECORD).contains(&length);
+        let fits =
+            header[0] == HANDSHAKE && header[1] == 3 && (1..=LONGEST_RECORD).contains(&length);
         if !fits {
             return (at > 0).then_some(Handshake {
                 bytes,
@@ -108,11 +118,20 @@ pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
         at += RECORD_HEADER;
         let end = (at + length).min(stream.len());
         let piece = &stream[at..end];
-        if bytes.is_empty() {
-            bytes = Cow::Borrowed(piece);
-        } else {
-            bytes.to_mut().extend_from_slice(piece);
-        }
+        bytes = match bytes {
+            Cow::Borrowed([]) => Cow::Borrowed(piece),
+            Cow::Borrowed(first) => {
+                // Never grown: what is left behind elsewhere could not be overwritten.
+                let mut whole = Vec::with_capacity(stream.len());
+                whole.extend_from_slice(first);
+                whole.extend_from_slice(piece);
+                Cow::Owned(whole)
+            }
+            Cow::Owned(mut whole) => {
+                whole.extend_from_slice(piece);
+                Cow::Owned(whole)
+            }
+        };
         let whole = message_length(&bytes).is_some_and(|length| bytes.len() >= length);
         if whole || end < at + length {
             return Some(Handshake {
@@ -128,7 +147,12 @@ pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
 /// Length of a handshake message with its header; `None` when that is cut.
 fn message_length(message: &[u8]) -> Option<usize> {
     let length = message.get(1..MESSAGE_HEADER)?;
-    Some(MESSAGE_HEADER + length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+    Some(
+        MESSAGE_HEADER
+            + length
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+    )
 }
 
 /// A reader that knows whether the end of its bytes is that of the message.
@@ -156,7 +180,9 @@ impl<'a> Cursor<'a> {
 
     fn number(&mut self, bytes: usize) -> Result<usize, Extent> {
         let taken = self.take(bytes)?;
-        Ok(taken.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+        Ok(taken
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
     }
 
     /// What stands behind its length, which has so many bytes.
@@ -184,7 +210,6 @@ pub fn hello(message: &[u8]) -> Option<Hello> {
         versions: Vec::new(),
         protocol: None,
         encrypted: false,
-
     };
     let Some(length) = message_length(message) else {
         return Some(hello);
@@ -365,7 +390,10 @@ pub(super) mod tests {
     #[test]
     fn the_walk_agrees_with_that_of_the_library() {
         use tls_parser::{TlsMessage, TlsMessageHandshake, parse_tls_message_handshake};
-        let message = message(&[(SERVER_NAME, &server_name("a.example")), (10, &[0, 2, 0, 29])]);
+        let message = message(&[
+            (SERVER_NAME, &server_name("a.example")),
+            (10, &[0, 2, 0, 29]),
+        ]);
         let ours = hello(&message).expect("a hello");
         let (rest, theirs) = parse_tls_message_handshake(&message).expect("a message");
         let TlsMessage::Handshake(TlsMessageHandshake::ClientHello(theirs)) = theirs else {

@@ -6,11 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    dataplane::Limit,
-    hits::Account,
-    model::PatternId,
-};
+use crate::{dataplane::Limit, hits::Account, model::PatternId};
 
 /// Most patterns whose spending is remembered; a pattern that is forgotten begins anew.
 const MOST: usize = 65_536;

@@ -142,13 +142,15 @@ mod tests {
             ),
         ] {
             for seen in covered {
-                assert!(name(seen).is_covered_by(pattern), "{pattern} {seen}");
-                let mut patterns = name(seen).patterns();
+                let name = name(seen);
+                assert!(name.is_covered_by(pattern), "{pattern} {seen}");
+                let mut patterns = name.patterns();
                 assert!(patterns.any(|one| one == pattern), "{pattern} {seen}");
             }
             for seen in not {
-                assert!(!name(seen).is_covered_by(pattern), "{pattern} {seen}");
-                let mut patterns = name(seen).patterns();
+                let name = name(seen);
+                assert!(!name.is_covered_by(pattern), "{pattern} {seen}");
+                let mut patterns = name.patterns();
                 assert!(patterns.all(|one| one != pattern), "{pattern} {seen}");
             }
         }

@@ -238,7 +238,13 @@ impl<W: Write> Run<'_, W> {
                 clock: KernelClock::Replay,
             };
             let (joiner, limits) = (&mut self.joiner, &mut self.limits);
-            lent::judge(&finding, joiner, around, limits, &mut self.accounts.findings);
+            lent::judge(
+                &finding,
+                joiner,
+                around,
+                limits,
+                &mut self.accounts.findings,
+            );
         }
         Ok(())
     }
@@ -264,12 +270,16 @@ impl<W: Write> Run<'_, W> {
             };
             match self.joiner.flow(key, flow, around, false) {
                 Some(Account::UnconfirmedPackets) => {
-                    self.accounts.records.add(Account::UnconfirmedPackets, flow.packets.max(1));
+                    self.accounts
+                        .records
+                        .add(Account::UnconfirmedPackets, flow.packets.max(1));
                 }
                 Some(account) => self.accounts.records.add(account, 1),
                 None => {}
             }
-            self.accounts.records.add(Account::FlowPackets, flow.packets);
+            self.accounts
+                .records
+                .add(Account::FlowPackets, flow.packets);
         }
         self.waiting = 0;
         Ok(())

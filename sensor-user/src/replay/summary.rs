@@ -92,7 +92,12 @@ impl fmt::Display for Summary {
             if counts.packets == 0 {
                 continue;
             }
-            write!(f, "\ninspected   {}: packets={}", class.name(), counts.packets)?;
+            write!(
+                f,
+                "\ninspected   {}: packets={}",
+                class.name(),
+                counts.packets
+            )?;
             for (name, count) in [("stray", counts.stray), ("encrypted", counts.encrypted)] {
                 if count > 0 {
                     write!(f, " {name}={count}")?;

@@ -9,9 +9,9 @@ use sensor_user::{
         State, SubscriberSide, Tlp, Vantage,
         declaration::{Declaration, DeclarationReport, Declared},
         request::{
-            BreakerStatus, Count, EventStatus, InterfaceStatus, JournalPage, JournalRow,
-            JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus, OrderRow,
-            OutcomeCount, Progress, SinkRow, Stage, Status,
+            BreakerStatus, ClassCoverage, Count, Coverage, EventStatus, InterfaceStatus,
+            JournalPage, JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource,
+            MarkerStatus, OrderRow, OutcomeCount, Progress, SinkRow, Stage, Status,
         },
     },
 };
@@ -225,5 +225,26 @@ pub fn status() -> Status {
             size: 1,
             root: "ef".repeat(32),
         },
+    }
+}
+
+pub fn coverage() -> Coverage {
+    let count = |term: &str| Count {
+        term: term.into(),
+        count: 1,
+    };
+    Coverage {
+        packets: 10,
+        packets_judged: 9,
+        packets_not_judged: vec![count("fragment")],
+        classes: vec![ClassCoverage {
+            class: "tls_hello".into(),
+            looked_at: true,
+            seen: 3,
+            judged: 2,
+            not_judged: vec![count("timed_out")],
+            encrypted: 1,
+        }],
+        unseen: vec!["names in answers".into()],
     }
 }

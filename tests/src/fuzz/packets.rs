@@ -11,13 +11,42 @@ use sensor_user::{
 
 use super::Took;
 
-pub(super) const DNS: &[&str] = &["\u{0}", "\u{1}", "\u{c}", "\u{4}evil", "\u{3f}", "\u{0}\u{1}\u{0}\u{1}"];
-pub(super) const TLS: &[&str] = &["\u{16}\u{3}\u{1}", "\u{0}\u{0}", "\u{0}\u{10}", "\u{0}+", "h2", "\n\n"];
-pub(super) const HTTP: &[&str] = &[
-    "GET ", "Host: ", "\r\n\r\n", "\r\n", "HTTP/1.1", "http://", "%2e", "/../", ":80", "[::1]", "?", "#",
+pub(super) const DNS: &[&str] = &[
+    "\u{0}",
+    "\u{1}",
+    "\u{c}",
+    "\u{4}evil",
+    "\u{3f}",
+    "\u{0}\u{1}\u{0}\u{1}",
 ];
-pub(super) const QUIC: &[&str] = &["\u{0}\u{0}\u{0}\u{1}", "\u{8}", "\u{6}", "\u{2}", "\u{0}", "@"];
-pub(super) const LANE: &[&str] = &["\u{0}", "\u{1}", "\u{2}", "\u{16}\u{3}\u{1}", "GET / HTTP/1.1\r\n", "\r\n\r\n"];
+pub(super) const TLS: &[&str] = &[
+    "\u{16}\u{3}\u{1}",
+    "\u{0}\u{0}",
+    "\u{0}\u{10}",
+    "\u{0}+",
+    "h2",
+    "\n\n",
+];
+pub(super) const HTTP: &[&str] = &[
+    "GET ", "Host: ", "\r\n\r\n", "\r\n", "HTTP/1.1", "http://", "%2e", "/../", ":80", "[::1]",
+    "?", "#",
+];
+pub(super) const QUIC: &[&str] = &[
+    "\u{0}\u{0}\u{0}\u{1}",
+    "\u{8}",
+    "\u{6}",
+    "\u{2}",
+    "\u{0}",
+    "@",
+];
+pub(super) const LANE: &[&str] = &[
+    "\u{0}",
+    "\u{1}",
+    "\u{2}",
+    "\u{16}\u{3}\u{1}",
+    "GET / HTTP/1.1\r\n",
+    "\r\n\r\n",
+];
 
 fn took(found: usize, fatal: bool) -> Took {
     Took {

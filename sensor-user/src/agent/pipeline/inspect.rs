@@ -9,7 +9,11 @@ use crate::{hits::Surroundings, lent};
 
 impl Pipeline {
     /// Takes up to a batch of what was lent and accounts for what is found in it; how many packets.
-    pub(super) fn inspect(&mut self, progress: &mut Progress, stop: &AtomicBool) -> Result<usize, Error> {
+    pub(super) fn inspect(
+        &mut self,
+        progress: &mut Progress,
+        stop: &AtomicBool,
+    ) -> Result<usize, Error> {
         self.lending.look_for(self.live.indexes().image());
         let read = self.lending.read(&mut self.tap, BATCH);
         self.lending.expire(self.clock.to_kernel(Timestamp::now()));

@@ -123,7 +123,9 @@ fn class_coverage(
     agent: Option<Class>,
     looked_at: bool,
 ) -> ClassCoverage {
-    let counts = agent.map(|class| *inspected.counts.of(class)).unwrap_or_default();
+    let counts = agent
+        .map(|class| *inspected.counts.of(class))
+        .unwrap_or_default();
     let mut not_judged: Vec<Count> = [
         LaneFate::OverBudget,
         LaneFate::NoSlot,

@@ -46,7 +46,7 @@ use crate::{
     hits::Live,
     journal::{self, Action, Journal, Receipt},
     legal::{Gate, Law},
-    lent::Told,
+    lent::Noted,
     markers::Hygiene,
     metrics::Metrics,
     model::{
@@ -122,7 +122,7 @@ pub struct Parts {
     /// The sinks.
     pub sinks: Vec<KnownSink>,
     /// What became of what the kernel lent.
-    pub inspected: Arc<Told>,
+    pub inspected: Arc<Noted>,
     /// Series.
     pub metrics: Arc<Metrics>,
 }

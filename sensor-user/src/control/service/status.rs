@@ -58,13 +58,10 @@ impl Sensor {
                 .into_iter()
                 .map(|(term, value)| count(term, value))
                 .collect(),
-            findings: std::iter::once((
-                "findings",
-                self.parts.live.accounts().findings.findings(),
-            ))
-            .chain(self.findings())
-            .map(|(term, value)| count(term, value))
-            .collect(),
+            findings: std::iter::once(("findings", self.parts.live.accounts().findings.findings()))
+                .chain(self.findings())
+                .map(|(term, value)| count(term, value))
+                .collect(),
             journal: JournalStatus {
                 size: head.size,
                 root: hex(&head.root),
@@ -167,7 +164,9 @@ impl Sensor {
     fn findings(&self) -> Vec<(&'static str, u64)> {
         let findings = self.parts.live.accounts().findings;
         let terms = Account::FINDINGS.iter();
-        terms.map(|account| (account.name(), findings.get(*account))).collect()
+        terms
+            .map(|account| (account.name(), findings.get(*account)))
+            .collect()
     }
 
     /// Records that the kernel emitted, then where each ended, then those still on their way.
@@ -198,7 +197,7 @@ impl Sensor {
     }
 
     /// What was last told, with the counters of now.
-    fn told(&self) -> Result<(MarkerStatus, Vec<InterfaceStatus>), Error> {
+    pub(super) fn told(&self) -> Result<(MarkerStatus, Vec<InterfaceStatus>), Error> {
         let (markers, mut interfaces) = {
             let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
             (told.markers.clone(), told.interfaces.clone())

@@ -61,7 +61,12 @@ impl Joiner {
         {
             return account;
         }
-        self.account(key, flow, Exact::Values(std::slice::from_ref(value)), around)
+        self.account(
+            key,
+            flow,
+            Exact::Values(std::slice::from_ref(value)),
+            around,
+        )
     }
 
     fn account(
@@ -102,7 +107,9 @@ impl Joiner {
         if !known && !matched_in(flow.matched_in).is_some_and(MatchedIn::is_address) {
             // Of transit there would be no event in any case.
             let sides = (ip(key, &key.src), ip(key, &key.dst));
-            let side = around.subscribers.side(Vantage(key.vantage), sides.0, sides.1);
+            let side = around
+                .subscribers
+                .side(Vantage(key.vantage), sides.0, sides.1);
             return side.map(|_| Account::UnconfirmedPackets);
         }
         // Without counts it had one packet, and its record is gone.

@@ -107,7 +107,8 @@ impl Budget {
     /// Lets go of the deadlines of what is gone, once they are most of them.
     pub(super) fn compact(&mut self, waiting: usize, waits: impl Fn(&FlowKey, u64) -> bool) {
         if self.deadlines.len() > 4 * waiting + 4096 {
-            self.deadlines.retain(|(_, flow, serial)| waits(flow, *serial));
+            self.deadlines
+                .retain(|(_, flow, serial)| waits(flow, *serial));
         }
     }
 }

@@ -65,21 +65,23 @@ impl Lane {
     ) {
         let flow = packet.flow;
         let mut waiting = self.connections.remove(&flow).unwrap_or_default();
-        let own = waiting
-            .iter()
-            .position(|one| one.destination == initial.destination && one.version == initial.version);
-        let mut opened = None;
+        let own = waiting.iter().position(|one| {
+            one.destination == initial.destination && one.version == initial.version
+        });
+        let opened;
         if let Some(at) = own {
-            opened = initial.open(&waiting[at].keys).map(|frames| (Some(at), frames));
+            opened = initial
+                .open(&waiting[at].keys)
+                .map(|frames| (Some(at), frames));
         } else {
             let keys = initial.version.keys(initial.destination);
             if let Some(frames) = initial.open(&keys) {
-                if let Some(connection) = self.begin(packet, initial, keys, &waiting) {
+                let begun = self.begin(packet, initial, keys, &waiting);
+                let at = begun.map(|connection| {
                     waiting.push(connection);
-                    opened = Some((Some(waiting.len() - 1), frames));
-                } else {
-                    opened = Some((None, frames));
-                }
+                    waiting.len() - 1
+                });
+                opened = Some((at, frames));
             } else {
                 opened = waiting.iter().enumerate().find_map(|(at, one)| {
                     // RFC 9368 §4.1: a server may go on with another version.

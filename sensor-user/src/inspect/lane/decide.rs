@@ -182,7 +182,9 @@ fn http_head(bytes: &[u8], wants: Wants, told: bool) -> Looked {
 fn dns_message(bytes: &[u8], wants: Wants) -> Looked {
     let (message, needed) = dns::first_over_tcp(bytes);
     if let Some((_, questions)) = message.split_at_checked(4) {
-        let asked = questions.first_chunk().map_or(0, |two| u16::from_be_bytes(*two));
+        let asked = questions
+            .first_chunk()
+            .map_or(0, |two| u16::from_be_bytes(*two));
         let all = dns::questions(message).len() >= usize::from(asked).min(dns::MOST_QUESTIONS);
         if (all && asked > 0) || bytes.len() >= needed {
             return datagram(message, wants);

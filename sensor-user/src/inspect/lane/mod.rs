@@ -175,12 +175,17 @@ impl Lane {
             self.expire_connection(&flow, serial);
         }
         let (streams, connections) = (&self.streams, &self.connections);
-        self.budget.compact(streams.len() + connections.len(), |flow, serial| {
-            streams.get(flow).is_some_and(|stream| stream.serial == serial)
-                || connections.get(flow).is_some_and(|connections| {
-                    connections.iter().any(|connection| connection.serial == serial)
-                })
-        });
+        self.budget
+            .compact(streams.len() + connections.len(), |flow, serial| {
+                streams
+                    .get(flow)
+                    .is_some_and(|stream| stream.serial == serial)
+                    || connections.get(flow).is_some_and(|connections| {
+                        connections
+                            .iter()
+                            .any(|connection| connection.serial == serial)
+                    })
+            });
     }
 
     /// Hands over what was found in a handshake.

@@ -96,7 +96,14 @@ impl Lane {
             };
             let told = !looked.found.is_empty();
             let tally = Tally::new(packet);
-            self.tell(packet.class, &flow, &tally, looked.encrypted, looked.found, found);
+            self.tell(
+                packet.class,
+                &flow,
+                &tally,
+                looked.encrypted,
+                looked.found,
+                found,
+            );
             match settle(looked.then, packet.truncated) {
                 Then::Done(fate) => return self.end(packet.class, fate, &flow, packet.time),
                 Then::More(needed) => first = Some((needed, told)),
@@ -118,7 +125,10 @@ impl Lane {
     /// Adds a packet to its stream and looks at it, unless it is known that it is too short.
     fn add(&mut self, packet: &Packet<'_>, count: bool, found: &mut Vec<Finding>) {
         let flow = packet.flow;
-        let stream = self.streams.get_mut(&flow).expect("it was there or inserted");
+        let stream = self
+            .streams
+            .get_mut(&flow)
+            .expect("it was there or inserted");
         if count {
             stream.tally.count(packet);
         }
@@ -130,7 +140,10 @@ impl Lane {
             stream.class = packet.class;
         }
         let held = stream.pieces.held();
-        let fits = self.budget.check(held, packet.payload.len()).map_err(fate_of);
+        let fits = self
+            .budget
+            .check(held, packet.payload.len())
+            .map_err(fate_of);
         let added = fits.and_then(|()| {
             let inserted = stream.pieces.insert(position, packet.payload);
             inserted.map_err(|_| Fate::TooLong)
@@ -189,7 +202,8 @@ impl Lane {
     /// Counts an end, and remembers that what the flow still sends belongs to nothing.
     pub(super) fn end(&mut self, class: Class, fate: Fate, flow: &FlowKey, time: u64) {
         self.counts.end(class, fate);
-        self.recent.remember(flow, time.saturating_add(self.budget.wait()));
+        self.recent
+            .remember(flow, time.saturating_add(self.budget.wait()));
     }
 }
 

@@ -1,10 +1,7 @@
 use super::*;
-use crate::{
-    inspect::{
-        quic::{Version, tests as quic},
-        tls::{SERVER_NAME, tests as tls},
-    },
-    model::Name,
+use crate::inspect::{
+    quic::{Version, tests as quic},
+    tls::{SERVER_NAME, tests as tls},
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -71,7 +68,10 @@ fn adds_up(lane: &Lane) {
 }
 
 fn long_hello() -> Vec<u8> {
-    let message = tls::message(&[(51, &[9; 1800]), (SERVER_NAME, &tls::server_name("evil.example"))]);
+    let message = tls::message(&[
+        (51, &[9; 1800]),
+        (SERVER_NAME, &tls::server_name("evil.example")),
+    ]);
     tls::records(&message, 16_000)
 }
 
@@ -99,7 +99,10 @@ fn a_hello_over_two_segments_is_found_in_either_order() {
             let again = packet(Class::Tls, Part::Segment, behind, two);
             assert_eq!(take(&mut lane, &again), []);
             let counts = lane.counts().of(Class::Tls);
-            assert_eq!((counts.fate(Fate::Decided), counts.stray, counts.packets), (1, 1, 3));
+            assert_eq!(
+                (counts.fate(Fate::Decided), counts.stray, counts.packets),
+                (1, 1, 3)
+            );
             adds_up(&lane);
         }
     }
@@ -113,7 +116,10 @@ fn what_the_kernel_has_judged_is_not_told_again() {
         judged: true,
         ..packet(Class::Tls, Part::Head, 0, &stream)
     };
-    assert_eq!(take(&mut lane, &hello), [(MatchedIn::Ja3, 1), (MatchedIn::Ja4, 1)]);
+    assert_eq!(
+        take(&mut lane, &hello),
+        [(MatchedIn::Ja3, 1), (MatchedIn::Ja4, 1)]
+    );
     let request = b"GET /a HTTP/1.1\r\nHost: evil.example\r\n\r\n";
     let head = Packet {
         judged: true,
@@ -133,7 +139,10 @@ fn a_request_head_is_found_over_segments_and_again_on_the_same_connection() {
     for round in 0..2 {
         let at = 100 * round;
         let (one, two) = request.split_at(20);
-        assert_eq!(take(&mut lane, &packet(Class::Http, Part::Either, at, one)), []);
+        assert_eq!(
+            take(&mut lane, &packet(Class::Http, Part::Either, at, one)),
+            []
+        );
         let told = take(&mut lane, &packet(Class::Http, Part::Either, at + 20, two));
         assert_eq!(told, [(MatchedIn::HttpHost, 2), (MatchedIn::HttpUrl, 2)]);
     }
@@ -147,7 +156,10 @@ fn a_request_head_is_found_over_segments_and_again_on_the_same_connection() {
 fn what_does_not_come_in_time_is_let_go() {
     let stream = long_hello();
     let mut lane = lane(NAMES);
-    take(&mut lane, &packet(Class::Tls, Part::Head, 0, &stream[..500]));
+    take(
+        &mut lane,
+        &packet(Class::Tls, Part::Head, 0, &stream[..500]),
+    );
     let mut orphan = packet(Class::Tls, Part::Segment, 0, &stream[500..]);
     orphan.flow.src_port = 1;
     take(&mut lane, &orphan);
@@ -156,7 +168,10 @@ fn what_does_not_come_in_time_is_let_go() {
     assert_eq!(lane.waiting(), 2);
     lane.expire(3 * SECOND);
     let counts = lane.counts().of(Class::Tls);
-    assert_eq!((counts.fate(Fate::TimedOut), counts.fate(Fate::Orphaned)), (1, 1));
+    assert_eq!(
+        (counts.fate(Fate::TimedOut), counts.fate(Fate::Orphaned)),
+        (1, 1)
+    );
     adds_up(&lane);
 }
 
@@ -179,7 +194,10 @@ fn budgets_of_a_flow_and_of_all_are_kept() {
     more.flow.src_port = 0;
     take(&mut lane, &more);
     let counts = lane.counts().of(Class::Tls);
-    assert_eq!((counts.fate(Fate::TooLong), counts.fate(Fate::OverBudget)), (1, 18));
+    assert_eq!(
+        (counts.fate(Fate::TooLong), counts.fate(Fate::OverBudget)),
+        (1, 18)
+    );
     adds_up(&lane);
     lane.expire(9 * SECOND);
     adds_up(&lane);
@@ -195,7 +213,15 @@ fn a_packet_that_was_cut_and_what_is_no_hello_have_their_own_ends() {
         ..packet(Class::Tls, Part::Head, 0, &stream[..500])
     };
     take(&mut lane, &cut);
-    take(&mut lane, &packet(Class::Tls, Part::Head, 5000, b"\x16\x03\x01\0\x05\x02\0\0\x01\0"));
+    take(
+        &mut lane,
+        &packet(
+            Class::Tls,
+            Part::Head,
+            5000,
+            b"\x16\x03\x01\0\x05\x02\0\0\x01\0",
+        ),
+    );
     let nameless = tls::records(&tls::message(&[]), 999);
     take(&mut lane, &packet(Class::Tls, Part::Head, 9000, &nameless));
     let counts = lane.counts().of(Class::Tls);
@@ -213,7 +239,10 @@ fn a_question_over_tcp_is_found_over_segments() {
         let mut lane = lane(NAMES);
         let (one, two) = stream.split_at(cut);
         take(&mut lane, &packet(Class::Dns, Part::Either, 0, one));
-        let told = take(&mut lane, &packet(Class::Dns, Part::Either, cut as u32, two));
+        let told = take(
+            &mut lane,
+            &packet(Class::Dns, Part::Either, cut as u32, two),
+        );
         assert_eq!(told, [(MatchedIn::Dns, 2)], "{cut}");
         adds_up(&lane);
     }
@@ -230,7 +259,10 @@ mod connections {
     }
 
     fn hello() -> Vec<u8> {
-        tls::message(&[(51, &[9; 1500]), (SERVER_NAME, &tls::server_name("evil.example"))])
+        tls::message(&[
+            (51, &[9; 1500]),
+            (SERVER_NAME, &tls::server_name("evil.example")),
+        ])
     }
 
     #[test]
@@ -287,9 +319,15 @@ mod connections {
         let acknowledged = quic::initial(Version::V1, b"server", b"first", 7, &[2, 0, 0, 0, 0]);
         take(&mut lane, &datagram(&acknowledged));
         assert_eq!(lane.counts().of(Class::Quic).fate(Fate::Unreadable), 1);
-        let whole = quic::crypto(0, &tls::message(&[(SERVER_NAME, &tls::server_name("a.example"))]));
+        let whole = quic::crypto(
+            0,
+            &tls::message(&[(SERVER_NAME, &tls::server_name("a.example"))]),
+        );
         let first = quic::initial(Version::V1, b"first", b"first", 0, &whole);
-        assert_eq!(take(&mut lane, &datagram(&first)), [(MatchedIn::QuicSni, 1)]);
+        assert_eq!(
+            take(&mut lane, &datagram(&first)),
+            [(MatchedIn::QuicSni, 1)]
+        );
         take(&mut lane, &datagram(&acknowledged));
         let mut answer = datagram(&acknowledged);
         (answer.flow.src, answer.flow.dst) = (answer.flow.dst, answer.flow.src);

@@ -32,7 +32,12 @@ pub fn initial(
     header.push(u8::try_from(destination.len()).expect("short"));
     header.extend(destination);
     let length = 1200 - header.len() - 4;
-    header.extend([0, 0, 0x40 | u8::try_from(length >> 8).expect("short"), length as u8]);
+    header.extend([
+        0,
+        0,
+        0x40 | u8::try_from(length >> 8).expect("short"),
+        length as u8,
+    ]);
     header.extend(number.to_be_bytes());
     let mut payload = frames.to_vec();
     payload.resize(length - 4 - TAG, 0);
@@ -66,11 +71,19 @@ fn the_packets_of_the_specifications_are_made_and_opened() {
     ] {
         let (destination, frames) = (bytes(DESTINATION), bytes(FRAMES));
         let packet = initial(version, &destination, &destination, 2, &frames);
-        assert_eq!((hex(&packet[..32]), hex(&packet[1184..])), (begin.into(), end.into()));
+        assert_eq!(
+            (hex(&packet[..32]), hex(&packet[1184..])),
+            (begin.into(), end.into())
+        );
         let found: Vec<Initial<'_>> = initials(&packet).collect();
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].version, found[0].destination), (version, &destination[..]));
-        let opened = found[0].open(&version.keys(&destination)).expect("authentic");
+        assert_eq!(
+            (found[0].version, found[0].destination),
+            (version, &destination[..])
+        );
+        let opened = found[0]
+            .open(&version.keys(&destination))
+            .expect("authentic");
         assert!(opened.starts_with(&frames));
         let mut crypto = crypto_frames(&opened);
         let (offset, hello) = crypto.next().expect("a frame");
@@ -85,9 +98,7 @@ fn the_packets_of_the_specifications_are_made_and_opened() {
 /// RFC 9001 §A.3 and §A.4: what a server sends holds no Initial of a client that opens.
 #[test]
 fn a_retry_ends_a_datagram_and_coalesced_packets_do_not() {
-    let retry = bytes(
-        "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba",
-    );
+    let retry = bytes("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba");
     assert_eq!(initials(&retry).count(), 0);
     let negotiation = bytes("ff00000000088394c8f03e5157080000000001");
     assert_eq!(initials(&negotiation).count(), 0);
@@ -103,13 +114,23 @@ fn a_retry_ends_a_datagram_and_coalesced_packets_do_not() {
 #[test]
 fn frames_are_read_until_one_that_cannot_be() {
     let acknowledged = [3, 5, 0, 1, 0, 0, 0, 1, 2, 3];
-    let frames = [&[0, 1][..], &acknowledged, &crypto(7, b"abc"), &[0], &crypto(0, b"x")].concat();
+    let frames = [
+        &[0, 1][..],
+        &acknowledged,
+        &crypto(7, b"abc"),
+        &[0],
+        &crypto(0, b"x"),
+    ]
+    .concat();
     let found: Vec<_> = crypto_frames(&frames).collect();
     assert_eq!(found, [(7, &b"abc"[..]), (0, b"x")]);
     for cut in 0..frames.len() {
         assert!(crypto_frames(&frames[..cut]).count() <= 2);
     }
-    assert_eq!(crypto_frames(&[&[0x1c][..], &crypto(0, b"x")].concat()).count(), 0);
+    assert_eq!(
+        crypto_frames(&[&[0x1c][..], &crypto(0, b"x")].concat()).count(),
+        0
+    );
     let endless = [2, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
     assert_eq!(crypto_frames(&endless).count(), 0);
 }

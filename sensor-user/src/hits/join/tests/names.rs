@@ -74,7 +74,10 @@ fn a_name_is_confirmed_on_what_its_packet_bore_and_a_collision_opens_nothing() {
     let pattern = "domain *.evil.example";
     let mut world = world(&format!("{pattern} id=n\n"));
     // Another name of the same hash: the record says the pattern, the packet another name.
-    assert_eq!(world.named(pattern, Some(&[name("good.example")])), Account::Refuted);
+    assert_eq!(
+        world.named(pattern, Some(&[name("good.example")])),
+        Account::Refuted
+    );
     assert_eq!(world.named(pattern, Some(&[])), Account::Refuted);
     assert_eq!(world.named(pattern, None), Account::Unconfirmed);
     assert_eq!(world.drained(pattern, 3), Some(Account::UnconfirmedPackets));
@@ -137,7 +140,9 @@ fn what_the_lane_found_leads_to_every_pattern_that_covers_it() {
     };
     let (key, flow) = (flow_key(ja3), flow(MATCHED_JA3, 2));
     let mut find = |admitted: Result<(), Account>| {
-        world.joiner.finding(&key, &flow, &value, around, || admitted)
+        world
+            .joiner
+            .finding(&key, &flow, &value, around, || admitted)
     };
     assert_eq!(find(Err(Account::Limited)), Account::Limited);
     assert_eq!(find(Ok(())), Account::Events);
@@ -152,7 +157,10 @@ fn what_the_lane_found_leads_to_every_pattern_that_covers_it() {
 fn a_flow_that_was_confirmed_goes_on_after_its_event_is_closed() {
     let pattern = "domain evil.example";
     let mut world = world(&format!("{pattern} id=n\n"));
-    assert_eq!(world.named(pattern, Some(&[name("evil.example")])), Account::Events);
+    assert_eq!(
+        world.named(pattern, Some(&[name("evil.example")])),
+        Account::Events
+    );
     world.joiner.close_all();
     assert_eq!(world.drained(pattern, 2), Some(Account::EventsFromFlows));
     world.joiner.close_all();
