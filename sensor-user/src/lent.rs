@@ -15,7 +15,7 @@ use crate::{
     dataplane::{Lent, Tap},
     hits::{Account, Accounts, Joiner, Surroundings, matched_in, number_of},
     inspect::{Budgets, Class, Counts, Finding, Lane, Packet, Part, Wants, names},
-    markers::pattern_id,
+    markers::canonical_id,
     model::{Image, Observed, PatternId},
 };
 
@@ -120,7 +120,7 @@ pub fn judge(
     limits: &mut Limits,
     accounts: &mut Accounts,
 ) -> Vec<Judged> {
-    let patterns = around.indexes.covering(&finding.what, pattern_id);
+    let patterns = around.indexes.covering(&finding.what, canonical_id);
     let flow = Flow {
         first: finding.first,
         last: finding.last,

@@ -5,7 +5,7 @@ use sensor_tests::random::Random;
 use sensor_user::{
     hits::{Index, Indexes},
     inspect::http,
-    markers::{pattern_id, rows},
+    markers::{canonical_id, pattern_id, rows},
     model::{Image, Marker, Name, Observed, Pattern, PatternId},
 };
 
@@ -64,7 +64,7 @@ fn patterns_cover_what_their_text_says_and_nothing_else() {
         covered += usize::from(expected);
         let bore = Name::of_text(seen.as_bytes()).expect("a name");
         assert_eq!(bore.is_covered_by(&pattern), expected, "{pattern} {seen}");
-        let among = bore.patterns().any(|one| one == pattern);
+        let among = bore.patterns().any(|one| *one == pattern);
         assert_eq!(among, expected, "{pattern} {seen}");
     }
     assert!(covered > ROUNDS / 100, "{covered} met");
@@ -93,7 +93,7 @@ fn the_index_finds_every_pattern_that_covers_a_name() {
     for _ in 0..ROUNDS / 10 {
         let seen = name(&mut random, true);
         let bore = Observed::Name(Name::of_text(seen.as_bytes()).expect("a name"));
-        let mut found = indexes.covering(&bore, pattern_id);
+        let mut found = indexes.covering(&bore, canonical_id);
         found.sort_unstable();
         let covers = |pattern: &&Pattern| {
             let text = pattern.to_string();

@@ -72,9 +72,14 @@ impl InitialKeys {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "bench"))]
 impl InitialKeys {
-    /// Protects a packet whose header ends with a packet number of four bytes.
+    /// Protects a packet whose header ends with a packet number of four bytes: what tests and benches
+    /// open again.
+    ///
+    /// # Panics
+    /// When the payload is shorter than a sample.
+    #[must_use]
     pub fn protect(&self, number: u32, header: &[u8], payload: &[u8]) -> Vec<u8> {
         let mut nonce = self.iv;
         for (byte, number) in nonce[8..].iter_mut().zip(number.to_be_bytes()) {

@@ -190,12 +190,8 @@ impl Indexes {
         found
     }
 
-    /// The patterns that cover a value, by their ids; `id_of` tells the id of a pattern.
-    pub fn covering(
-        &self,
-        value: &Observed,
-        id_of: impl Fn(&Pattern) -> PatternId,
-    ) -> Vec<PatternId> {
+    /// The patterns that cover a value, by their ids; `id_of` tells the id of a canonical form.
+    pub fn covering(&self, value: &Observed, id_of: impl Fn(&str) -> PatternId) -> Vec<PatternId> {
         let ids = value.patterns().into_iter().map(|pattern| id_of(&pattern));
         ids.filter(|id| self.confirm(*id, std::slice::from_ref(value)))
             .collect()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Longest label, bytes (RFC 1035 §3.1).
 const LONGEST_LABEL: usize = 63;
@@ -79,12 +79,12 @@ impl Name {
 
     /// Every pattern that may cover it, in canonical form without its kind: the shortest suffix first,
     /// the name itself last. Labels that no pattern can hold end the walk.
-    pub fn patterns(&self) -> impl Iterator<Item = String> {
+    pub fn patterns(&self) -> impl Iterator<Item = Zeroizing<String>> {
         let labels: Vec<&[u8]> = self.labels().collect();
         let plain = labels.iter().rev().take_while(|label| is_plain(label));
         let first = labels.len() - plain.count();
         let text: Vec<u8> = labels[first..].join(&b'.');
-        let text = String::from_utf8(text).unwrap_or_default();
+        let text = Zeroizing::new(String::from_utf8(text).unwrap_or_default());
         let starts: Vec<usize> = labels[first..]
             .iter()
             .scan(0, |at, label| {
@@ -95,7 +95,7 @@ impl Name {
             .collect();
         let whole = (first == 0 && !text.is_empty()).then(|| text.clone());
         let suffixes = starts.into_iter().rev();
-        let suffixes = suffixes.map(move |start| format!("*.{}", &text[start..]));
+        let suffixes = suffixes.map(move |start| Zeroizing::new(format!("*.{}", &text[start..])));
         suffixes.chain(whole)
     }
 }
@@ -127,6 +127,10 @@ mod tests {
         Name::of_text(text.as_bytes()).expect(text)
     }
 
+    fn texts(name: &Name) -> Vec<String> {
+        name.patterns().map(|text| text.to_string()).collect()
+    }
+
     #[test]
     fn patterns_cover_names_label_by_label() {
         for (pattern, covered, not) in [
@@ -145,13 +149,13 @@ mod tests {
                 let name = name(seen);
                 assert!(name.is_covered_by(pattern), "{pattern} {seen}");
                 let mut patterns = name.patterns();
-                assert!(patterns.any(|one| one == pattern), "{pattern} {seen}");
+                assert!(patterns.any(|one| *one == pattern), "{pattern} {seen}");
             }
             for seen in not {
                 let name = name(seen);
                 assert!(!name.is_covered_by(pattern), "{pattern} {seen}");
                 let mut patterns = name.patterns();
-                assert!(patterns.all(|one| one != pattern), "{pattern} {seen}");
+                assert!(patterns.all(|one| *one != pattern), "{pattern} {seen}");
             }
         }
     }
@@ -161,9 +165,9 @@ mod tests {
         let labels = |labels: &[&'static [u8]]| Name::of_labels(labels.iter().copied());
         let dotted = labels(&[b"a.b", b"c"]).expect("a name");
         assert!(!dotted.is_covered_by("a.b.c") && dotted.is_covered_by("*.c"));
-        assert_eq!(dotted.patterns().collect::<Vec<_>>(), ["*.c"]);
+        assert_eq!(texts(&dotted), ["*.c"]);
         let strange = labels(&[b"\0", b"a", b"b"]).expect("a name");
-        assert_eq!(strange.patterns().collect::<Vec<_>>(), ["*.b", "*.a.b"]);
+        assert_eq!(texts(&strange), ["*.b", "*.a.b"]);
         assert!(labels(&[b"a", &[b'x'; 64]]).is_none());
         assert!(labels(&[&[b'x'; 63][..]; 4]).is_none());
         assert!(labels(&[&[b'x'; 63], &[b'x'; 63], &[b'x'; 63], &[b'x'; 61]]).is_some());

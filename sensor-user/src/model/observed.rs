@@ -32,17 +32,17 @@ impl Observed {
         }
     }
 
-    /// Every pattern that may cover it; each covers it if it is there.
+    /// Canonical forms of every pattern that may cover it; each covers it if it is there.
     #[must_use]
-    pub fn patterns(&self) -> Vec<Pattern> {
+    pub fn patterns(&self) -> Vec<Zeroizing<String>> {
         match self {
             Self::Name(name) => name
                 .patterns()
-                .map(|pattern| Pattern::Domain(pattern.into()))
+                .map(|name| Zeroizing::new(format!("domain {}", *name)))
                 .collect(),
-            Self::Url(url) => vec![Pattern::Url(url.as_str().into())],
-            Self::Ja3(ja3) => vec![Pattern::Ja3(*ja3)],
-            Self::Ja4(ja4) => vec![Pattern::Ja4(*ja4)],
+            Self::Url(url) => vec![Zeroizing::new(format!("url {}", **url))],
+            Self::Ja3(ja3) => vec![Zeroizing::new(format!("ja3 {ja3}"))],
+            Self::Ja4(ja4) => vec![Zeroizing::new(format!("ja4 {ja4}"))],
         }
     }
 }

@@ -263,6 +263,25 @@ pub(super) mod tests {
         }
     }
 
+    /// DESIGN §5: a blank peer address, whatever the marker looks at.
+    #[test]
+    fn of_a_name_the_peer_is_blank_and_the_subscriber_is_not() {
+        use SubscriberSide::{Both, Dst, Src, Unknown};
+        let red = [marked(Tlp::Red, false), marked(Tlp::Red, false)];
+        for (side, src, dst) in [
+            (Src, true, false),
+            (Dst, false, true),
+            (Both, false, false),
+            (Unknown, false, false),
+        ] {
+            let event = event(MatchedIn::TlsSni, side);
+            let expires = "2026-07-31".parse().expect("a day");
+            let event = View::new(event, &red, &[7; 32], OPERATOR, expires).event;
+            let told = (event.src_ip.is_some(), event.dst_ip.is_some());
+            assert_eq!(told, (src, dst), "{side:?}");
+        }
+    }
+
     #[test]
     fn an_alias_is_the_same_for_a_month_and_means_nothing_later() {
         let red = [marked(Tlp::Red, false), marked(Tlp::Red, false)];

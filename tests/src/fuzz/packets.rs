@@ -66,7 +66,9 @@ fn name(name: &Name) -> Result<(), String> {
         if !name.is_covered_by(&pattern) {
             return Err("a name's own pattern does not cover it".into());
         }
-        if Pattern::domain(&pattern).is_ok_and(|one| one != Pattern::Domain(pattern.into())) {
+        if Pattern::domain(&pattern)
+            .is_ok_and(|one| one.to_string() != format!("domain {}", *pattern))
+        {
             return Err("a name's own pattern is not canonical".into());
         }
     }

@@ -5,6 +5,7 @@ mod costs;
 mod cpu;
 mod events;
 mod filter;
+mod inspect;
 mod live;
 mod load;
 mod machine;
@@ -63,6 +64,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<(), String> {
     }
     if options.has(Part::Events) {
         events::run(options, report)?;
+    }
+    if options.has(Part::Inspect) {
+        inspect::run(options, report)?;
     }
     if options.has(Part::Peers) {
         peers::run(options, report)?;

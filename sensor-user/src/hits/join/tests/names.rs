@@ -3,7 +3,10 @@
 use sensor_common::{MATCHED_DNS, MATCHED_JA3};
 
 use super::*;
-use crate::model::{Name, Observed, Pattern};
+use crate::{
+    markers::canonical_id,
+    model::{Name, Observed, Pattern},
+};
 
 const PORTS: (u16, u16) = (40_000, 53);
 
@@ -119,7 +122,7 @@ fn what_the_lane_found_leads_to_every_pattern_that_covers_it() {
         "domain a.evil.example id=a\ndomain *.evil.example id=b\ndomain evil.example id=c\n{ja3} id=j\n"
     ));
     let covering = |world: &World, value: &Observed| {
-        let mut ids = world.indexes.covering(value, pattern_id);
+        let mut ids = world.indexes.covering(value, canonical_id);
         ids.sort_unstable();
         ids
     };
