@@ -1,5 +1,7 @@
 //! Tests of loading and checking.
 
+use std::time::Duration;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Error> {
