@@ -13,7 +13,7 @@ use sensor_common::{
 };
 
 use crate::{
-    emit,
+    deadline, emit,
     flows::next,
     maps::{self, MMAPABLE, SIZED_AT_LOAD, settled},
     packet::Packet,
@@ -29,6 +29,8 @@ static LANE: PerCpuArray<Lane, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 pub static CPU_SLOTS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static ALL_SLOTS: Global<u32> = Global::new(0);
 
 /// How many slots are looked at for a free one: the agent frees them in their order.
 const TRIES: usize = 4;
@@ -94,7 +96,7 @@ pub fn free_slot(part: Part, now: u64) -> Option<u32> {
         if claim == 0 {
             return Some(first + at);
         }
-        if now.wrapping_sub(claim) > DEADLINE {
+        if now > claim && now - claim > DEADLINE {
             zero_slot(first + at);
             return Some(first + at);
         }
@@ -107,6 +109,39 @@ pub fn free_slot(part: Part, now: u64) -> Option<u32> {
 pub fn monotonic() -> u64 {
     // SAFETY: a helper without arguments.
     unsafe { bpf_ktime_get_ns() | 1 }
+}
+
+/// What the deadline found of a slot.
+pub enum Swept {
+    Free,
+    /// It is taken, and not for too long.
+    Taken,
+    Zeroed,
+}
+
+/// Zeroes a slot when it was taken too long ago.
+#[inline(always)]
+pub fn sweep(number: u32, now: u64) -> Swept {
+    let Some(slot) = SLOTS.get_ptr_mut(number) else {
+        return Swept::Free;
+    };
+    // SAFETY: a map value; the agent writes to it, too, by the word.
+    let claim = unsafe { (&raw const (*slot).claim).read_volatile() };
+    // What was taken while the sweep goes on is later than `now`.
+    if claim == 0 {
+        Swept::Free
+    } else if now > claim && now - claim > DEADLINE {
+        zero_slot(number);
+        Swept::Zeroed
+    } else {
+        Swept::Taken
+    }
+}
+
+/// Slots of all CPUs.
+#[inline(always)]
+pub fn all_slots() -> u32 {
+    ALL_SLOTS.load()
 }
 
 /// Zeroes a slot, which frees it.
@@ -195,7 +230,15 @@ pub extern "C" fn keep_copied(number: u32, time: u64, bytes: u32) -> u32 {
     let sizes = (bytes, copied);
     // SAFETY: a map value, this CPU's own.
     unsafe {
-        write_head(slot, monotonic(), time, sizes, head.sequence, LaneSlot::CONFIRM, flags);
+        write_head(
+            slot,
+            monotonic(),
+            time,
+            sizes,
+            head.sequence,
+            LaneSlot::CONFIRM,
+            flags,
+        );
     }
     1
 }
@@ -219,16 +262,40 @@ pub fn lend<const F: bool>(
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn lend_frags(ctx: *mut xdp_md, place: u32, sequence: u32, bytes: u32, class: u32) -> u32 {
-    let fate = lent(&Packet::<true>::from_raw(ctx), place, sequence, bytes, class);
+extern "C" fn lend_frags(
+    ctx: *mut xdp_md,
+    place: u32,
+    sequence: u32,
+    bytes: u32,
+    class: u32,
+) -> u32 {
+    let fate = lent(
+        &Packet::<true>::from_raw(ctx),
+        place,
+        sequence,
+        bytes,
+        class,
+    );
     count(class & 0xff, fate);
     fate as u32
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn lend_linear(ctx: *mut xdp_md, place: u32, sequence: u32, bytes: u32, class: u32) -> u32 {
-    let fate = lent(&Packet::<false>::from_raw(ctx), place, sequence, bytes, class);
+extern "C" fn lend_linear(
+    ctx: *mut xdp_md,
+    place: u32,
+    sequence: u32,
+    bytes: u32,
+    class: u32,
+) -> u32 {
+    let fate = lent(
+        &Packet::<false>::from_raw(ctx),
+        place,
+        sequence,
+        bytes,
+        class,
+    );
     count(class & 0xff, fate);
     fate as u32
 }
@@ -272,7 +339,15 @@ fn lent<const F: bool>(
     }
     // SAFETY: a map value, this CPU's own.
     unsafe {
-        write_head(slot, now, time, (bytes, count), sequence, class & 0xff, flags);
+        write_head(
+            slot,
+            now,
+            time,
+            (bytes, count),
+            sequence,
+            class & 0xff,
+            flags,
+        );
     }
     let Some(mut entry) = LENT.reserve(0) else {
         zero_slot(number);
@@ -286,6 +361,9 @@ fn lent<const F: bool>(
         (*notice).reserved = 0;
     }
     entry.submit(0);
+    if F {
+        deadline::arm_deadline();
+    }
     LaneFate::Lent
 }
 
@@ -316,6 +394,5 @@ fn within_budget(class: u32, time: u64) -> bool {
     *spent += interval;
     true
 }
-
 
 const _: () = assert!(LANE_CLASSES <= 8 && LANE_FATES == 8);

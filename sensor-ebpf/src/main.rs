@@ -7,6 +7,7 @@
 #![feature(asm_experimental_arch)]
 
 mod confirm;
+mod deadline;
 mod dns;
 mod emit;
 mod encap;

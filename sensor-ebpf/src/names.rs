@@ -5,7 +5,7 @@ use aya_ebpf::bindings::xdp_md;
 use sensor_common::{LaneClass, LaneFate, LaneSlot, SLOT_BYTES};
 
 use crate::{
-    dns, http, lane,
+    deadline, dns, http, lane,
     lookup::set_sighting,
     maps,
     packet::{Packet, within},
@@ -162,7 +162,11 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>, Glance(glance): Glance, byte
     if name == 0 {
         return 0;
     }
-    walk::match_name(name & 0xff, bytes, name >> 8)
+    let matched = walk::match_name(name & 0xff, bytes, name >> 8);
+    if F && matched != 0 {
+        deadline::arm_deadline();
+    }
+    matched
 }
 
 #[inline(always)]
@@ -282,12 +286,7 @@ fn far<const F: bool>(packet: &Packet<'_, F>, offset: u32, end: u32) -> Option<(
 }
 
 #[inline(always)]
-fn look<const F: bool>(
-    packet: &Packet<'_, F>,
-    place: u32,
-    end: u32,
-    bytes: u32,
-) -> u32 {
+fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32) -> u32 {
     let (payload, header, reason) = (place & 0x7fff, place >> 15 & 0xf, place >> 19);
     let transport = payload.wrapping_sub(header * 4);
     let (payload, reason) = if F && reason == reason::FAR {

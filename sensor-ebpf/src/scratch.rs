@@ -146,9 +146,7 @@ pub fn load<const F: bool>(packet: &Packet<'_, F>, offset: u32, count: u32, to: 
     }
     if F {
         // SAFETY: there is room for `count` bytes, as the verifier checks.
-        return unsafe {
-            bpf_xdp_load_bytes(packet.raw(), offset, to.cast(), count as u32) == 0
-        };
+        return unsafe { bpf_xdp_load_bytes(packet.raw(), offset, to.cast(), count as u32) == 0 };
     }
     let mut at = 0;
     while at < SLOT_BYTES / 8 {

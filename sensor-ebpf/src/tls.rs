@@ -2,7 +2,11 @@
 
 use sensor_common::{LaneClass, MATCHED_TLS_SNI, SLOT_BYTES};
 
-use crate::{flows::next, names::{Judged, named}, scratch, walk};
+use crate::{
+    flows::next,
+    names::{Judged, named},
+    scratch, walk,
+};
 
 /// Most extensions that are passed over.
 const EXTENSIONS: usize = 64;
@@ -58,7 +62,11 @@ pub extern "C" fn find_sni() -> u64 {
     if copied < RECORD + 4 {
         // Too short to tell; the kind, if it is there, must be that of a ClientHello.
         let other = copied > RECORD && hello.byte(RECORD) != 1;
-        return if other { NO_HELLO } else { INCOMPLETE | (LONGEST << 8) };
+        return if other {
+            NO_HELLO
+        } else {
+            INCOMPLETE | (LONGEST << 8)
+        };
     }
     let message = hello.byte(RECORD + 1) << 16 | hello.pair(RECORD + 2);
     if hello.byte(RECORD) != 1 {

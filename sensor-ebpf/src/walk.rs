@@ -4,13 +4,7 @@
 
 use sensor_common::{LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, PatternKey};
 
-use crate::{
-    confirm::probe_key,
-    flows::next,
-    lookup::has,
-    maps,
-    scratch,
-};
+use crate::{confirm::probe_key, flows::next, lookup::has, maps, scratch};
 
 /// Steps over the longest names: eight bytes each, and one for each label.
 const TURNS: usize = 160;

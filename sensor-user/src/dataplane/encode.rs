@@ -70,8 +70,7 @@ impl Specialisation {
         let present = |kind| image.count_of(kind) != 0;
         self.domains == present(PatternKind::Domain)
             && self.urls == present(PatternKind::Url)
-            && self.fingerprints
-                == (present(PatternKind::Ja3) || present(PatternKind::Ja4))
+            && self.fingerprints == (present(PatternKind::Ja3) || present(PatternKind::Ja4))
     }
 }
 
@@ -307,7 +306,14 @@ mod tests {
         let now = jiff::Timestamp::now();
         let markers = markers::read_text(text).markers;
         let image = markers::compile(&markers, now).expect("no collision");
-        encode(&image, KernelClock::Tai, true, NameKeys::new([1, 2]), |_| false).expect("it fits")
+        encode(
+            &image,
+            KernelClock::Tai,
+            true,
+            NameKeys::new([1, 2]),
+            |_| false,
+        )
+        .expect("it fits")
     }
 
     #[test]

@@ -100,12 +100,7 @@ pub fn mark_count(pattern: &Pattern) -> (usize, usize) {
 }
 
 /// All that a pattern sets in a filter: word, and bits in it.
-pub fn marks(
-    pattern: &Pattern,
-    hashed: Hashed,
-    keys: NameKeys,
-    mut set: impl FnMut(u32, u64),
-) {
+pub fn marks(pattern: &Pattern, hashed: Hashed, keys: NameKeys, mut set: impl FnMut(u32, u64)) {
     match *pattern {
         Pattern::Ip(IpAddr::V4(address))
         | Pattern::Endpoint {
@@ -227,7 +222,14 @@ mod tests {
         let now = jiff::Timestamp::now();
         let markers = markers::read_text(text).markers;
         let image = markers::compile(&markers, now).expect("no collision");
-        encode(&image, KernelClock::Tai, true, NameKeys::new([1, 2]), |_| false).expect("it fits")
+        encode(
+            &image,
+            KernelClock::Tai,
+            true,
+            NameKeys::new([1, 2]),
+            |_| false,
+        )
+        .expect("it fits")
     }
 
     fn has(encoded: &Encoded, block: Block, mark: u64) -> bool {
@@ -239,9 +241,8 @@ mod tests {
         let text = "cidr 10.0.0.0/9\ncidr 192.0.2.0/23\ncidr 64.0.0.0/3\n\
                     cidr 2001:db00::/24\ncidr 2001:db8::/40\n";
         let encoded = encoded(text);
-        let table = |(word, bit): (u32, u32)| {
-            encoded.filter[(encoded.hashed.all() + word) as usize] >> bit
-        };
+        let table =
+            |(word, bit): (u32, u32)| encoded.filter[(encoded.hashed.all() + word) as usize] >> bit;
         for number in 0..1u32 << 20 {
             let address = number << 12;
             let inside =
