@@ -218,6 +218,10 @@ pub struct Young {
     pub state: u32,
 }
 
+/// Bytes of the deadline's value: the kernel's timer of 16, when it was started (0: it rests), sweeps that
+/// found nothing, and slots that it has zeroed.
+pub const DEADLINE_BYTES: usize = 40;
+
 /// Places of [`Young`] connections.
 pub const YOUNG_PLACES: u32 = 16_384;
 

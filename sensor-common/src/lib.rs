@@ -27,8 +27,8 @@ pub use flow::{
     flow_pages, flow_place,
 };
 pub use lane::{
-    CONFIRM_SHARE, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot, Notice,
-    SLOT_BYTES, YOUNG_PLACES, Young,
+    CONFIRM_SHARE, DEADLINE_BYTES, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot,
+    Notice, SLOT_BYTES, YOUNG_PLACES, Young,
 };
 pub use name::{
     LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, label_hash, lower, name_hash,
@@ -115,12 +115,14 @@ pub mod map {
     pub const LANE: &str = "LANE";
     /// Young TCP connections; shared.
     pub const YOUNG: &str = "YOUNG";
+    /// The timer that zeroes what nobody came for; shared.
+    pub const DEADLINE: &str = "DEADLINE";
     /// Maps that belong to one generation.
     pub const OF_GENERATION: [&str; 4] = [INDEX, PATTERNS, FILTER, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 13] = [
+    pub const SHARED: [&str; 14] = [
         TRAFFIC, LEDGER, FLOWS, FLOW_INDEX, TAKEN, RECORDS, LIMITS, CONTROL, LIVE, SLOTS, LENT,
-        LANE, YOUNG,
+        LANE, YOUNG, DEADLINE,
     ];
 }
 
@@ -174,6 +176,8 @@ pub mod global {
     pub const NAME_KEYS: &str = "NAME_KEYS";
     /// Slots of each CPU.
     pub const CPU_SLOTS: &str = "CPU_SLOTS";
+    /// Slots of all CPUs.
+    pub const ALL_SLOTS: &str = "ALL_SLOTS";
 }
 
 /// Programs in the object, in the order in which attaching tries them.

@@ -154,6 +154,7 @@ impl Instance {
         let fingerprints = flag(special.fingerprints);
         let cpus = cpus();
         let cpu_slots = sizes.slots_of_cpu(cpus);
+        let all_slots = cpu_slots * cpus;
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
@@ -178,6 +179,7 @@ impl Instance {
             .override_global(global::FINGERPRINTS, &fingerprints, true)
             .override_global(global::NAME_KEYS, &globals.name_keys.0[..], true)
             .override_global(global::CPU_SLOTS, &cpu_slots, true)
+            .override_global(global::ALL_SLOTS, &all_slots, true)
             .override_global(global::LENGTHS4, &shape.special.lengths4[..], true)
             .override_global(global::LENGTHS6, &shape.special.lengths6[..], true)
             .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
@@ -185,7 +187,7 @@ impl Instance {
             .map_max_entries(map::FLOWS, pages * 2)
             .map_max_entries(map::FLOW_INDEX, index_pages * 2)
             .map_max_entries(map::RECORDS, sizes.ring_bytes)
-            .map_max_entries(map::SLOTS, cpu_slots * cpus)
+            .map_max_entries(map::SLOTS, all_slots)
             .map_max_entries(map::LENT, sizes.lent_bytes(cpus));
         if let Some(directories) = directories {
             for name in map::SHARED {

@@ -12,8 +12,8 @@ use rustix::{
     thread::{CpuSet, MembarrierCommand, membarrier, sched_getaffinity, sched_setaffinity},
 };
 use sensor_common::{
-    Control, Flow, FlowKey, LEDGER_TERMS, Lane, Ledger, OUTCOMES, Record, Term, Traffic,
-    flow_hash_keys, map,
+    Control, DEADLINE_BYTES, Flow, FlowKey, LEDGER_TERMS, Lane, Ledger, OUTCOMES, Record, Term,
+    Traffic, flow_hash_keys, map,
 };
 
 use super::{
@@ -48,6 +48,9 @@ impl Limit {
     }
 }
 
+/// Where the deadline's value counts what it zeroed.
+const SWEPT: usize = 4;
+
 /// Most readings of the ledger until one adds up.
 const READINGS: usize = 16;
 
@@ -66,6 +69,7 @@ pub struct Counts {
     ledger: PerCpuArray<MapData, Ledger>,
     traffic: PerCpuArray<MapData, Traffic>,
     lane: PerCpuArray<MapData, Lane>,
+    deadline: Array<MapData, [u64; DEADLINE_BYTES / 8]>,
 }
 
 impl Counts {
@@ -75,6 +79,15 @@ impl Counts {
     /// When the map cannot be read.
     pub fn lane(&self) -> Result<LaneCounts, Error> {
         lane::counts(&self.lane)
+    }
+
+    /// Slots that the kernel's deadline has zeroed because nobody came for them.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn swept(&self) -> Result<u64, Error> {
+        let deadline = self.deadline.get(&0, 0).in_map(map::DEADLINE)?;
+        Ok(deadline[SWEPT])
     }
 
     /// Every term of the kernel's identity, summed over the CPUs, by [`sensor_common::Term`]. A hit
@@ -155,6 +168,7 @@ impl Tap {
                 traffic: PerCpuArray::try_from(take(instance, map::TRAFFIC))
                     .in_map(map::TRAFFIC)?,
                 lane: PerCpuArray::try_from(take(instance, map::LANE)).in_map(map::LANE)?,
+                deadline: array(instance, map::DEADLINE)?,
             }),
             state,
         };

@@ -2,8 +2,8 @@
 
 use aya::maps::{MapInfo, MapType};
 use sensor_common::{
-    Chunk, Control, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Lane, LaneSlot, Ledger, OUTCOMES,
-    Traffic, YOUNG_PLACES, Young, flow_index_pages, flow_pages, map,
+    Chunk, Control, DEADLINE_BYTES, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Lane, LaneSlot, Ledger,
+    OUTCOMES, Traffic, YOUNG_PLACES, Young, flow_index_pages, flow_pages, map,
 };
 
 use super::Sizes;
@@ -74,6 +74,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         ),
         (map::LANE, MapType::PerCpuArray, lane, 1, 0),
         (map::YOUNG, MapType::Array, young, YOUNG_PLACES, 0),
+        (map::DEADLINE, MapType::Array, (index, DEADLINE_BYTES), 1, 0),
     ]
     .map(|(name, kind, (key, value), entries, flags)| Shape {
         name,
