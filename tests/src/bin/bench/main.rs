@@ -9,6 +9,7 @@ mod live;
 mod load;
 mod machine;
 mod memory;
+mod names;
 mod options;
 mod packet;
 mod peers;
