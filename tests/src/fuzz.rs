@@ -4,6 +4,7 @@
 //! A reader may refuse as it likes; it may not panic, and not take memory or time that its input
 //! does not explain.
 
+mod kernel;
 mod mutate;
 mod others;
 mod packets;
@@ -16,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use readers::{READERS, Reader, Took};
+pub use readers::{KERNEL, READERS, Reader, Took};
 
 use crate::random::Random;
 

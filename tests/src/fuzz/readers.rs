@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{others, packets, stix};
+use super::{kernel, others, packets, stix};
 use sensor_user::{
     markers::{self, Limits},
     model::{
@@ -112,6 +112,21 @@ pub const READERS: &[Reader] = &[
         read: |bytes, _| packets::lane(bytes),
     },
 ];
+
+/// The program in the kernel; it needs root.
+pub const KERNEL: Reader = Reader {
+    name: "kernel",
+    words: &[
+        "\x04evil\x07example\x00",
+        "\x16\x03\x01",
+        "GET ",
+        "\r\nHost: ",
+        "\u{0}\u{0}",
+        "\x01\x00",
+    ],
+    beside: kernel::LOADED,
+    read: |bytes, _| kernel::frame(bytes),
+};
 
 /// What the expressions of a list may take while they are compiled, bytes.
 const EXPRESSIONS: usize = 256 << 20;

@@ -10,6 +10,7 @@ mod live;
 mod load;
 mod machine;
 mod memory;
+mod names;
 mod options;
 mod packet;
 mod peers;
