@@ -10,6 +10,7 @@ mod others;
 mod packets;
 mod readers;
 mod stix;
+mod words;
 
 use std::{
     panic::{self, AssertUnwindSafe},
