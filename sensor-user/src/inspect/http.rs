@@ -92,6 +92,9 @@ fn asked(method: &str, target: &str, host: Option<&[u8]>) -> Asked {
 /// The name of a Host field (RFC 9110 §7.2), its port left out.
 fn name_of(value: &[u8]) -> Option<Name> {
     let value = value.trim_ascii();
+    if value.starts_with(b"[") {
+        return None;
+    }
     let end = value.iter().position(|byte| *byte == b':');
     Name::of_text(&value[..end.unwrap_or(value.len())])
 }
