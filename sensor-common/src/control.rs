@@ -1,6 +1,8 @@
 //! The one value through which the agent steers the running program.
 
-/// Read on hits only.
+use crate::LANE_CLASSES;
+
+/// Read on hits only, and before a packet is lent.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
@@ -16,9 +18,14 @@ pub struct Control {
     pub limit_burst: u64,
     /// Keys of [`crate::flow_place`]; made with the epoch and as secret.
     pub flow_keys: [u64; 4],
+    /// Nanoseconds that one lent packet costs its class on this CPU, by [`crate::LaneClass`]; 0 for no
+    /// limit.
+    pub lane_interval: [u64; LANE_CLASSES],
+    /// Nanoseconds of cost that a class may run ahead of the clock.
+    pub lane_burst: [u64; LANE_CLASSES],
 }
 
-const _: () = assert!(size_of::<Control>() == 72 && align_of::<Control>() == 8);
+const _: () = assert!(size_of::<Control>() == 72 + 96 && align_of::<Control>() == 8);
 
 // SAFETY: `repr(C)`, integers only, no padding (the size is asserted above).
 #[cfg(feature = "user")]

@@ -7,6 +7,20 @@ pub type Address = [u32; 4];
 pub const MATCHED_SRC_IP: u8 = 1;
 /// The pattern matched the destination address (`matched_in`).
 pub const MATCHED_DST_IP: u8 = 2;
+/// The pattern matched a question name of DNS (`matched_in`).
+pub const MATCHED_DNS: u8 = 3;
+/// The pattern matched the server name of a TLS ClientHello (`matched_in`).
+pub const MATCHED_TLS_SNI: u8 = 4;
+/// The pattern matched the server name of a QUIC ClientHello (`matched_in`); told by the agent alone.
+pub const MATCHED_QUIC_SNI: u8 = 5;
+/// The pattern matched the host of an HTTP request (`matched_in`).
+pub const MATCHED_HTTP_HOST: u8 = 6;
+/// The pattern matched the URL of an HTTP request (`matched_in`); told by the agent alone.
+pub const MATCHED_HTTP_URL: u8 = 7;
+/// The pattern matched the JA3 of a ClientHello (`matched_in`); told by the agent alone.
+pub const MATCHED_JA3: u8 = 8;
+/// The pattern matched the JA4 of a ClientHello (`matched_in`); told by the agent alone.
+pub const MATCHED_JA4: u8 = 9;
 
 /// Identity of a flow.
 #[repr(C)]
@@ -50,7 +64,7 @@ pub struct Flow {
     pub bytes: u64,
     /// Generation that saw the first packet.
     pub generation: u32,
-    /// [`MATCHED_SRC_IP`] or [`MATCHED_DST_IP`].
+    /// [`MATCHED_SRC_IP`] or another of these constants.
     pub matched_in: u8,
     /// Zero.
     pub reserved: [u8; 3],

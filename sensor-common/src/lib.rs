@@ -9,6 +9,8 @@
 mod control;
 mod filter;
 mod flow;
+mod lane;
+mod name;
 mod pattern;
 mod record;
 mod stat;
@@ -19,8 +21,17 @@ pub use filter::{
     short_lengths4, short4,
 };
 pub use flow::{
-    Address, FLOW_WORDS, FLOWS_PER_PAGE, Flow, FlowKey, FlowPage, FlowSlot, MATCHED_DST_IP,
-    MATCHED_SRC_IP, flow_hash_keys, flow_index_pages, flow_pages, flow_place,
+    Address, FLOW_WORDS, FLOWS_PER_PAGE, Flow, FlowKey, FlowPage, FlowSlot, MATCHED_DNS,
+    MATCHED_DST_IP, MATCHED_HTTP_HOST, MATCHED_HTTP_URL, MATCHED_JA3, MATCHED_JA4,
+    MATCHED_QUIC_SNI, MATCHED_SRC_IP, MATCHED_TLS_SNI, flow_hash_keys, flow_index_pages,
+    flow_pages, flow_place,
+};
+pub use lane::{
+    CONFIRM_SHARE, DEADLINE_BYTES, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot,
+    Notice, SLOT_BYTES, YOUNG_PLACES, Young,
+};
+pub use name::{
+    LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, label_hash, lower, name_hash,
 };
 pub use pattern::{
     BUCKET_WORDS, BUCKETS_PER_PAGE, MOST_PATTERNS, NUMBER_BITS, PATTERNS_PER_PAGE, Pattern,
@@ -30,7 +41,7 @@ pub use record::Record;
 pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
 
 /// Version of every layout in this crate; part of the bpffs path.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
@@ -96,11 +107,22 @@ pub mod map {
     pub const LIVE: &str = "LIVE";
     /// The program that an instance follows; one per instance.
     pub const FORMER: &str = "FORMER";
+    /// What is lent to the agent, and what confirms names; shared.
+    pub const SLOTS: &str = "SLOTS";
+    /// Numbers of slots that are lent; shared.
+    pub const LENT: &str = "LENT";
+    /// Counters and budgets of the inspection lane, per CPU; shared.
+    pub const LANE: &str = "LANE";
+    /// Young TCP connections; shared.
+    pub const YOUNG: &str = "YOUNG";
+    /// The timer that zeroes what nobody came for; shared.
+    pub const DEADLINE: &str = "DEADLINE";
     /// Maps that belong to one generation.
     pub const OF_GENERATION: [&str; 4] = [INDEX, PATTERNS, FILTER, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 9] = [
-        TRAFFIC, LEDGER, FLOWS, FLOW_INDEX, TAKEN, RECORDS, LIMITS, CONTROL, LIVE,
+    pub const SHARED: [&str; 14] = [
+        TRAFFIC, LEDGER, FLOWS, FLOW_INDEX, TAKEN, RECORDS, LIMITS, CONTROL, LIVE, SLOTS, LENT,
+        LANE, YOUNG, DEADLINE,
     ];
 }
 
@@ -142,6 +164,20 @@ pub mod global {
     pub const WIDE6: &str = "WIDE6";
     /// 1: an IPv6 prefix shorter than a block is present.
     pub const SHORT6: &str = "SHORT6";
+    /// Words of the filter for names, behind those of IPv6; 0: no name is looked for.
+    pub const HASHED_NAMES: &str = "HASHED_NAMES";
+    /// 1: the image holds names.
+    pub const DOMAINS: &str = "DOMAINS";
+    /// 1: the image holds URLs.
+    pub const URLS: &str = "URLS";
+    /// 1: the image holds fingerprints of TLS clients.
+    pub const FINGERPRINTS: &str = "FINGERPRINTS";
+    /// Keys of the hash of names.
+    pub const NAME_KEYS: &str = "NAME_KEYS";
+    /// Slots of each CPU.
+    pub const CPU_SLOTS: &str = "CPU_SLOTS";
+    /// Slots of all CPUs.
+    pub const ALL_SLOTS: &str = "ALL_SLOTS";
 }
 
 /// Programs in the object, in the order in which attaching tries them.

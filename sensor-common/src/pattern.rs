@@ -22,15 +22,16 @@ pub type PatternPage = [Pattern; PATTERNS_PER_PAGE];
 pub const NUMBER_BITS: u32 = 24;
 
 /// Key of a pattern: an address (`prefix` of full length, `port` and `proto` 0), a prefix (masked
-/// address, its length) or an endpoint (address, port, protocol, full length).
+/// address, its length), an endpoint (address, port, protocol, full length) or a name (its keyed hash,
+/// and whether its subdomains are meant).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PatternKey {
-    /// First half of an IPv6 address, its words as they stand in the packet; 0 for IPv4.
+    /// First half of an IPv6 address, its words as they stand in the packet; 0 for IPv4; a name's hash.
     pub high: u64,
-    /// Second half, or the IPv4 address in the upper word.
+    /// Second half, or the IPv4 address in the upper word; 0 for a name.
     pub low: u64,
-    /// Port (host byte order), protocol, prefix length and IP version.
+    /// Port (host byte order), protocol, prefix length and IP version, or one of the two kinds of names.
     pub rest: u64,
 }
 
@@ -64,14 +65,16 @@ impl Pattern {
     pub const ONLY_DST: u64 = 1 << 2;
 
     /// Whether a match on this side of the packet ([`MATCHED_SRC_IP`](crate::MATCHED_SRC_IP),
-    /// [`MATCHED_DST_IP`](crate::MATCHED_DST_IP)) is a hit.
+    /// [`MATCHED_DST_IP`](crate::MATCHED_DST_IP)) is a hit; names have no side.
     #[inline(always)]
     #[must_use]
     pub const fn takes(&self, matched_in: u32) -> bool {
         let wrong = if matched_in == crate::MATCHED_SRC_IP as u32 {
             Self::ONLY_DST
-        } else {
+        } else if matched_in == crate::MATCHED_DST_IP as u32 {
             Self::ONLY_SRC
+        } else {
+            0
         };
         self.flags & wrong == 0
     }
@@ -100,6 +103,24 @@ impl PatternKey {
         }
     }
 
+    /// Of a name, given its hash: the name alone, or with its subdomains.
+    #[inline(always)]
+    #[must_use]
+    pub const fn name(hash: crate::NameHash, subdomains: bool) -> Self {
+        Self {
+            high: hash.value(),
+            low: 0,
+            rest: rest(0, 0, 0, if subdomains { WITH_SUBDOMAINS } else { NAME }),
+        }
+    }
+
+    /// Whether it is a name's.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_name(self) -> bool {
+        matches!((self.rest >> 32) as u8, NAME | WITH_SUBDOMAINS)
+    }
+
     /// Where the key stands.
     #[inline(always)]
     #[must_use]
@@ -109,6 +130,11 @@ impl PatternKey {
         Place::of_hash(hash)
     }
 }
+
+/// In the place of an IP version: a name.
+const NAME: u8 = 1;
+/// In the place of an IP version: a name with its subdomains.
+const WITH_SUBDOMAINS: u8 = 2;
 
 #[inline(always)]
 const fn rest(port: u16, proto: u8, prefix: u8, family: u8) -> u64 {

@@ -18,10 +18,12 @@ pub struct Record {
     pub cpu: u32,
     /// Generation that judged the packet.
     pub generation: u32,
-    /// [`MATCHED_SRC_IP`](crate::MATCHED_SRC_IP) or [`MATCHED_DST_IP`](crate::MATCHED_DST_IP).
+    /// [`MATCHED_SRC_IP`](crate::MATCHED_SRC_IP) or another of these constants.
     pub matched_in: u8,
     /// Zero.
-    pub reserved: [u8; 3],
+    pub reserved: u8,
+    /// For a name: number of the slot that holds the packet's payload, and one; 0 for none.
+    pub slot: u16,
 }
 
 const _: () = assert!(size_of::<Record>() == Record::SIZE && align_of::<Record>() == 8);
@@ -55,7 +57,8 @@ impl Record {
             cpu: word4(bytes, 76)?,
             generation: word4(bytes, 80)?,
             matched_in: bytes[84],
-            reserved: [0; 3],
+            reserved: 0,
+            slot: word2(bytes, 86)?,
         })
     }
 }

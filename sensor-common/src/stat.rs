@@ -77,7 +77,7 @@ pub struct Traffic {
 }
 
 /// A term of the identity `hits = records + aggregated + limited + breaker + expired + ring_lost
-/// + flow_table_full`, per (packet, pattern).
+/// + flow_table_full + lane_full`, per (packet, pattern).
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Term {
@@ -97,10 +97,13 @@ pub enum Term {
     RingLost = 6,
     /// New flow, flow table full: only counted here.
     FlowTableFull = 7,
+    /// New flow of a name, no slot free for what confirms it: only counted here, the flow's next
+    /// packet tries again.
+    LaneFull = 8,
 }
 
 /// Number of [`Term`]s.
-pub const LEDGER_TERMS: usize = 8;
+pub const LEDGER_TERMS: usize = 9;
 
 impl Term {
     /// All of them, by value.
@@ -113,6 +116,7 @@ impl Term {
         Self::Expired,
         Self::RingLost,
         Self::FlowTableFull,
+        Self::LaneFull,
     ];
 
     /// The name in metrics, API and CLI.
@@ -127,6 +131,7 @@ impl Term {
             Self::Expired => "expired",
             Self::RingLost => "ring_lost",
             Self::FlowTableFull => "flow_table_full",
+            Self::LaneFull => "lane_full",
         }
     }
 }
@@ -140,7 +145,7 @@ pub struct Ledger {
 }
 
 const _: () = assert!(size_of::<Traffic>() == 16 && align_of::<Traffic>() == 8);
-const _: () = assert!(size_of::<Ledger>() == 64 && align_of::<Ledger>() == 8);
+const _: () = assert!(size_of::<Ledger>() == 72 && align_of::<Ledger>() == 8);
 
 #[cfg(feature = "user")]
 mod pod {

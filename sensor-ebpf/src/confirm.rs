@@ -14,7 +14,7 @@ use sensor_common::{
 
 use crate::{
     emit,
-    flows::Key,
+    flows::{Key, next},
     lookup::has,
     maps::{self, Filter},
 };
@@ -223,7 +223,7 @@ pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_
     let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
         return 0;
     };
-    let flow = Key::new(words, rest | u64::from(matched_in) << 40, steering);
+    let flow = Key::new(words, rest ^ high ^ u64::from(matched_in) << 40, steering);
     flow.approach(steering.period());
     match find(PatternKey { high, low, rest }) {
         Some(pattern) => emit::hit(pattern, flow, steering, bytes, matched_in),
@@ -296,17 +296,20 @@ fn pick(words: &[u64; BUCKET_WORDS], tag: u64) -> (u64, u64) {
 pub extern "C" fn find_alike(high: u64, low: u64, rest: u64) -> u32 {
     let key = PatternKey { high, low, rest };
     let place = key.place();
-    for bucket in place.buckets(maps::BUCKETS.load()) {
-        let Some(words) = maps::bucket(bucket) else {
+    let mut at = 0;
+    while at < 2 * BUCKET_WORDS {
+        // Anew each time: what is kept meanwhile takes stack.
+        let [one, other] = place.buckets(maps::BUCKETS.load());
+        let Some(words) = maps::bucket(if at < BUCKET_WORDS { one } else { other }) else {
             return 0;
         };
-        for word in words {
-            if let Some(number) = place.number(*word)
-                && of(key, number).is_some()
-            {
-                return number + 1;
-            }
+        if let Some(number) = place.number(words[at % BUCKET_WORDS])
+            && of(key, number).is_some()
+        {
+            return number + 1;
         }
+        // A loop written out needs more stack than there is.
+        at = next(at);
     }
     0
 }

@@ -1,10 +1,11 @@
 //! A hit: validity, flow table, ring. Every hit ends in exactly one term of the ledger.
 
 use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ktime_get_tai_ns};
-use sensor_common::{Pattern, Term, clock};
+use sensor_common::{MATCHED_DST_IP, Pattern, Term, clock};
 
 use crate::{
     flows::{Found, Key},
+    lane::{self, Part},
     maps::{self, Steering},
 };
 
@@ -48,7 +49,7 @@ fn time_of_tick(steering: Steering) -> u64 {
 }
 
 #[inline(always)]
-fn now(steering: Steering) -> u64 {
+pub fn now(steering: Steering) -> u64 {
     match maps::CLOCK.load() {
         clock::REPLAY => steering.replay_clock(),
         // SAFETY: helpers without arguments; the agent selects a clock that the kernel has.
@@ -87,6 +88,17 @@ fn account(
         return Term::FlowTableFull;
     };
     let time = now(steering);
+    let named = maps::wants_names() && matched_in > MATCHED_DST_IP;
+    // What confirms a name goes with its record: without it, the flow is not known, and its next packet
+    // tries again.
+    let slot = if named && !known {
+        let Some(slot) = lane::free_slot(Part::Confirm, lane::monotonic()) else {
+            return Term::LaneFull;
+        };
+        Some(slot)
+    } else {
+        None
+    };
     let Some(flow) = key.insert(period, free, time, maps::generation(), matched_in) else {
         return Term::FlowTableFull;
     };
@@ -94,7 +106,15 @@ fn account(
         flow.add(time, bytes);
         return Term::Aggregated;
     }
-    if !maps::send(words, time, bytes, matched_in) {
+    let mut number = 0;
+    if let Some(slot) = slot {
+        lane::keep_copied(slot, time, bytes);
+        number = slot as u16 + 1;
+    }
+    if !maps::send(words, time, bytes, matched_in, number) {
+        if let Some(slot) = slot {
+            lane::zero_slot(slot);
+        }
         flow.add(time, bytes);
         return Term::RingLost;
     }

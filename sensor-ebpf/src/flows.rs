@@ -219,7 +219,7 @@ fn slot(table: u32, number: u32) -> Option<*mut FlowSlot> {
 
 /// One more, which the compiler cannot foretell: a loop of eight rounds written out is slow to verify.
 #[inline(always)]
-fn next(mut at: usize) -> usize {
+pub fn next(mut at: usize) -> usize {
     // SAFETY: an addition.
     unsafe { asm!("{0} += 1", inout(reg) at, options(pure, nomem, nostack)) };
     at

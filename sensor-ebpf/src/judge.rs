@@ -1,7 +1,9 @@
 //! One packet from first byte to counter: parse, look up, count.
 
+use sensor_common::Outcome;
+
 use crate::{
-    lookup, maps,
+    lookup, maps, names,
     packet::Packet,
     parse::{self, IPV4},
 };
@@ -13,12 +15,30 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
         Err(outcome) => (outcome, packet.len()),
         Ok(link) if link.protocol == IPV4 => match parse::ipv4(packet, link.offset) {
             Err(outcome) => (outcome, packet.len()),
-            Ok(ip) => (lookup::ipv4(&link, &ip), link.offset + ip.bytes),
+            Ok(ip) => {
+                let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
+                let ends = ([0, src], [0, dst]);
+                let glance = names::glance(packet, &link, ends, &ip.transport, 4);
+                let outcome = lookup::ipv4(&link, &ip);
+                let matched = names::judge(packet, glance, ip.bytes);
+                (or_hit(outcome, matched), link.offset + ip.bytes)
+            }
         },
         Ok(link) => match parse::ipv6(packet, link.offset) {
             Err(outcome) => (outcome, packet.len()),
-            Ok(ip) => (lookup::ipv6(&link, &ip), link.offset + ip.bytes),
+            Ok(ip) => {
+                let ends = (ip.src, ip.dst);
+                let glance = names::glance(packet, &link, ends, &ip.transport, 6);
+                let outcome = lookup::ipv6(&link, &ip);
+                let matched = names::judge(packet, glance, ip.bytes);
+                (or_hit(outcome, matched), link.offset + ip.bytes)
+            }
         },
     };
     maps::count_packet(outcome, bytes);
+}
+
+#[inline(always)]
+fn or_hit(outcome: Outcome, matched: u32) -> Outcome {
+    if matched != 0 { Outcome::Hit } else { outcome }
 }

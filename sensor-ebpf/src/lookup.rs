@@ -115,12 +115,11 @@ fn class(matched: u32, otherwise: Outcome) -> Outcome {
 }
 
 #[inline(always)]
-fn set_sighting(src: [u64; 2], dst: [u64; 2], link: &Link, transport: &Transport, family: u8) {
-    let vantage = maps::SLOT.load() << 24 | link.vlans;
+pub fn set_sighting(src: [u64; 2], dst: [u64; 2], link: &Link, transport: &Transport, family: u8) {
     maps::set_sighting(
         src,
         dst,
-        vantage,
+        maps::vantage(link),
         transport.ports,
         [transport.proto, family],
     );

@@ -7,15 +7,24 @@
 #![feature(asm_experimental_arch)]
 
 mod confirm;
+mod deadline;
+mod dns;
 mod emit;
 mod encap;
 mod extension;
 mod flows;
+mod http;
 mod judge;
+mod lane;
 mod lookup;
 mod maps;
+mod names;
 mod packet;
 mod parse;
+mod scratch;
+mod tls;
+mod walk;
+mod young;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use packet::Packet;

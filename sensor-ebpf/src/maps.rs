@@ -11,9 +11,11 @@ use aya_ebpf::{
 };
 use sensor_common::{
     BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
-    FLOW_WORDS, FlowKey, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Outcome,
-    PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
+    FLOW_WORDS, FlowKey, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, NameKeys,
+    OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
+
+use crate::parse::Link;
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
 /// configuration before it creates them.
@@ -89,6 +91,16 @@ pub static SHORT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static WIDE6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
+pub static HASHED_NAMES: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static DOMAINS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static URLS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static FINGERPRINTS: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+static NAME_KEYS: [u64; 4] = [0; 4];
+#[unsafe(no_mangle)]
 static LENGTHS4: [u8; 34] = [255; 34];
 #[unsafe(no_mangle)]
 static LENGTHS6: [u8; 130] = [255; 130];
@@ -134,6 +146,52 @@ pub fn length6(index: usize) -> Option<u8> {
     (length <= 128).then_some(length)
 }
 
+/// Whether names are looked for.
+#[inline(always)]
+pub fn wants_names() -> bool {
+    DOMAINS.load() != 0
+}
+
+/// Whether URLs are.
+#[inline(always)]
+pub fn wants_urls() -> bool {
+    URLS.load() != 0
+}
+
+/// Whether fingerprints of TLS clients are.
+#[inline(always)]
+pub fn wants_fingerprints() -> bool {
+    FINGERPRINTS.load() != 0
+}
+
+/// Whether ClientHellos are looked at.
+#[inline(always)]
+pub fn wants_hellos() -> bool {
+    wants_names() || wants_fingerprints()
+}
+
+/// Whether heads of HTTP requests are.
+#[inline(always)]
+pub fn wants_hosts() -> bool {
+    wants_names() || wants_urls()
+}
+
+/// Whether anything behind the ports is looked at.
+#[inline(always)]
+pub fn looks_at_payloads() -> bool {
+    PARSE_ONLY.load() == 0 && (wants_hellos() || wants_urls())
+}
+
+/// Keys of the hash of names.
+#[inline(always)]
+pub fn name_keys() -> NameKeys {
+    let key = |at: usize| {
+        // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
+        unsafe { ptr::read_volatile(&raw const NAME_KEYS[at]) }
+    };
+    NameKeys([key(0), key(1), key(2), key(3)])
+}
+
 /// The filter of the generation.
 #[derive(Clone, Copy)]
 pub struct Filter(*const u64);
@@ -157,10 +215,16 @@ impl Filter {
         self.at(HASHED4.load() + block.word(HASHED6.load()))
     }
 
+    /// The word of a name, behind those of IPv6.
+    #[inline(always)]
+    pub fn word_of_name(self, hash: NameHash) -> u64 {
+        self.at(HASHED4.load() + HASHED6.load() + hash.word(HASHED_NAMES.load()))
+    }
+
     /// A bit, and those above it, of the tables behind the hashed words.
     #[inline(always)]
     pub fn bits(self, place: (u32, u32)) -> u64 {
-        self.at(HASHED4.load() + HASHED6.load() + place.0) >> place.1
+        self.at(HASHED4.load() + HASHED6.load() + HASHED_NAMES.load() + place.0) >> place.1
     }
 
     #[inline(always)]
@@ -288,6 +352,28 @@ impl Steering {
     }
 }
 
+/// What one packet of a class costs, and how far the class may run ahead of the clock.
+#[inline(always)]
+pub fn lane_limit(class: usize) -> Option<(u64, u64)> {
+    let control = CONTROL.get_ptr(0)?;
+    if class >= LANE_CLASSES {
+        return None;
+    }
+    // SAFETY: aligned words of a map value.
+    Some(unsafe {
+        (
+            (&raw const (*control).lane_interval[class]).read_volatile(),
+            (&raw const (*control).lane_burst[class]).read_volatile(),
+        )
+    })
+}
+
+/// The vantage of a packet of this link layer.
+#[inline(always)]
+pub fn vantage(link: &Link) -> u32 {
+    SLOT.load() << 24 | link.vlans
+}
+
 /// Time up to which a pattern has spent its limit on this CPU.
 #[inline(always)]
 pub fn spent(pattern: u64) -> Option<&'static mut u64> {
@@ -369,7 +455,13 @@ pub fn set_time(tick: u64, time: u64) {
 /// Sends the record of a flow's first packet to the agent; false when the ring is full. Written
 /// field by field into the ring: the stack is too small for a copy.
 #[inline(always)]
-pub fn send(key: *const [u64; FLOW_WORDS], time: u64, bytes: u32, matched_in: u8) -> bool {
+pub fn send(
+    key: *const [u64; FLOW_WORDS],
+    time: u64,
+    bytes: u32,
+    matched_in: u8,
+    slot: u16,
+) -> bool {
     let Some(mut entry) = RECORDS.reserve(0) else {
         return false;
     };
@@ -384,7 +476,8 @@ pub fn send(key: *const [u64; FLOW_WORDS], time: u64, bytes: u32, matched_in: u8
         (*record).cpu = bpf_get_smp_processor_id() as u32;
         (*record).generation = generation();
         (*record).matched_in = matched_in;
-        (*record).reserved = [0; 3];
+        (*record).reserved = 0;
+        (*record).slot = slot;
     }
     entry.submit(0);
     true

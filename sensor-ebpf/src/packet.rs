@@ -1,6 +1,6 @@
 //! Bounds-checked reads of the frame: the only file that dereferences packet memory.
 
-use core::marker::PhantomData;
+use core::{arch::asm, marker::PhantomData};
 
 use aya_ebpf::{
     bindings::xdp_md,
@@ -10,6 +10,17 @@ use aya_ebpf::{
 
 /// Furthest byte that a header may start at; keeps offsets provably small for the verifier.
 const MAX_OFFSET: u32 = 0x7fff;
+
+/// The offset within what can be read, in a form that the verifier follows wherever it goes.
+#[inline(always)]
+pub fn within(offset: u32) -> u32 {
+    let mut offset = u64::from(offset);
+    // SAFETY: a mask.
+    unsafe {
+        asm!("{0} &= {most}", inout(reg) offset, most = const MAX_OFFSET, options(pure, nomem, nostack));
+    }
+    offset as u32
+}
 
 /// A frame. With `FRAGS`, bytes beyond the linear part are read through the kernel's load helper.
 pub struct Packet<'a, const FRAGS: bool> {
@@ -67,7 +78,13 @@ impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
             return None;
         }
         let at = self.data() + offset as usize;
-        if at + size_of::<T>() <= self.data_end() {
+        let mut past = at + size_of::<T>();
+        if size_of::<T>() == 1 {
+            // SAFETY: a move to itself: the compiler would compare `at`, from which the verifier learns
+            // nothing.
+            unsafe { asm!("{0} = {0}", inout(reg) past, options(pure, nomem, nostack)) };
+        }
+        if past <= self.data_end() {
             // SAFETY: the bounds are checked above, in the form that the verifier follows. BPF
             // loads need no alignment where the verifier accepts this program.
             return Some(unsafe { *(at as *const T) });

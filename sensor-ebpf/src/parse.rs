@@ -18,6 +18,9 @@ pub struct Transport {
     /// Source and destination port, host byte order; zero where not read.
     pub ports: (u16, u16),
     pub has_ports: bool,
+    /// Where its header begins, and where the packet ends in the frame; zero without ports.
+    pub offset: u32,
+    pub end: u32,
     /// The class of the packet if no pattern matches.
     pub otherwise: Outcome,
 }
@@ -43,8 +46,8 @@ pub struct Ip6 {
 pub const IPV4: u16 = 0x0800;
 pub const IPV6: u16 = 0x86dd;
 
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+pub const TCP: u8 = 6;
+pub const UDP: u8 = 17;
 const SCTP: u8 = 132;
 
 /// The link layer; `Err` with the class of what is not IP.
@@ -184,6 +187,8 @@ impl Transport {
             proto,
             ports: (0, 0),
             has_ports: false,
+            offset: 0,
+            end: 0,
             otherwise,
         }
     }
@@ -216,6 +221,8 @@ fn transport<const F: bool>(
             proto,
             ports: (u16::from_be(ports[0]), u16::from_be(ports[1])),
             has_ports: true,
+            offset,
+            end,
             otherwise: judged,
         },
     }

@@ -2,8 +2,10 @@
 #![deny(missing_docs)]
 
 mod clock;
+mod mapped;
 
 pub use clock::is_synchronised;
+pub use mapped::Mapped;
 
 use std::{
     io,

@@ -7,6 +7,8 @@ mod canary;
 mod check;
 mod control;
 mod events;
+mod flows;
+mod inspect;
 mod issuer;
 mod journal;
 mod legal;
@@ -20,7 +22,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -31,6 +32,8 @@ use check::Problem;
 pub use canary::Canary;
 pub use control::{Account, Control, Grant};
 pub use events::Events;
+pub use flows::Flows;
+pub use inspect::Inspect;
 pub use issuer::Issuer;
 pub use journal::Journal;
 pub use legal::{Legal, Regime};
@@ -103,6 +106,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The flow tables and their draining.
     pub flows: Flows,
+    /// The inspection lane.
+    pub inspect: Inspect,
     /// What a pattern may cost and cover.
     pub limits: Limits,
     /// How long events are kept, and how many.
@@ -134,25 +139,6 @@ pub struct Metrics {
     pub enabled: bool,
     /// A loopback address.
     pub listen: SocketAddr,
-}
-
-/// The flow tables and their draining.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Flows {
-    /// Entries of each of the two kernel flow tables.
-    pub table_entries: u32,
-    /// Bytes of the ring of records: a power of two, a multiple of 4096.
-    pub ring_bytes: u32,
-    /// How often the tables are flipped and drained.
-    #[serde(deserialize_with = "units::duration")]
-    pub drain_interval: Duration,
-    /// A flow without packets for this long is closed.
-    #[serde(deserialize_with = "units::duration")]
-    pub idle_timeout: Duration,
-    /// A flow that lasts longer is closed and opened anew.
-    #[serde(deserialize_with = "units::duration")]
-    pub active_timeout: Duration,
 }
 
 /// One watched interface.
@@ -214,6 +200,7 @@ impl Default for Config {
             control: Control::default(),
             metrics: Metrics::default(),
             flows: Flows::default(),
+            inspect: Inspect::default(),
             limits: Limits::default(),
             events: Events::default(),
             journal: Journal::default(),
@@ -232,18 +219,6 @@ impl Default for Metrics {
         Self {
             enabled: true,
             listen: SocketAddr::from(([127, 0, 0, 1], 9477)),
-        }
-    }
-}
-
-impl Default for Flows {
-    fn default() -> Self {
-        Self {
-            table_entries: 65_536,
-            ring_bytes: 1 << 20,
-            drain_interval: Duration::from_secs(1),
-            idle_timeout: Duration::from_secs(60),
-            active_timeout: Duration::from_secs(30 * 60),
         }
     }
 }

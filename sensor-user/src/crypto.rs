@@ -1,13 +1,15 @@
-//! The one door to hashes, signatures and randomness: SHA-256 (FIPS 180-4), HMAC (RFC 2104),
+//! The one door to hashes, signatures and randomness: SHA-256 (FIPS 180-4), MD5 (RFC 1321), HMAC (RFC 2104),
 //! Ed25519 (RFC 8032), XChaCha20-Poly1305, age, the kernel's generator (`getrandom(2)`), hexadecimal and base64 (RFC 4648).
 
 mod keys;
+pub mod quic;
 mod seal;
 mod signature;
 mod to_recipient;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
 pub use keys::{DASH, KeyError, SignerKey, VerifierKey};
@@ -51,6 +53,12 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         hasher.update(part);
     }
     hasher.finalize().into()
+}
+
+/// MD5, broken as it is: fingerprints of TLS clients are made of it, and nothing is proved by it.
+#[must_use]
+pub fn md5(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
 }
 
 /// SHA-256 of what comes piece by piece.
@@ -155,6 +163,12 @@ mod tests {
         assert_eq!(hex(&sha256(&[b"a", b"", b"bc"])), abc);
         let text: &[u8] = b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
         assert_eq!(hex(&sha256(&[text])), long);
+    }
+
+    /// RFC 1321 §A.5.
+    #[test]
+    fn md5_gives_the_published_digest() {
+        assert_eq!(hex(&md5(b"abc")), "900150983cd24fb0d6963f7d28e17f72");
     }
 
     #[test]

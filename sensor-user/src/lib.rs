@@ -1,7 +1,7 @@
 //! The agent of marker-sensor: library of `sensord` and `sensorctl`.
 //!
 //! A layer imports only lower ones, siblings never each other (`cargo xtask tidy`): `bins > agent, cli,
-//! replay > control > {dataplane, envelope, events, hits, legal, markers} > journal > {config, clock, crypto,
+//! replay > control > lent > {dataplane, envelope, events, hits, inspect, legal, markers} > journal > {config, clock, crypto,
 //! db, metrics} > model`.
 //!
 //! # Invariants
@@ -13,7 +13,10 @@
 //! 3. A packet is judged by one generation; a load that fails leaves the old one in force, on every interface.
 //!    `tests: a_packet_is_judged_by_one_generation_through_swaps, a_load_that_fails_at_any_step_changes_nothing, an_agent_that_dies_at_any_step_leaves_the_old_generation_matching`
 //! 4. A kernel match is confirmed on the exact value before it becomes an event.
-//!    `tests: transit_refuted_and_expired_hits_open_nothing`
+//!    `tests: transit_refuted_and_expired_hits_open_nothing,
+//!    a_name_is_confirmed_on_what_its_packet_bore_and_a_collision_opens_nothing`
+//! 5. What is borrowed is bounded, lives in memory only and is overwritten at the decision or in two seconds.
+//!    `tests: budgets_of_a_flow_and_of_all_are_kept, what_does_not_come_in_time_is_let_go`
 //! 6. No event outlives six calendar months; destruction is real and journalled.
 //!    `tests: six_months_and_a_second_later_neither_key_nor_ciphertext_is_left,
 //!    six_months_later_an_event_is_gone_from_the_api_and_every_file, more_than_six_months_are_refused_at_start`
@@ -33,7 +36,7 @@
 //!     what_is_too_broad_is_held_back_until_somebody_releases_it`
 //! 12. The agent has no `unsafe` of its own. `tests: the_agent_forbids_it`
 //!
-//! Numbers are those of the design. Not built yet: 5 (the inspection lane and what it borrows).
+//! Numbers are those of the design.
 #![forbid(unsafe_code)]
 
 pub mod agent;
@@ -48,8 +51,10 @@ pub mod envelope;
 pub mod events;
 mod fault;
 pub mod hits;
+pub mod inspect;
 pub mod journal;
 pub mod legal;
+pub mod lent;
 pub mod markers;
 pub mod metrics;
 pub mod model;

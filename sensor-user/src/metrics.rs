@@ -1,6 +1,7 @@
 //! The metrics page: the only file that imports prometheus. Labels name interfaces, outcomes and
 //! terms; never a marker value, a subscriber or a name from traffic.
 
+mod lane;
 mod outbox;
 
 use std::sync::{Mutex, PoisonError};
@@ -12,6 +13,7 @@ use prometheus::{
 
 use crate::model::request::{Count, EventStatus};
 
+pub use lane::LaneSnapshot;
 pub use outbox::SinkSnapshot;
 
 /// Seconds from first packet to stored event: the drain interval and an fsync lie in between.
@@ -26,6 +28,7 @@ pub struct Metrics {
     bytes: IntCounterVec,
     kernel_hits: IntCounterVec,
     agent_records: IntCounterVec,
+    findings: IntCounterVec,
     flow_events: IntCounterVec,
     events: IntGaugeVec,
     store_bytes: IntGaugeVec,
@@ -44,6 +47,7 @@ pub struct Metrics {
     control_requests: IntCounterVec,
     outbox: outbox::Outbox,
     canary: IntCounterVec,
+    lane: lane::Lane,
     scrape: Mutex<()>,
 }
 
@@ -58,6 +62,8 @@ pub struct Snapshot {
     pub kernel_hits: Vec<(&'static str, u64)>,
     /// Agent term, count.
     pub agent_records: Vec<(&'static str, u64)>,
+    /// Term of the identity of findings, count.
+    pub findings: Vec<(&'static str, u64)>,
     /// What drained flows told: name, count.
     pub flow_events: Vec<(&'static str, u64)>,
     /// Pattern kind, patterns in force.
@@ -78,6 +84,8 @@ pub struct Snapshot {
     pub door: Vec<(&'static str, u64)>,
     /// The sinks.
     pub sinks: Vec<SinkSnapshot>,
+    /// The inspection lane.
+    pub lane: LaneSnapshot,
 }
 
 impl Metrics {
@@ -157,6 +165,11 @@ impl Metrics {
                 "Records from the kernel by what became of them; their sum is the kernel's term records.",
                 &["term"],
             ),
+            findings: counters(
+                "marker_sensor_findings_total",
+                "What the inspection lane found for a pattern, by what became of it.",
+                &["term"],
+            ),
             flow_events: counters(
                 "marker_sensor_flow_drain_total",
                 "What drained flow tables told: packets, and events whose record was lost.",
@@ -221,6 +234,7 @@ impl Metrics {
                 "Runs of the self-test, by outcome: passed or failed.",
                 &["outcome"],
             ),
+            lane: lane::Lane::new(&registry),
             scrape: Mutex::new(()),
             registry,
         }
@@ -289,6 +303,7 @@ impl Metrics {
         ] {
             vec.reset();
         }
+        self.findings.reset();
         self.flow_events.reset();
         self.control_requests.reset();
         self.attached.reset();
@@ -305,6 +320,7 @@ impl Metrics {
         for (vec, counts) in [
             (&self.kernel_hits, &snapshot.kernel_hits),
             (&self.agent_records, &snapshot.agent_records),
+            (&self.findings, &snapshot.findings),
             (&self.flow_events, &snapshot.flow_events),
             (&self.control_requests, &snapshot.door),
         ] {
@@ -328,6 +344,7 @@ impl Metrics {
         self.store(&snapshot.events);
         self.journal.set(snapshot.journal.cast_signed());
         self.outbox.set(&snapshot.sinks);
+        self.lane.set(&snapshot.lane);
         let mut page = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut page)

@@ -4,10 +4,13 @@
 //! A reader may refuse as it likes; it may not panic, and not take memory or time that its input
 //! does not explain.
 
+mod kernel;
 mod mutate;
 mod others;
+mod packets;
 mod readers;
 mod stix;
+mod words;
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -15,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use readers::{READERS, Reader, Took};
+pub use readers::{KERNEL, READERS, Reader, Took};
 
 use crate::random::Random;
 

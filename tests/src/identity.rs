@@ -13,6 +13,8 @@ pub struct Identities {
     pub kernel: BTreeMap<String, u64>,
     /// Terms of the agent, `records` left out.
     pub agent: BTreeMap<String, u64>,
+    /// Findings of the inspection lane and where they ended.
+    pub findings: BTreeMap<String, u64>,
 }
 
 impl Identities {
@@ -49,6 +51,7 @@ impl Identities {
         Self {
             kernel: terms("kernel_hits"),
             agent,
+            findings: terms("findings"),
         }
     }
 
@@ -61,6 +64,9 @@ impl Identities {
             self.agent_sum(),
             "the agent's identity: {self:?}"
         );
+        let found = self.findings["findings"];
+        let sum = self.findings.values().sum::<u64>() - found;
+        assert_eq!(found, sum, "the identity of findings: {self:?}");
     }
 
     fn agent_sum(&self) -> u64 {

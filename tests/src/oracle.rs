@@ -9,6 +9,7 @@ use sensor_common::{MATCHED_DST_IP, MATCHED_SRC_IP, Outcome};
 use sensor_user::model::Pattern;
 
 mod link;
+pub mod names;
 mod network;
 
 use network::Sight;

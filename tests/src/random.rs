@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use sensor_user::model::{Pattern, Protocol};
 
 mod frame;
+pub mod name;
 
 /// The variable that sets the seed.
 pub const SEED_VARIABLE: &str = "SENSOR_SEED";

@@ -1,7 +1,10 @@
 //! The short form of `cargo xtask fuzz`: every reader takes its seeds, and what is made of them.
 
 use peak_alloc::PeakAlloc;
-use sensor_tests::fuzz::{self, Memory, READERS, Range};
+use sensor_tests::{
+    fuzz::{self, KERNEL, Memory, READERS, Range, Reader},
+    need,
+};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -15,7 +18,8 @@ const MEMORY: Memory = Memory {
 /// One test: another thread's memory would count as a reader's.
 #[test]
 fn readers_take_any_bytes_without_panic_in_bounded_memory_and_time() {
-    for reader in READERS {
+    let kernel: &[Reader] = if need::root() { &[KERNEL] } else { &[] };
+    for reader in READERS.iter().chain(kernel) {
         let whole = reader.seeds().into_iter().filter(|seed| {
             let took = (reader.read)(seed, false).expect("what must hold");
             took.markers > 0 && !took.fatal

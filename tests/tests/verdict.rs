@@ -39,6 +39,7 @@ impl Subject {
         let sizes = Sizes {
             flow_entries: 512,
             ring_bytes: 65_536,
+            ..Sizes::default()
         };
         let offline = Offline::new(&image(patterns), sizes, variant).expect("it loads");
         Self {

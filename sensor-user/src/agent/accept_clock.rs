@@ -12,7 +12,7 @@ use crate::{clock, config::Config, control::service::agent, db::Catalog, journal
 /// An agent runs, store and journal are not of one time, or the disk fails.
 pub fn accept_clock(config: &Config) -> Result<bool, Error> {
     let mut catalog = Catalog::open(&config.state_dir)?;
-    let journal = restore::open_journal(&config.state_dir, &mut catalog)?;
+    let (journal, _) = restore::open_journal(&config.state_dir, &mut catalog)?;
     let reading = clock::read();
     let mut watch = clock::Watch::new(catalog.clock_mark()?, reading);
     let Some(ahead) = watch.accept(reading) else {

@@ -8,6 +8,7 @@ mod accept_clock;
 mod beats;
 mod canary;
 mod condemned;
+mod configured;
 mod declaration;
 mod deliveries;
 mod error;
@@ -24,6 +25,7 @@ mod watched;
 
 use std::{fs, os::unix::fs::DirBuilderExt as _, sync::Arc};
 
+use sensor_common::NameKeys;
 use tokio::sync::broadcast;
 
 use crate::{
@@ -34,18 +36,16 @@ use crate::{
         service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
-    dataplane::{DataPlane, Limit, Setup, Sizes, probe},
+    dataplane::{Budgets, DataPlane, Setup, Sizes, probe},
     db::{Catalog, Over},
     envelope::Issuers,
-    hits::{EventContext, Floods, Index, Joiner, Live, Timeouts},
+    hits::{Index, Joiner, Live},
     journal::{Action, Signer},
     legal::{self, Gate, Law},
-    markers::{self, Breadth, Hygiene},
+    lent::{Limits, Noted},
+    markers::{Breadth, Hygiene},
     metrics::Metrics,
-    model::{
-        canary::marker,
-        retention::{date_of, day_of},
-    },
+    model::retention::{date_of, day_of},
 };
 pub use accept_clock::accept_clock;
 use beats::Beats;
@@ -108,18 +108,22 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let inventory = Inventory::read(&mut catalog, now, longest_marker, admission)?;
     let breakers = catalog.breakers()?;
     let (interfaces, subscribers) = interfaces_of(config, &mut catalog)?;
+    let limit = configured::limit(config);
     let setup = Setup {
         bpffs: config.bpffs.clone(),
         sizes: Sizes {
             flow_entries: config.flows.table_entries,
             ring_bytes: config.flows.ring_bytes,
+            ..Sizes::default()
         },
         features,
         most_bytes: config.limits.map_memory,
-        limit: Limit::per_second(
-            config.limits.new_flows_per_second,
-            config.limits.new_flows_burst,
-        ),
+        limit,
+        budgets: Budgets::per_second(config.inspect.packets_per_second),
+        name_keys: NameKeys::new([
+            u64::from_ne_bytes(crypto::random()?),
+            u64::from_ne_bytes(crypto::random()?),
+        ]),
     };
     let generation = catalog.generation()? + 1;
     // Zero means "new" in the shared maps.
@@ -163,7 +167,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let metrics = Arc::new(Metrics::new(VERSION, BPF_TOOLCHAIN, &config.sensor));
     let sinks = Sinks::of(config, &metrics);
     let (tail, _) = broadcast::channel(TAIL);
+    let told = Arc::new(Noted::default());
     let parts = Parts {
+        inspected: Arc::clone(&told),
         journal: Arc::clone(&journal),
         live: Arc::clone(&live),
         counts: tap.counts(),
@@ -213,7 +219,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,
-        joiner: Joiner::new(context(config), timeouts(config)),
+        joiner: Joiner::new(configured::context(config), configured::timeouts(config)),
         store,
         live,
         metrics: Arc::clone(&metrics),
@@ -221,11 +227,10 @@ pub fn run(config: &Config) -> Result<(), Error> {
         clock: features.clock(),
         bells: sinks.bells,
         drain_interval: config.flows.drain_interval,
-        floods: Floods::new(
-            config.limits.new_flows_per_second,
-            config.flows.drain_interval,
-            config.limits.breaker_after,
-        ),
+        floods: configured::floods(config),
+        lending: configured::lending(config),
+        limits: Limits::new(limit),
+        told,
     };
     let doors = Doors { socket, page };
     let outcome = serve(config, doors, sensor, metrics, pipeline);
@@ -255,23 +260,6 @@ fn today(sensor: &Arc<Sensor>) -> Today {
         let today = || date_of(day_of(jiff::Timestamp::now()));
         sensor.destruction_allowed().then(today)
     })
-}
-
-fn context(config: &Config) -> EventContext {
-    EventContext {
-        sensor: config.sensor.clone(),
-        canary: config
-            .canary
-            .interval
-            .map(|_| markers::pattern_id(&marker().pattern)),
-    }
-}
-
-fn timeouts(config: &Config) -> Timeouts {
-    Timeouts {
-        idle: config.flows.idle_timeout,
-        active: config.flows.active_timeout,
-    }
 }
 
 fn make_directory(path: &std::path::Path) -> Result<(), Error> {

@@ -4,6 +4,7 @@
 //! stored for. When the store fails, the ring fills and the kernel counts; nothing is dropped here.
 
 mod destroy;
+mod inspect;
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +25,8 @@ use crate::{
     clock::KernelClock,
     dataplane::{self, Tap},
     events::{self, Batch, Store},
-    hits::{Account, Accounts, Floods, Joiner, Live, Surroundings},
+    hits::{Account, Floods, Joiner, Judgements, Live, Surroundings},
+    lent::{self, Lending, Limits, Noted},
     metrics::Metrics,
     model::{Event, EventRow, PatternId},
 };
@@ -70,12 +72,18 @@ pub struct Pipeline {
     pub drain_interval: Duration,
     /// Watches for patterns that flood.
     pub floods: Floods,
+    /// What the kernel lends.
+    pub lending: Lending,
+    /// What holds findings back that flood.
+    pub limits: Limits,
+    /// What became of what was lent.
+    pub told: Arc<Noted>,
 }
 
 /// Marks and changes on their way to the store.
 struct Progress {
-    accounts: Accounts,
-    stored: Accounts,
+    accounts: Judgements,
+    stored: Judgements,
     sequences: BTreeMap<u32, u64>,
     drained: u64,
     /// Period in which this run began: until its end, records may have gone with a former agent.
@@ -109,6 +117,7 @@ impl Pipeline {
                 self.tap.wait(until_drain.min(most));
             }
             let read = self.consume(&mut records, &mut progress, stop)?;
+            let lent = self.inspect(&mut progress, stop)?;
             if stopping || Instant::now() >= next_drain {
                 self.drain(&mut records, &mut progress, stop)?;
                 progress.doomed.look_again();
@@ -116,7 +125,7 @@ impl Pipeline {
             }
             self.save(&mut progress, stop)?;
             self.destroy(&mut progress.doomed);
-            if stopping && read < BATCH {
+            if stopping && read < BATCH && lent < BATCH {
                 return Ok(());
             }
         }
@@ -141,9 +150,9 @@ impl Pipeline {
             self.joiner.close_all();
         }
         let accounts = if same {
-            Accounts::from_stored(&restored.accounts)
+            Judgements::from_stored(&restored.accounts)
         } else {
-            Accounts::default()
+            Judgements::default()
         };
         let mut progress = Progress {
             accounts,
@@ -187,7 +196,7 @@ impl Pipeline {
         self.joiner.close_changed(around, self.clock.judged_now());
         self.save(&mut progress, stop)?;
         self.tap.clear(ended)?;
-        let lost = progress.accounts.get(Account::LostAtRestart);
+        let lost = progress.accounts.records.get(Account::LostAtRestart);
         if same {
             let open_events = self.joiner.open_count();
             info!(open_events, lost, "went on where the last run stopped");
@@ -217,8 +226,9 @@ impl Pipeline {
                 subscribers: &self.live.subscribers,
                 clock: self.clock,
             };
-            let account = self.joiner.record(record, around);
-            progress.accounts.add(account, 1);
+            let bore = lent::bore(&mut self.tap, record);
+            let account = self.joiner.record(record, bore.as_deref(), around);
+            progress.accounts.records.add(account, 1);
             self.floods.count(PatternId(record.key.pattern));
         }
         progress.dirty = true;
@@ -270,10 +280,21 @@ impl Pipeline {
                 clock: self.clock,
             };
             let after_restart = period <= progress.began_in;
-            if self.joiner.flow(key, flow, around, after_restart) {
-                progress.accounts.add(Account::EventsFromFlows, 1);
+            match self.joiner.flow(key, flow, around, after_restart) {
+                Some(Account::UnconfirmedPackets) => {
+                    let packets = flow.packets.max(1);
+                    progress
+                        .accounts
+                        .records
+                        .add(Account::UnconfirmedPackets, packets);
+                }
+                Some(account) => progress.accounts.records.add(account, 1),
+                None => {}
             }
-            progress.accounts.add(Account::FlowPackets, flow.packets);
+            progress
+                .accounts
+                .records
+                .add(Account::FlowPackets, flow.packets);
         }
         progress.drained = period;
         progress.dirty |= !flows.is_empty();
@@ -362,7 +383,7 @@ impl Progress {
         let last = self.sequences.entry(cpu).or_default();
         let lost = sequence.saturating_sub(*last + 1);
         if lost > 0 {
-            self.accounts.add(Account::LostAtRestart, lost);
+            self.accounts.records.add(Account::LostAtRestart, lost);
             *last = sequence - 1;
             self.dirty = true;
         }

@@ -162,7 +162,7 @@ mod tests {
             let journal = Journal::open(&self.path().join("journal")).expect("opens");
             let rows = journal.page(0, 100).expect("reads").rows.into_iter();
             let failure = |row: JournalRow| {
-                let entry: Entry = serde_json::from_str(row.entry.get()).expect("an entry");
+                let entry: Entry = serde_json::from_str(row.entry?.get()).expect("an entry");
                 match entry.action {
                     Action::Failed { of, code } => Some((of, code)),
                     _ => None,

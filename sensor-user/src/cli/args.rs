@@ -73,6 +73,8 @@ pub enum Command {
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
         rate: Option<u64>,
     },
+    /// Show what the sensor could judge, and why not the rest
+    Coverage,
     /// Load, change and list markers
     #[command(subcommand)]
     Markers(Markers),

@@ -49,6 +49,7 @@ pub struct Session {
 pub async fn run(session: &Session, command: Command) -> Result<(), Error> {
     match command {
         Command::Status { rate } => session.status(rate).await,
+        Command::Coverage => session.coverage().await,
         Command::Markers(markers) => session.markers(markers).await,
         Command::Orders(orders) => session.orders(orders).await,
         Command::Requests(requests) => session.requests(requests).await,

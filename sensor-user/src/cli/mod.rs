@@ -8,6 +8,7 @@ mod bundle;
 mod canary;
 pub mod client;
 pub mod commands;
+mod coverage;
 pub mod declaration;
 pub mod failure;
 mod input;

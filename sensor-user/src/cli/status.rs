@@ -270,6 +270,7 @@ fn identities(status: &Status, out: &Out) -> String {
     for (name, total, terms) in [
         ("kernel", "hits", &status.kernel_hits),
         ("agent", "records", &status.agent_records),
+        ("lane", "findings", &status.findings),
     ] {
         let (ok, sentence) = identity(total, terms);
         let word = if ok { "OK" } else { "BROKEN" };

@@ -55,6 +55,7 @@ impl Config {
             "must be a loopback address such as 127.0.0.1:9477: metrics are never served to the network",
         )?;
         flows(&self.flows)?;
+        self.inspect.check()?;
         self.limits.check()?;
         self.events.check()?;
         self.journal.check()?;

@@ -1,5 +1,7 @@
 //! Tests of loading and checking.
 
+use std::time::Duration;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, Error> {
@@ -30,6 +32,7 @@ fn the_shipped_file_loads() {
         "the file shows the defaults"
     );
     assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.inspect, Inspect::default());
     assert_eq!(config.events, Events::default());
     assert_eq!(config.metrics, Metrics::default());
     assert_eq!(config.legal, Legal::default());
@@ -102,6 +105,8 @@ fn refusals_name_file_line_and_key() {
         ("[flows]\nidle-timeout = 60\n".into(), "sensor.toml, line 2, flows.idle-timeout: invalid type"),
         ("[flows]\nring-bytes = 12288\n".into(), "sensor.toml, line 2, flows.ring-bytes: must be a power of two"),
         ("[flows]\nidle-timeout = \"60s\"\nactive-timeout = \"30s\"\n".into(), "line 3, flows.active-timeout"),
+        ("[inspect]\nper-flow = \"1KiB\"\n".into(), "line 2, inspect.per-flow: must be between 4KiB and 256KiB"),
+        ("[inspect]\nmemory = 1\n".into(), "line 2, inspect.memory: must be between"),
         ("[metrics]\nlisten = \"0.0.0.0:9477\"\n".into(), "line 2, metrics.listen: must be a loopback address"),
         (eth0.into(), "line 1, interface[0]: missing field `subscribers`"),
         (format!("{eth0}subscribers = []\n"), "line 3, interface[0].subscribers: is empty"),

@@ -16,12 +16,13 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
         Role::Operator | Role::Agent => true,
         Role::Reader => matches!(
             kind,
-            K::Status | K::EventsList | K::EventsShow | K::EventsTail | K::SinksList
+            K::Status | K::Coverage | K::EventsList | K::EventsShow | K::EventsTail | K::SinksList
         ),
         // Orders are the authority's requests, and those are the desk's own.
         Role::Desk => matches!(
             kind,
             K::Status
+                | K::Coverage
                 | K::DeclarationShow
                 | K::EnvelopeSubmit
                 | K::OrdersSubmit
@@ -35,6 +36,7 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
         Role::Oversight => matches!(
             kind,
             K::Status
+                | K::Coverage
                 | K::DeclarationShow
                 | K::JournalShow
                 | K::JournalCheckpoint
@@ -155,6 +157,7 @@ mod tests {
         // One row a kind: reader, operator, desk, oversight, agent.
         let table = [
             (K::Status, [true, true, true, true, true]),
+            (K::Coverage, [true, true, true, true, true]),
             (K::MarkersLoad, [false, true, false, false, true]),
             (K::MarkersAdd, [false, true, false, false, true]),
             (K::MarkersRemove, [false, true, false, false, true]),

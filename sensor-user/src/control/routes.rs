@@ -88,8 +88,9 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 39] = [
+pub const ROUTES: [Route; 40] = [
     get("/v1/status", Kind::Status, &[]),
+    get("/v1/coverage", Kind::Coverage, &[]),
     get(
         "/v1/markers",
         Kind::MarkersList,
@@ -307,6 +308,7 @@ pub fn request(
     let Content { document, file } = content;
     Ok(match kind {
         Kind::Status => Request::Status,
+        Kind::Coverage => Request::Coverage,
         Kind::MarkersLoad => Request::MarkersLoad {
             format: format(query)?,
             body: file,

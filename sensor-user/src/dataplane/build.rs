@@ -19,7 +19,7 @@ pub(super) fn build(
     generation: u32,
 ) -> Result<(Shape, Instance), Error> {
     let open = |pattern: &ImagePattern| open.contains(&pattern.id);
-    let encoded = encode(image, setup.features.clock(), true, open)?;
+    let encoded = encode(image, setup.features.clock(), true, setup.name_keys, open)?;
     let shape = encoded.shape();
     if shape.bytes() > setup.most_bytes {
         return Err(Error::TooLarge {
@@ -47,6 +47,7 @@ pub(super) fn instance(
         built_as: generation,
         clock: setup.features.clock(),
         parse_only: false,
+        name_keys: setup.name_keys,
     };
     let directories = Directories {
         shared: &pins.shared(),

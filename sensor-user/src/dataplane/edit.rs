@@ -9,18 +9,11 @@ use std::collections::HashMap;
 
 use aya::maps::{Array, MapData};
 use sensor_common::{
-    BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, PATTERNS_PER_PAGE, Pattern as Value, PatternKey,
-    PatternPage, map,
+    BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, NameKeys, PATTERNS_PER_PAGE, Pattern as Value,
+    PatternKey, PatternPage, map,
 };
 
-use super::{
-    Error,
-    encode::{self, Shape},
-    error::InMap as _,
-    filter,
-    load::Instance,
-    table,
-};
+use super::{Error, encode::Shape, error::InMap as _, filter, load::Instance, table};
 use crate::model::Pattern;
 
 /// Marks per word of the filter up to which it takes more: twice what it is sized for.
@@ -30,27 +23,31 @@ const MOST_MARKS_PER_WORD: usize = 8;
 pub(super) struct Editor {
     anchor: Instance,
     shape: Shape,
+    keys: NameKeys,
     /// Patterns ever numbered; below it, numbers in `free` are unused.
     numbered: u32,
     free: Vec<u32>,
-    /// Marks that the filter was given, of both families.
-    marks: [usize; 2],
+    /// Hashed marks that the filter was given.
+    marks: filter::Marks,
 }
 
 /// What a pattern is to become.
 #[derive(Clone, Debug)]
 pub(super) struct Edit {
-    /// The pattern.
+    /// The pattern, one that the kernel looks for.
     pub pattern: Pattern,
+    /// Its key.
+    pub key: PatternKey,
     /// Its value, `None` to remove it.
     pub value: Option<Value>,
 }
 
 impl Editor {
-    pub(super) fn new(anchor: Instance, shape: Shape) -> Self {
+    pub(super) fn new(anchor: Instance, shape: Shape, keys: NameKeys) -> Self {
         Self {
             anchor,
             shape,
+            keys,
             numbered: shape.patterns,
             free: Vec::new(),
             marks: shape.marks,
@@ -65,12 +62,10 @@ impl Editor {
             let (family, count) = filter::mark_count(&edit.pattern);
             marks[family] += count;
         }
-        let holds = |family: usize| {
-            marks[family] <= self.shape.hashed.of(family) as usize * MOST_MARKS_PER_WORD
-        };
+        let mut parts = marks.iter().zip(self.shape.hashed.parts());
+        let holds = parts.all(|(marks, words)| *marks <= words as usize * MOST_MARKS_PER_WORD);
         let fits = added.len() <= room
-            && holds(0)
-            && holds(1)
+            && holds
             && added.iter().all(|edit| self.specialised_for(&edit.pattern));
         Ok(fits && self.has_places(added)?)
     }
@@ -79,8 +74,12 @@ impl Editor {
     fn has_places(&mut self, added: &[Edit]) -> Result<bool, Error> {
         let mut taken: HashMap<u32, usize> = HashMap::new();
         for edit in added {
-            let key = encode::key(&edit.pattern);
-            if self.find(key)?.is_some() {
+            let key = edit.key;
+            if let Some((_, _, held)) = self.find(key)? {
+                // Another name of the same hash: a whole generation says so.
+                if edit.value.is_some_and(|value| value.id != held.id) {
+                    return Ok(false);
+                }
                 continue;
             }
             let mut best = (0, 0);
@@ -115,7 +114,8 @@ impl Editor {
                 self.shape.special.lengths4.contains(&net.prefix_len())
             }
             Pattern::Cidr(net) => self.shape.special.lengths6.contains(&net.prefix_len()),
-            Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => false,
+            Pattern::Domain(_) => self.shape.special.domains,
+            Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => false,
         }
     }
 
@@ -127,12 +127,15 @@ impl Editor {
         for edit in edits {
             let outcome = match edit.value {
                 Some(value) => self.put(&edit.pattern, value),
-                None => self.remove(encode::key(&edit.pattern)).map(Some),
+                None => self.remove(edit.key).map(Some),
             };
             match outcome {
                 Ok(Some(value)) => {
-                    let pattern = edit.pattern.clone();
-                    undo.insert(0, Edit { pattern, value });
+                    let before = Edit {
+                        value,
+                        ..edit.clone()
+                    };
+                    undo.insert(0, before);
                 }
                 Ok(None) => {
                     self.undo(&undo)?;
@@ -152,7 +155,7 @@ impl Editor {
         for edit in undo {
             match edit.value {
                 Some(value) => drop(self.put(&edit.pattern, value)?),
-                None => drop(self.remove(encode::key(&edit.pattern))?),
+                None => drop(self.remove(edit.key)?),
             }
         }
         Ok(())
@@ -207,7 +210,7 @@ impl Editor {
         let coming = edits.iter().filter(|edit| edit.value.is_some());
         self.anchor.edit_filter(|words| {
             for edit in coming {
-                filter::marks(&edit.pattern, self.shape.hashed, |word, bits| {
+                filter::marks(&edit.pattern, self.shape.hashed, self.keys, |word, bits| {
                     words[word as usize] |= bits;
                 });
             }

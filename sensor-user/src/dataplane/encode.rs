@@ -3,15 +3,17 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sensor_common::{BLOCK6, BUCKET_WORDS, Pattern as Value, PatternKey, SHORT4_WORDS, WIDEST6};
+use sensor_common::{
+    BLOCK6, BUCKET_WORDS, NameKeys, Pattern as Value, PatternKey, SHORT4_WORDS, WIDEST6,
+};
 
 use super::{
-    filter::{Hashed, is_short4, mark_count, marks, word4, words6},
+    filter::{Hashed, Marks, is_short4, mark_count, marks, name, word4, words6},
     table::{DoesNotFit, Table},
 };
 use crate::{
     clock::{KernelClock, Offset},
-    model::{Direction, Image, ImagePattern, Pattern},
+    model::{Direction, Image, ImagePattern, Pattern, PatternKind},
 };
 
 /// Ends the lists of prefix lengths.
@@ -25,10 +27,10 @@ pub struct Encoded {
     /// The filter: hashed words, the tables of short IPv4 prefixes if there are any, and a spare
     /// word: the verifier's bound for the last one is seven bytes off.
     pub filter: Vec<u64>,
-    /// How many of the filter's words are hashed: for IPv4, then for IPv6.
+    /// How many of the filter's words are hashed.
     pub hashed: Hashed,
-    /// Marks in the filter, of both families.
-    pub marks: [usize; 2],
+    /// Hashed marks in the filter.
+    pub marks: Marks,
     /// What the program is specialised for.
     pub special: Specialisation,
 }
@@ -52,6 +54,24 @@ pub struct Specialisation {
     pub short6: bool,
     /// Endpoints are present.
     pub endpoints: bool,
+    /// Names are present.
+    pub domains: bool,
+    /// URLs are present: heads of requests are lent.
+    pub urls: bool,
+    /// Fingerprints of TLS clients are present: every ClientHello is lent.
+    pub fingerprints: bool,
+}
+
+impl Specialisation {
+    /// Whether the program looks at payloads just as `image` needs it: what an image does not need is
+    /// not lent.
+    #[must_use]
+    pub fn lends_for(&self, image: &Image) -> bool {
+        let present = |kind| image.count_of(kind) != 0;
+        self.domains == present(PatternKind::Domain)
+            && self.urls == present(PatternKind::Url)
+            && self.fingerprints == (present(PatternKind::Ja3) || present(PatternKind::Ja4))
+    }
 }
 
 /// Sizes of a generation's maps and what its program is specialised for.
@@ -67,8 +87,8 @@ pub struct Shape {
     pub hashed: Hashed,
     /// Words of the filter.
     pub filter_words: u32,
-    /// Marks in the filter, of both families.
-    pub marks: [usize; 2],
+    /// Hashed marks in the filter.
+    pub marks: Marks,
     /// What the program is specialised for.
     pub special: Specialisation,
 }
@@ -109,6 +129,7 @@ pub fn encode(
     image: &Image,
     clock: KernelClock,
     expiry: bool,
+    keys: NameKeys,
     open: impl Fn(&ImagePattern) -> bool,
 ) -> Result<Encoded, DoesNotFit> {
     let count = usize::try_from(image.count()).expect("an image fits in memory");
@@ -116,29 +137,50 @@ pub fn encode(
     let mut encoder = Encoder::new(image);
     let offset = clock.offset();
     for pattern in image.patterns() {
-        encoder.add(&pattern);
-        patterns.push(value(&pattern, offset, expiry, open(&pattern)));
+        encoder.add(&pattern, keys);
+        patterns.extend(value(&pattern, offset, expiry, open(&pattern), keys));
     }
+    no_two_alike(&patterns)?;
     Ok(Encoded {
         table: Table::new(patterns)?,
         ..encoder.encoded
     })
 }
 
-/// What the kernel holds of a pattern.
-pub fn value(pattern: &ImagePattern, offset: Offset, expiry: bool, open: bool) -> Value {
+/// Names are told by a hash: two of one hash would be one pattern.
+fn no_two_alike(patterns: &[Value]) -> Result<(), DoesNotFit> {
+    let names = patterns.iter().map(|pattern| pattern.key);
+    let mut names: Vec<(u64, u64)> = names
+        .filter(|key| key.is_name())
+        .map(|key| (key.high, key.rest))
+        .collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(DoesNotFit::Collision);
+    }
+    Ok(())
+}
+
+/// What the kernel holds of a pattern; `None` when the agent alone looks for it.
+pub fn value(
+    pattern: &ImagePattern,
+    offset: Offset,
+    expiry: bool,
+    open: bool,
+    keys: NameKeys,
+) -> Option<Value> {
     let not_after = match pattern.until {
         Some(until) if expiry => offset.to_kernel(until),
         _ => u64::MAX,
     };
-    Value {
-        key: key(&pattern.pattern),
+    Some(Value {
+        key: key(&pattern.pattern, keys)?,
         id: pattern.id.0,
         not_before: 0,
         not_after,
         flags: if open { Value::BREAKER } else { 0 } | side(pattern.direction),
         reserved: 0,
-    }
+    })
 }
 
 const fn side(direction: Direction) -> u64 {
@@ -149,13 +191,13 @@ const fn side(direction: Direction) -> u64 {
     }
 }
 
-/// The key of a pattern.
-pub fn key(pattern: &Pattern) -> PatternKey {
+/// The key of a pattern; `None` when the agent alone looks for it.
+pub fn key(pattern: &Pattern, keys: NameKeys) -> Option<PatternKey> {
     let of = |address, port, proto, prefix| match address {
         IpAddr::V4(address) => PatternKey::v4(word4(address), port, proto, prefix),
         IpAddr::V6(address) => PatternKey::v6(words6(address), port, proto, prefix),
     };
-    match *pattern {
+    Some(match *pattern {
         Pattern::Ip(address) => of(address, 0, 0, full(address)),
         Pattern::Endpoint {
             address,
@@ -163,10 +205,12 @@ pub fn key(pattern: &Pattern) -> PatternKey {
             port,
         } => of(address, port, protocol.number(), full(address)),
         Pattern::Cidr(net) => of(net.addr(), 0, 0, net.prefix_len()),
-        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {
-            unreachable!("an image holds no pattern that the data path cannot look for")
+        Pattern::Domain(ref domain) => {
+            let (hash, subdomains) = name(domain, keys);
+            PatternKey::name(hash, subdomains)
         }
-    }
+        Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => return None,
+    })
 }
 
 const fn full(address: IpAddr) -> u8 {
@@ -182,7 +226,7 @@ struct Encoder {
 
 impl Encoder {
     fn new(image: &Image) -> Self {
-        let (mut marks, mut short4) = ([0; 2], false);
+        let (mut marks, mut short4) = (Marks::default(), false);
         for pattern in image.patterns() {
             let (family, count) = mark_count(&pattern.pattern);
             marks[family] += count;
@@ -193,7 +237,7 @@ impl Encoder {
         Self {
             encoded: Encoded {
                 table: Table::new(Vec::new()).expect("nothing fits"),
-                filter: vec![0; (hashed.both() + tables + 1) as usize],
+                filter: vec![0; (hashed.all() + tables + 1) as usize],
                 hashed,
                 marks,
                 special: Specialisation {
@@ -205,15 +249,18 @@ impl Encoder {
                     wide6: false,
                     short6: false,
                     endpoints: false,
+                    domains: false,
+                    urls: false,
+                    fingerprints: false,
                 },
             },
         }
     }
 
-    fn add(&mut self, pattern: &ImagePattern) {
+    fn add(&mut self, pattern: &ImagePattern, keys: NameKeys) {
         let encoded = &mut self.encoded;
         let filter = &mut encoded.filter;
-        marks(&pattern.pattern, encoded.hashed, |word, bits| {
+        marks(&pattern.pattern, encoded.hashed, keys, |word, bits| {
             filter[word as usize] |= bits;
         });
         encoded.special.endpoints |= matches!(pattern.pattern, Pattern::Endpoint { .. });
@@ -230,7 +277,9 @@ impl Encoder {
                 encoded.special.short6 |= net.prefix_len() < BLOCK6;
                 insert_length(&mut encoded.special.lengths6, net.prefix_len());
             }
-            Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
+            Pattern::Domain(_) => encoded.special.domains = true,
+            Pattern::Url(_) => encoded.special.urls = true,
+            Pattern::Ja3(_) | Pattern::Ja4(_) => encoded.special.fingerprints = true,
         }
     }
 }
@@ -257,7 +306,14 @@ mod tests {
         let now = jiff::Timestamp::now();
         let markers = markers::read_text(text).markers;
         let image = markers::compile(&markers, now).expect("no collision");
-        encode(&image, KernelClock::Tai, true, |_| false).expect("it fits")
+        encode(
+            &image,
+            KernelClock::Tai,
+            true,
+            NameKeys::new([1, 2]),
+            |_| false,
+        )
+        .expect("it fits")
     }
 
     #[test]

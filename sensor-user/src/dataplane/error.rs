@@ -118,6 +118,9 @@ pub enum Error {
         /// Name of the map.
         map: &'static str,
     },
+    /// No random keys.
+    #[error(transparent)]
+    Crypto(#[from] crate::crypto::Error),
     /// A failure that a test asked for.
     #[error(transparent)]
     Fault(#[from] crate::fault::Fault),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use sensor_common::{
-    BLOCK4, BLOCK6, Block, SHORT6, WIDEST4, WIDEST6, rest_short6, rest4, rest6, short_lengths4,
-    short4,
+    BLOCK4, BLOCK6, Block, NameHash, NameKeys, SHORT6, WIDEST4, WIDEST6, name_hash, rest_short6,
+    rest4, rest6, short_lengths4, short4,
 };
 
 use crate::model::Pattern;
@@ -19,19 +19,25 @@ const MARKS_PER_WORD: usize = 4;
 const MOST_MARKS: usize = 1 << 25;
 /// Words of the smallest filter: single additions find room in it.
 const LEAST_WORDS: usize = 512;
-/// Hashed words of the filter: for blocks of IPv4, and behind them for blocks of IPv6.
+
+/// Hashed marks of IPv4, of IPv6 and of names.
+pub type Marks = [usize; 3];
+
+/// Hashed words of the filter: for blocks of IPv4, behind them for blocks of IPv6, then for names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashed {
     /// For IPv4.
     pub v4: u32,
     /// For IPv6.
     pub v6: u32,
+    /// For names; none without a name.
+    pub names: u32,
 }
 
 impl Hashed {
-    /// Sized for so many marks of each family.
+    /// Sized for so many marks.
     #[must_use]
-    pub fn for_marks(marks: [usize; 2]) -> Self {
+    pub fn for_marks(marks: Marks) -> Self {
         let words = |marks: usize| {
             let words = marks.min(MOST_MARKS).div_ceil(MARKS_PER_WORD);
             u32::try_from(words.max(LEAST_WORDS)).expect("there is a limit to marks")
@@ -39,19 +45,20 @@ impl Hashed {
         Self {
             v4: words(marks[0]),
             v6: words(marks[1]),
+            names: if marks[2] == 0 { 0 } else { words(marks[2]) },
         }
     }
 
-    /// Of both families.
+    /// All of them.
     #[must_use]
-    pub const fn both(self) -> u32 {
-        self.v4 + self.v6
+    pub const fn all(self) -> u32 {
+        self.v4 + self.v6 + self.names
     }
 
-    /// Words of a family: 0 for IPv4, 1 for IPv6.
+    /// The same in the order of [`Marks`].
     #[must_use]
-    pub const fn of(self, family: usize) -> u32 {
-        if family == 0 { self.v4 } else { self.v6 }
+    pub const fn parts(self) -> [u32; 3] {
+        [self.v4, self.v6, self.names]
     }
 
     /// The word of a block of IPv4.
@@ -63,9 +70,22 @@ impl Hashed {
     const fn word6(self, block: Block) -> u32 {
         self.v4 + block.word(self.v6)
     }
+
+    /// The word of a name.
+    const fn word_of_name(self, hash: NameHash) -> u32 {
+        self.v4 + self.v6 + hash.word(self.names)
+    }
 }
 
-/// Hashed marks that a pattern has in the filter, and of which family: 0 for IPv4, 1 for IPv6.
+/// The hash of a domain pattern, and whether its subdomains are meant.
+pub fn name(domain: &str, keys: NameKeys) -> (NameHash, bool) {
+    match domain.strip_prefix("*.") {
+        Some(name) => (name_hash(name, keys), true),
+        None => (name_hash(domain, keys), false),
+    }
+}
+
+/// Hashed marks that a pattern has in the filter, and which of [`Marks`] they are.
 pub fn mark_count(pattern: &Pattern) -> (usize, usize) {
     match pattern {
         Pattern::Cidr(IpNet::V4(net)) if net.prefix_len() < BLOCK4 => (0, 0),
@@ -74,12 +94,13 @@ pub fn mark_count(pattern: &Pattern) -> (usize, usize) {
         Pattern::Ip(address) | Pattern::Endpoint { address, .. } => {
             (usize::from(address.is_ipv6()), 1)
         }
-        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => (0, 0),
+        Pattern::Domain(_) => (2, 1),
+        Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => (0, 0),
     }
 }
 
 /// All that a pattern sets in a filter: word, and bits in it.
-pub fn marks(pattern: &Pattern, hashed: Hashed, mut set: impl FnMut(u32, u64)) {
+pub fn marks(pattern: &Pattern, hashed: Hashed, keys: NameKeys, mut set: impl FnMut(u32, u64)) {
     match *pattern {
         Pattern::Ip(IpAddr::V4(address))
         | Pattern::Endpoint {
@@ -100,7 +121,7 @@ pub fn marks(pattern: &Pattern, hashed: Hashed, mut set: impl FnMut(u32, u64)) {
             set(hashed.word6(block), block.mark(rest6(first, second), 128));
         }
         Pattern::Cidr(IpNet::V4(net)) if net.prefix_len() < BLOCK4 => {
-            short_marks4(net, |word, bits| set(hashed.both() + word, bits));
+            short_marks4(net, |word, bits| set(hashed.all() + word, bits));
         }
         Pattern::Cidr(IpNet::V4(net)) => {
             let address = word4(net.addr());
@@ -124,7 +145,11 @@ pub fn marks(pattern: &Pattern, hashed: Hashed, mut set: impl FnMut(u32, u64)) {
                 set(hashed.word6(block), block.occupied() | mark);
             }
         }
-        Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
+        Pattern::Domain(ref domain) => {
+            let (hash, subdomains) = name(domain, keys);
+            set(hashed.word_of_name(hash), hash.mark(subdomains));
+        }
+        Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => {}
     }
 }
 
@@ -197,7 +222,14 @@ mod tests {
         let now = jiff::Timestamp::now();
         let markers = markers::read_text(text).markers;
         let image = markers::compile(&markers, now).expect("no collision");
-        encode(&image, KernelClock::Tai, true, |_| false).expect("it fits")
+        encode(
+            &image,
+            KernelClock::Tai,
+            true,
+            NameKeys::new([1, 2]),
+            |_| false,
+        )
+        .expect("it fits")
     }
 
     fn has(encoded: &Encoded, block: Block, mark: u64) -> bool {
@@ -209,9 +241,8 @@ mod tests {
         let text = "cidr 10.0.0.0/9\ncidr 192.0.2.0/23\ncidr 64.0.0.0/3\n\
                     cidr 2001:db00::/24\ncidr 2001:db8::/40\n";
         let encoded = encoded(text);
-        let table = |(word, bit): (u32, u32)| {
-            encoded.filter[(encoded.hashed.both() + word) as usize] >> bit
-        };
+        let table =
+            |(word, bit): (u32, u32)| encoded.filter[(encoded.hashed.all() + word) as usize] >> bit;
         for number in 0..1u32 << 20 {
             let address = number << 12;
             let inside =

@@ -5,8 +5,10 @@ use std::{
     path::PathBuf,
 };
 
+use sensor_common::NameKeys;
+
 use super::{
-    Attachment, Error, Features, Limit, Mode, Remains, Sizes, Tap, attach,
+    Attachment, Budgets, Error, Features, Limit, Mode, Remains, Sizes, Tap, attach,
     build::{build, instance},
     edit::{Edit, Editor},
     encode::{self, Shape},
@@ -37,6 +39,10 @@ pub struct Setup {
     pub most_bytes: u64,
     /// Cost and burst of new flows.
     pub limit: Limit,
+    /// Cost and burst of packets that are lent, by class.
+    pub budgets: Budgets,
+    /// Keys of the hash of names: of this run, nobody needs them later.
+    pub name_keys: NameKeys,
 }
 
 /// An interface the sensor is configured for.
@@ -95,9 +101,10 @@ impl DataPlane {
         let generation = generation.max(pins.last_generation()? + 1);
         let offset = setup.features.clock().offset();
         let (shape, mut anchor) = build(&setup, &pins, image, &open, generation)?;
-        let tap = Tap::take(&mut anchor, epoch, setup.sizes, setup.limit)?;
+        let tap = Tap::take(&mut anchor, epoch, setup.sizes, setup.limit, setup.budgets)?;
         // A program that waited for an agent that died goes on following its former one.
         anchor.set_live(generation)?;
+        let keys = setup.name_keys;
         let plane = Self {
             setup,
             pins,
@@ -106,7 +113,7 @@ impl DataPlane {
             image: image.clone(),
             open,
             shape,
-            editor: Editor::new(anchor, shape),
+            editor: Editor::new(anchor, shape, keys),
             attached: BTreeMap::new(),
             fresh,
             offset,
@@ -136,13 +143,16 @@ impl DataPlane {
         now.moved(self.offset) > CLOCK_MOVED
     }
 
-    pub(super) fn put(&self, pattern: &ImagePattern) -> Edit {
+    /// The edit that puts a pattern; `None` when the kernel does not look for it.
+    pub(super) fn put(&self, pattern: &ImagePattern) -> Option<Edit> {
         let open = self.open.contains(&pattern.id);
         let offset = self.setup.features.clock().offset();
-        Edit {
+        let value = encode::value(pattern, offset, true, open, self.setup.name_keys)?;
+        Some(Edit {
             pattern: pattern.pattern.clone(),
-            value: Some(encode::value(pattern, offset, true, open)),
-        }
+            key: value.key,
+            value: Some(value),
+        })
     }
 
     /// Opens or closes the circuit breaker of a pattern: while it is open, hits are counted and go
@@ -165,7 +175,9 @@ impl DataPlane {
         let Some(pattern) = self.image.pattern(id) else {
             return Ok(());
         };
-        let edit = self.put(&pattern);
+        let Some(edit) = self.put(&pattern) else {
+            return Ok(());
+        };
         self.editor
             .apply(&[edit])
             .map(drop)

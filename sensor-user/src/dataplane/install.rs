@@ -12,7 +12,7 @@ use super::{
     attach::{self, is_gone},
     build::{build, instance},
     edit::{Edit, Editor},
-    encode::Shape,
+    encode::{self, Shape},
     load::Instance,
 };
 use crate::{clock::Offset, fault, journal::Receipt, model::Image};
@@ -151,6 +151,9 @@ impl DataPlane {
     }
 
     fn in_place(&mut self, image: &Image, way: Way) -> Result<Option<Kind>, Error> {
+        if !self.shape.special.lends_for(image) {
+            return Ok(None);
+        }
         let Some(differences) = self.image.difference(image, MOST_EDITS) else {
             return Ok(None);
         };
@@ -158,11 +161,15 @@ impl DataPlane {
         for difference in differences {
             match (difference.before, difference.after) {
                 (before, after) if before == after => {}
-                (_, Some(pattern)) => added.push(self.put(&pattern)),
-                (Some(before), None) => removed.push(Edit {
-                    pattern: before.pattern,
-                    value: None,
-                }),
+                (_, Some(pattern)) => added.extend(self.put(&pattern)),
+                (Some(before), None) => {
+                    let key = encode::key(&before.pattern, self.setup.name_keys);
+                    removed.extend(key.map(|key| Edit {
+                        pattern: before.pattern,
+                        key,
+                        value: None,
+                    }));
+                }
                 (None, None) => {}
             }
         }
@@ -212,7 +219,7 @@ impl DataPlane {
         }
         Ok(Whole {
             shape,
-            editor: Editor::new(anchor, shape),
+            editor: Editor::new(anchor, shape, self.setup.name_keys),
             instances,
             updated,
             gone,

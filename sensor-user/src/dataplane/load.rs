@@ -8,8 +8,8 @@ use aya::{
     programs::{ProgramFd, Xdp},
 };
 use sensor_common::{
-    BUCKETS_PER_PAGE, CHUNK_WORDS, FILTER_PLACEHOLDER, PATTERNS_PER_PAGE, Pattern, PatternPage,
-    flow_index_pages, flow_pages, global, map, program,
+    BUCKETS_PER_PAGE, CHUNK_WORDS, CONFIRM_SHARE, FILTER_PLACEHOLDER, NameKeys, Notice,
+    PATTERNS_PER_PAGE, Pattern, PatternPage, flow_index_pages, flow_pages, global, map, program,
 };
 
 use super::{
@@ -32,15 +32,43 @@ pub struct Sizes {
     pub flow_entries: u32,
     /// Bytes of the ring: a power of two, a multiple of the page size.
     pub ring_bytes: u32,
+    /// Slots of each CPU for what is lent to the agent, at most [`MOST_SLOTS`] over all of them.
+    pub cpu_slots: u32,
 }
+
+/// Most slots: what a record can number.
+const MOST_SLOTS: u32 = 65_534;
 
 impl Default for Sizes {
     fn default() -> Self {
         Self {
             flow_entries: 65_536,
             ring_bytes: 1 << 20,
+            cpu_slots: 512,
         }
     }
+}
+
+impl Sizes {
+    /// Slots of each CPU, of so many CPUs: no more than a record can number.
+    pub(super) fn slots_of_cpu(self, cpus: u32) -> u32 {
+        self.cpu_slots
+            .clamp(CONFIRM_SHARE, (MOST_SLOTS / cpus).max(CONFIRM_SHARE))
+    }
+
+    /// Bytes of the ring that tells of slots: all of them find room in it.
+    pub(super) fn lent_bytes(self, cpus: u32) -> u32 {
+        // Each notice has a head of eight bytes.
+        let bytes = self.slots_of_cpu(cpus) * cpus * (Notice::SIZE as u32 + 8);
+        let page = u32::try_from(rustix::param::page_size()).unwrap_or(u32::MAX);
+        bytes.next_power_of_two().max(page)
+    }
+}
+
+/// CPUs that the machine may have.
+pub(super) fn cpus() -> u32 {
+    let cpus = aya::util::nr_cpus().unwrap_or(1);
+    u32::try_from(cpus).unwrap_or(u32::MAX)
 }
 
 /// Which of the two programs.
@@ -69,6 +97,7 @@ pub(super) struct Globals {
     pub built_as: u32,
     pub clock: KernelClock,
     pub parse_only: bool,
+    pub name_keys: NameKeys,
 }
 
 /// Where maps are found or put: instances with the same paths share them.
@@ -120,6 +149,12 @@ impl Instance {
         );
         let flow_buckets = index_pages * BUCKETS_PER_PAGE as u32;
         let (short4, short6) = (flag(shape.special.short4), flag(shape.special.short6));
+        let special = &shape.special;
+        let (domains, urls) = (flag(special.domains), flag(special.urls));
+        let fingerprints = flag(special.fingerprints);
+        let cpus = cpus();
+        let cpu_slots = sizes.slots_of_cpu(cpus);
+        let all_slots = cpu_slots * cpus;
         let mut loader = EbpfLoader::new();
         loader
             .override_global(global::SLOT, &slot, true)
@@ -138,13 +173,22 @@ impl Instance {
             .override_global(global::HASHED6, &shape.hashed.v6, true)
             .override_global(global::SHORT4, &short4, true)
             .override_global(global::SHORT6, &short6, true)
+            .override_global(global::HASHED_NAMES, &shape.hashed.names, true)
+            .override_global(global::DOMAINS, &domains, true)
+            .override_global(global::URLS, &urls, true)
+            .override_global(global::FINGERPRINTS, &fingerprints, true)
+            .override_global(global::NAME_KEYS, &globals.name_keys.0[..], true)
+            .override_global(global::CPU_SLOTS, &cpu_slots, true)
+            .override_global(global::ALL_SLOTS, &all_slots, true)
             .override_global(global::LENGTHS4, &shape.special.lengths4[..], true)
             .override_global(global::LENGTHS6, &shape.special.lengths6[..], true)
             .map_max_entries(map::INDEX, shape.buckets / BUCKETS_PER_PAGE as u32)
             .map_max_entries(map::PATTERNS, shape.room / PATTERNS_PER_PAGE as u32)
             .map_max_entries(map::FLOWS, pages * 2)
             .map_max_entries(map::FLOW_INDEX, index_pages * 2)
-            .map_max_entries(map::RECORDS, sizes.ring_bytes);
+            .map_max_entries(map::RECORDS, sizes.ring_bytes)
+            .map_max_entries(map::SLOTS, all_slots)
+            .map_max_entries(map::LENT, sizes.lent_bytes(cpus));
         if let Some(directories) = directories {
             for name in map::SHARED {
                 loader.map_pin_path(name, directories.shared.join(name));

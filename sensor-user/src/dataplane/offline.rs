@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use aya::{TestRun as _, programs::TestRunOptions};
+use sensor_common::{LANE_CLASSES, NameKeys};
 
 use super::{
-    Error, Limit, Sizes, Tap, Variant,
+    Budgets, Error, Limit, Sizes, Tap, Variant,
     encode::encode,
     load::{Globals, Instance},
 };
-use crate::{clock::KernelClock, model::Image};
+use crate::{clock::KernelClock, crypto, model::Image};
 
 /// Shortest frame that BPF_PROG_TEST_RUN takes: an Ethernet header.
 const SHORTEST: usize = 14;
@@ -32,6 +33,8 @@ struct Setting {
     parse_only: bool,
     built_as: u32,
     limit: Limit,
+    budgets: Budgets,
+    keys: Option<NameKeys>,
 }
 
 impl Setting {
@@ -44,6 +47,13 @@ impl Setting {
             interval: Duration::ZERO,
             burst: Duration::ZERO,
         },
+        budgets: Budgets(
+            [Limit {
+                interval: Duration::ZERO,
+                burst: Duration::ZERO,
+            }; LANE_CLASSES],
+        ),
+        keys: None,
     };
 }
 
@@ -73,6 +83,10 @@ pub enum RunError {
     DataPlane(#[from] Error),
 }
 
+fn random() -> Result<u64, Error> {
+    Ok(u64::from_ne_bytes(crypto::random()?))
+}
+
 impl Offline {
     /// Loads the program with an image. Expiry is off: validity is the caller's to judge.
     ///
@@ -80,6 +94,27 @@ impl Offline {
     /// When maps cannot be created or the verifier refuses.
     pub fn new(image: &Image, sizes: Sizes, variant: Variant) -> Result<Self, Error> {
         Self::with(image, sizes, variant, Setting::REPLAY)
+    }
+
+    /// The same with the keys of the hash of names: a test of what collides. Budgets are those of
+    /// an interface.
+    ///
+    /// # Errors
+    /// As [`Offline::new`].
+    #[cfg(feature = "faults")]
+    pub fn with_keys(
+        image: &Image,
+        sizes: Sizes,
+        variant: Variant,
+        keys: NameKeys,
+        budgets: Budgets,
+    ) -> Result<Self, Error> {
+        let setting = Setting {
+            keys: Some(keys),
+            budgets,
+            ..Setting::REPLAY
+        };
+        Self::with(image, sizes, variant, setting)
     }
 
     /// The same, with no lookup at all: the yardstick of the benches.
@@ -109,9 +144,9 @@ impl Offline {
         let features = super::probe()?;
         let setting = Setting {
             clock: features.clock(),
-            parse_only: false,
             built_as: 1,
             limit,
+            ..Setting::REPLAY
         };
         let mut offline = Self::with(image, sizes, variant, setting)?;
         offline.instance.set_live(1)?;
@@ -129,19 +164,26 @@ impl Offline {
             parse_only,
             built_as,
             limit,
+            budgets,
+            keys,
         } = setting;
         let expiry = clock != KernelClock::Replay;
-        let encoded = encode(image, clock, expiry, |_| false)?;
+        let keys = match keys {
+            Some(keys) => keys,
+            None => NameKeys::new([random()?, random()?]),
+        };
+        let encoded = encode(image, clock, expiry, keys, |_| false)?;
         let globals = Globals {
             slot: 0,
             built_as,
             clock,
             parse_only,
+            name_keys: keys,
         };
         let mut instance = Instance::new(&encoded.shape(), sizes, globals, None)?;
         instance.fill(&encoded, 1)?;
         instance.program(variant)?;
-        let tap = Tap::take(&mut instance, 1, sizes, limit)?;
+        let tap = Tap::take(&mut instance, 1, sizes, limit, budgets)?;
         Ok(Self {
             instance,
             tap,

@@ -34,6 +34,9 @@ pub enum DoesNotFit {
         /// Patterns of the set.
         patterns: usize,
     },
+    /// Two names have one hash under the keys of this run.
+    #[error("two names of the set have one 64-bit hash; a start of the agent makes other keys")]
+    Collision,
     /// Buckets overflow however large the index.
     #[error("{patterns} patterns do not fit an index of {words} words; report this set's size")]
     Overflow {

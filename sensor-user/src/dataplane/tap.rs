@@ -12,11 +12,17 @@ use rustix::{
     thread::{CpuSet, MembarrierCommand, membarrier, sched_getaffinity, sched_setaffinity},
 };
 use sensor_common::{
-    Control, Flow, FlowKey, LEDGER_TERMS, Ledger, OUTCOMES, Record, Term, Traffic, flow_hash_keys,
-    map,
+    Control, DEADLINE_BYTES, Flow, FlowKey, LEDGER_TERMS, Lane, Ledger, OUTCOMES, Record, Term,
+    Traffic, flow_hash_keys, map,
 };
 
-use super::{Error, Sizes, error::InMap as _, flows::Flows, load::Instance};
+use super::{
+    Budgets, Error, LaneCounts, Lent, Sizes,
+    error::InMap as _,
+    flows::Flows,
+    lane::{self, Slots},
+    load::Instance,
+};
 
 /// What a pattern may spend on new flows, per CPU (a token bucket).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +48,9 @@ impl Limit {
     }
 }
 
+/// Where the deadline's value counts what it zeroed.
+const SWEPT: usize = 4;
+
 /// Most readings of the ledger until one adds up.
 const READINGS: usize = 16;
 
@@ -49,6 +58,7 @@ const READINGS: usize = 16;
 pub struct Tap {
     records: RingBuf<MapData>,
     flows: Flows,
+    slots: Slots,
     control: Array<MapData, Control>,
     counts: Arc<Counts>,
     state: Control,
@@ -58,9 +68,28 @@ pub struct Tap {
 pub struct Counts {
     ledger: PerCpuArray<MapData, Ledger>,
     traffic: PerCpuArray<MapData, Traffic>,
+    lane: PerCpuArray<MapData, Lane>,
+    deadline: Array<MapData, [u64; DEADLINE_BYTES / 8]>,
 }
 
 impl Counts {
+    /// What became of packets of the inspection lane's classes.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn lane(&self) -> Result<LaneCounts, Error> {
+        lane::counts(&self.lane)
+    }
+
+    /// Slots that the kernel's deadline has zeroed because nobody came for them.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn swept(&self) -> Result<u64, Error> {
+        let deadline = self.deadline.get(&0, 0).in_map(map::DEADLINE)?;
+        Ok(deadline[SWEPT])
+    }
+
     /// Every term of the kernel's identity, summed over the CPUs, by [`sensor_common::Term`]. A hit
     /// that is counted while the map is read may stand in one term and not yet in the other: such a
     /// reading is taken again, a few times.
@@ -118,23 +147,28 @@ impl Counts {
 }
 
 impl Tap {
-    /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`.
+    /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`. What was
+    /// lent to a former agent is zeroed.
     pub(super) fn take(
         instance: &mut Instance,
         epoch: u64,
         sizes: Sizes,
         limit: Limit,
+        budgets: Budgets,
     ) -> Result<Self, Error> {
         let control: Array<MapData, Control> = array(instance, map::CONTROL)?;
         let state = control.get(&0, 0).in_map(map::CONTROL)?;
         let mut tap = Self {
             records: RingBuf::try_from(take(instance, map::RECORDS)).in_map(map::RECORDS)?,
             flows: Flows::take(instance, sizes)?,
+            slots: Slots::take(instance)?,
             control,
             counts: Arc::new(Counts {
                 ledger: PerCpuArray::try_from(take(instance, map::LEDGER)).in_map(map::LEDGER)?,
                 traffic: PerCpuArray::try_from(take(instance, map::TRAFFIC))
                     .in_map(map::TRAFFIC)?,
+                lane: PerCpuArray::try_from(take(instance, map::LANE)).in_map(map::LANE)?,
+                deadline: array(instance, map::DEADLINE)?,
             }),
             state,
         };
@@ -147,6 +181,9 @@ impl Tap {
         let nanoseconds = |of: Duration| u64::try_from(of.as_nanos()).unwrap_or(u64::MAX);
         tap.state.limit_interval = nanoseconds(limit.interval);
         tap.state.limit_burst = nanoseconds(limit.burst);
+        tap.state.lane_interval = budgets.0.map(|limit| nanoseconds(limit.interval));
+        tap.state.lane_burst = budgets.0.map(|limit| nanoseconds(limit.burst));
+        tap.slots.zero_all();
         tap.write_control()?;
         Ok(tap)
     }
@@ -169,9 +206,13 @@ impl Tap {
         self.state.period
     }
 
-    /// Waits until a record is there or `timeout` is over; a signal ends the wait early.
+    /// Waits until a record or something lent is there, or `timeout` is over; a signal ends the wait
+    /// early.
     pub fn wait(&self, timeout: Duration) {
-        let mut fds = [PollFd::new(&self.records, PollFlags::IN)];
+        let mut fds = [
+            PollFd::new(&self.records, PollFlags::IN),
+            PollFd::new(&self.slots.lent, PollFlags::IN),
+        ];
         let timeout = Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
@@ -190,6 +231,25 @@ impl Tap {
             into.push(Record::decode(&item).expect("the program writes whole records"));
         }
         into.len() - before
+    }
+
+    /// Moves up to `most` lent packets into `into`, zeroing their slots; how many were announced. What the
+    /// kernel has zeroed because nobody came for it is announced, but not there.
+    pub fn read_lent(&mut self, into: &mut Vec<Lent>, most: usize) -> usize {
+        self.slots.read(into, most)
+    }
+
+    /// The payload of the packet that a record tells, when its pattern is a name: what the name is
+    /// confirmed on. Its slot is zeroed. `None` when the record has none, or the kernel has zeroed it
+    /// because nobody came for it.
+    pub fn borrowed(&mut self, record: &Record) -> Option<Lent> {
+        self.slots.of_record(record)
+    }
+
+    /// Slots that hold anything.
+    #[must_use]
+    pub fn slots_in_use(&self) -> u32 {
+        self.slots.in_use()
     }
 
     /// Makes the other table the one that is written; the period that ended. On return every

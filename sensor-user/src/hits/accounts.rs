@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// A term of the identity `records = events + joined + refuted + transit + expired + store_failed
-/// + store_full + lost_at_restart`, and what stands beside it.
+/// A term of one of two identities, and what stands beside them. Of the kernel's records: `records = events
+/// + joined + refuted + transit + expired + store_failed + store_full + lost_at_restart + unconfirmed`. Of
+/// the inspection lane's findings, one for each pattern that covers what was found in borrowed bytes:
+/// `findings = events + joined + refuted + transit + expired + store_failed + store_full + limited + breaker`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
     /// Opened an event.
@@ -22,6 +24,14 @@ pub enum Account {
     StoreFull,
     /// Consumed by an agent that died before it stored it.
     LostAtRestart,
+    /// A name matched, and what would confirm it was gone before the agent came for it.
+    Unconfirmed,
+    /// A finding refused by its pattern's limit of new flows; the kernel counts its own.
+    Limited,
+    /// A finding refused by its pattern's circuit breaker; the kernel counts its own.
+    Breaker,
+    /// Outside the identity: packets of drained flows of names without a confirmed record.
+    UnconfirmedPackets,
     /// Outside the identity: events opened by a drained flow whose record was lost.
     EventsFromFlows,
     /// Outside the identity: packets that drained flows told (`aggregated + ring_lost`).
@@ -30,7 +40,7 @@ pub enum Account {
 
 impl Account {
     /// The terms whose sum is `records`.
-    pub const IDENTITY: [Self; 8] = [
+    pub const IDENTITY: [Self; 9] = [
         Self::Events,
         Self::Joined,
         Self::Refuted,
@@ -39,10 +49,24 @@ impl Account {
         Self::StoreFailed,
         Self::StoreFull,
         Self::LostAtRestart,
+        Self::Unconfirmed,
+    ];
+
+    /// The terms whose sum is `findings`.
+    pub const FINDINGS: [Self; 9] = [
+        Self::Events,
+        Self::Joined,
+        Self::Refuted,
+        Self::Transit,
+        Self::Expired,
+        Self::StoreFailed,
+        Self::StoreFull,
+        Self::Limited,
+        Self::Breaker,
     ];
 
     /// All accounts.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Events,
         Self::Joined,
         Self::Refuted,
@@ -51,6 +75,10 @@ impl Account {
         Self::StoreFailed,
         Self::StoreFull,
         Self::LostAtRestart,
+        Self::Unconfirmed,
+        Self::Limited,
+        Self::Breaker,
+        Self::UnconfirmedPackets,
         Self::EventsFromFlows,
         Self::FlowPackets,
     ];
@@ -67,8 +95,57 @@ impl Account {
             Self::StoreFailed => "store_failed",
             Self::StoreFull => "store_full",
             Self::LostAtRestart => "lost_at_restart",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Limited => "limited",
+            Self::Breaker => "breaker",
+            Self::UnconfirmedPackets => "unconfirmed_packets",
             Self::EventsFromFlows => "events_from_flows",
             Self::FlowPackets => "flow_packets",
+        }
+    }
+}
+
+/// Where records and findings ended, each by its own identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judgements {
+    /// Records of the kernel.
+    pub records: Accounts,
+    /// Findings of the inspection lane.
+    pub findings: Accounts,
+}
+
+/// What stored counts of findings have before their names.
+const OF_FINDINGS: &str = "findings_";
+
+impl Judgements {
+    /// From stored counts; unknown names are left out.
+    #[must_use]
+    pub fn from_stored(stored: &BTreeMap<String, u64>) -> Self {
+        let findings = stored.iter().filter_map(|(name, count)| {
+            let name = name.strip_prefix(OF_FINDINGS)?;
+            Some((name.to_owned(), *count))
+        });
+        Self {
+            records: Accounts::from_stored(stored),
+            findings: Accounts::from_stored(&findings.collect()),
+        }
+    }
+
+    /// Counts to store.
+    #[must_use]
+    pub fn to_stored(&self) -> BTreeMap<String, u64> {
+        let mut stored = self.records.to_stored();
+        let findings = self.findings.to_stored().into_iter();
+        stored.extend(findings.map(|(name, count)| (format!("{OF_FINDINGS}{name}"), count)));
+        stored
+    }
+
+    /// As [`Accounts::behind`].
+    #[must_use]
+    pub fn behind(&self, stored: &Self) -> Self {
+        Self {
+            records: self.records.behind(&stored.records),
+            findings: self.findings.behind(&stored.findings),
         }
     }
 }
@@ -112,10 +189,16 @@ impl Accounts {
         self.counts[account as usize]
     }
 
-    /// Sum of the terms of the identity.
+    /// Sum of the terms of the identity of records.
     #[must_use]
     pub fn records(&self) -> u64 {
         Account::IDENTITY.iter().map(|term| self.get(*term)).sum()
+    }
+
+    /// Sum of the terms of the identity of findings.
+    #[must_use]
+    pub fn findings(&self) -> u64 {
+        Account::FINDINGS.iter().map(|term| self.get(*term)).sum()
     }
 
     /// What has been stored, told of an agent whose store is behind by what `self` has more:
@@ -123,7 +206,9 @@ impl Accounts {
     #[must_use]
     pub fn behind(&self, stored: &Self) -> Self {
         let mut told = *stored;
-        told.add(Account::StoreFailed, self.records() - stored.records());
+        // Of one identity each, every term is in one of the two sums.
+        let ahead = (self.records() - stored.records()).max(self.findings() - stored.findings());
+        told.add(Account::StoreFailed, ahead);
         told
     }
 }

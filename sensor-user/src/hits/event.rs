@@ -6,7 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sensor_common::{Address, FlowKey};
+use sensor_common::{
+    Address, FlowKey, MATCHED_DNS, MATCHED_DST_IP, MATCHED_HTTP_HOST, MATCHED_HTTP_URL,
+    MATCHED_JA3, MATCHED_JA4, MATCHED_QUIC_SNI, MATCHED_SRC_IP, MATCHED_TLS_SNI,
+};
 
 use crate::{
     crypto::hmac_sha256,
@@ -135,6 +138,36 @@ pub(super) fn event_id(key: &[u8; 32], flow: &FlowKey, opened: u64) -> String {
         ],
     );
     crate::crypto::hex(&digest[..16])
+}
+
+/// Where a pattern matched, by its number in records and flows.
+const PLACES: [(u8, MatchedIn); 9] = [
+    (MATCHED_SRC_IP, MatchedIn::SrcIp),
+    (MATCHED_DST_IP, MatchedIn::DstIp),
+    (MATCHED_DNS, MatchedIn::Dns),
+    (MATCHED_TLS_SNI, MatchedIn::TlsSni),
+    (MATCHED_QUIC_SNI, MatchedIn::QuicSni),
+    (MATCHED_HTTP_HOST, MatchedIn::HttpHost),
+    (MATCHED_HTTP_URL, MatchedIn::HttpUrl),
+    (MATCHED_JA3, MatchedIn::Ja3),
+    (MATCHED_JA4, MatchedIn::Ja4),
+];
+
+/// Where a pattern matched; `None` for a number that no program of this version writes.
+#[must_use]
+pub fn matched_in(number: u8) -> Option<MatchedIn> {
+    let place = PLACES.iter().find(|(known, _)| *known == number);
+    place.map(|(_, place)| *place)
+}
+
+/// The number of a place.
+///
+/// # Panics
+/// Never: every place has one.
+#[must_use]
+pub fn number_of(place: MatchedIn) -> u8 {
+    let number = PLACES.iter().find(|(_, known)| *known == place);
+    number.expect("every place has a number").0
 }
 
 /// An address of a flow.

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::Indexes;
 use crate::model::{
-    Image, ImageRow, MarkerHandling, MatchedIn, OrderNumber, Pap, Pattern, PatternId, PatternKind,
-    Tlp, request,
+    Image, ImageRow, MarkerHandling, MatchedIn, Observed, OrderNumber, Pap, Pattern, PatternId,
+    PatternKind, Tlp, request,
 };
 
 /// The markers of an image, by pattern, and the orders behind them.
@@ -43,13 +43,23 @@ pub(super) struct Found {
     pub until: Option<Timestamp>,
 }
 
-/// One side of a packet, to confirm a pattern on.
+/// One side of a packet, or what it bore, to confirm a pattern on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sides {
+pub(super) struct Sides<'a> {
     pub src: (IpAddr, u16),
     pub dst: (IpAddr, u16),
     pub proto: u8,
     pub matched_in: MatchedIn,
+    pub exact: Exact<'a>,
+}
+
+/// What a pattern that looks at no address is confirmed on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Exact<'a> {
+    /// What the packet bore, in the place where the pattern matched.
+    Values(&'a [Observed]),
+    /// It was confirmed on an earlier packet of the flow.
+    Earlier,
 }
 
 /// Why a match leads to no marker.
@@ -78,6 +88,10 @@ impl Index {
         }
     }
 
+    pub(super) const fn image(&self) -> &Image {
+        &self.image
+    }
+
     /// The same without these markers, and those that it was without already.
     pub(super) fn without(&self, markers: &HashSet<String>) -> Self {
         Self {
@@ -90,7 +104,7 @@ impl Index {
     pub(super) fn find(
         &self,
         id: PatternId,
-        sides: Sides,
+        sides: Sides<'_>,
         time: Timestamp,
     ) -> Result<Found, NotFound> {
         let rows = self.image.rows(id);
@@ -163,7 +177,7 @@ impl Indexes {
     pub(super) fn find(
         &self,
         id: PatternId,
-        sides: Sides,
+        sides: Sides<'_>,
         time: Timestamp,
     ) -> Result<Found, NotFound> {
         let mut found = Err(NotFound::Refuted);
@@ -174,6 +188,21 @@ impl Indexes {
             }
         }
         found
+    }
+
+    /// The patterns that cover a value, by their ids; `id_of` tells the id of a canonical form.
+    pub fn covering(&self, value: &Observed, id_of: impl Fn(&str) -> PatternId) -> Vec<PatternId> {
+        let ids = value.patterns().into_iter().map(|pattern| id_of(&pattern));
+        ids.filter(|id| self.confirm(*id, std::slice::from_ref(value)))
+            .collect()
+    }
+
+    /// Whether a pattern is known and covers one of these values.
+    pub(super) fn confirm(&self, id: PatternId, values: &[Observed]) -> bool {
+        self.iter().any(|index| {
+            let row = index.image.rows(id).first();
+            row.is_some_and(|row| covers_value(&row.marker.pattern, Exact::Values(values)))
+        })
     }
 
     /// When the first ground of an event ends or ended that names these markers and orders; the
@@ -208,10 +237,11 @@ impl Indexes {
     }
 }
 
-fn covers(pattern: &Pattern, sides: Sides) -> bool {
+fn covers(pattern: &Pattern, sides: Sides<'_>) -> bool {
     let (address, port) = match sides.matched_in {
         MatchedIn::SrcIp => sides.src,
         MatchedIn::DstIp => sides.dst,
+        _ => return covers_value(pattern, sides.exact),
     };
     match pattern {
         Pattern::Ip(ip) => *ip == address,
@@ -222,5 +252,15 @@ fn covers(pattern: &Pattern, sides: Sides) -> bool {
             port: wanted,
         } => *ip == address && *wanted == port && protocol.number() == sides.proto,
         Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_) => false,
+    }
+}
+
+fn covers_value(pattern: &Pattern, exact: Exact<'_>) -> bool {
+    match exact {
+        Exact::Values(values) => values.iter().any(|value| value.is_covered_by(pattern)),
+        Exact::Earlier => matches!(
+            pattern,
+            Pattern::Domain(_) | Pattern::Url(_) | Pattern::Ja3(_) | Pattern::Ja4(_)
+        ),
     }
 }

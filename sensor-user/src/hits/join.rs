@@ -3,9 +3,10 @@
 use std::{collections::HashMap, time::Duration};
 
 use jiff::Timestamp;
-use sensor_common::{Flow, FlowKey, MATCHED_SRC_IP, Record};
+use sensor_common::{Flow, FlowKey};
 
 mod forget;
+mod judge;
 mod key;
 mod restore;
 
@@ -13,8 +14,8 @@ use key::JoinKey;
 
 use super::{
     Account, EventContext, Indexes, MonthKeys, Subscribers,
-    event::{OpenEvent, event_id, ip},
-    index::{NotFound, Sides},
+    event::{OpenEvent, event_id, ip, matched_in},
+    index::{Exact, NotFound, Sides},
 };
 use crate::{
     clock::KernelClock,
@@ -60,6 +61,9 @@ pub struct Joiner {
     timeouts: Timeouts,
     keys: MonthKeys,
     open: HashMap<JoinKey, Open>,
+    /// Flows of names whose event is closed, by their last packet: the kernel announces them no more, and
+    /// what confirmed them is gone.
+    confirmed: HashMap<JoinKey, u64>,
     changed: Vec<JoinKey>,
     closed: Vec<Change>,
     /// Number of the next event.
@@ -83,6 +87,7 @@ impl Joiner {
             timeouts,
             keys: MonthKeys::new(),
             open: HashMap::new(),
+            confirmed: HashMap::new(),
             changed: Vec::new(),
             closed: Vec::new(),
             next: 1,
@@ -124,53 +129,12 @@ impl Joiner {
         self.keys.retain(|month, _| months.contains(month));
     }
 
-    /// Accounts for a record; the term it ends under.
-    pub fn record(&mut self, record: &Record, around: Surroundings<'_>) -> Account {
-        let flow = Flow {
-            first: record.time,
-            last: record.time,
-            packets: 1,
-            bytes: u64::from(record.bytes),
-            generation: record.generation,
-            matched_in: record.matched_in,
-            reserved: [0; 3],
-        };
-        match self.count(&record.key, &flow, around) {
-            Ok(true) => Account::Events,
-            Ok(false) => Account::Joined,
-            Err(account) => account,
-        }
-    }
-
-    /// Counts a drained flow; whether it opened an event because its record never arrived.
-    /// `after_restart`: the record may have gone with a former agent.
-    pub fn flow(
-        &mut self,
-        key: &FlowKey,
-        flow: &Flow,
-        around: Surroundings<'_>,
-        after_restart: bool,
-    ) -> bool {
-        let known = self.open.contains_key(&JoinKey::new(
-            key,
-            around.subscribers.realm(Vantage(key.vantage)),
-        ));
-        if flow.packets == 0 && (known || !after_restart) {
-            return false;
-        }
-        // Without counts it had one packet, and its record is gone.
-        let flow = Flow {
-            packets: flow.packets.max(1),
-            ..*flow
-        };
-        matches!(self.count(key, &flow, around), Ok(true))
-    }
-
     /// Adds packets to the event of a flow, opening it if need be (true).
     fn count(
         &mut self,
         key: &FlowKey,
         flow: &Flow,
+        exact: Exact<'_>,
         around: Surroundings<'_>,
     ) -> Result<bool, Account> {
         let vantage = Vantage(key.vantage);
@@ -184,7 +148,7 @@ impl Joiner {
         }
         let opened = !self.open.contains_key(&join);
         if opened {
-            let event = self.admit(key, flow, around)?;
+            let event = self.admit(key, flow, exact, around)?;
             self.next += 1;
             let open = Open {
                 event,
@@ -211,15 +175,12 @@ impl Joiner {
         &self,
         key: &FlowKey,
         flow: &Flow,
+        exact: Exact<'_>,
         around: Surroundings<'_>,
     ) -> Result<OpenEvent, Account> {
         let vantage = Vantage(key.vantage);
-        let matched_in = if flow.matched_in == MATCHED_SRC_IP {
-            MatchedIn::SrcIp
-        } else {
-            MatchedIn::DstIp
-        };
-        let sides = sides(key, matched_in);
+        let matched_in = matched_in(flow.matched_in).ok_or(Account::Refuted)?;
+        let sides = sides(key, matched_in, exact);
         let first_seen = around.clock.to_wall(flow.first);
         let id = PatternId(key.pattern);
         // By its last packet: a ground that ended in between has no part in what came after.
@@ -291,6 +252,8 @@ impl Joiner {
         self.close_where(|_, event| {
             now.saturating_sub(event.last) >= idle || now.saturating_sub(event.first) >= active
         });
+        self.confirmed
+            .retain(|_, last| now.saturating_sub(*last) < idle);
         self.close_quietest();
     }
 
@@ -332,6 +295,9 @@ impl Joiner {
         let Some(mut open) = self.open.remove(join) else {
             return;
         };
+        if !open.event.matched_in.is_address() && self.confirmed.len() < MOST_OPEN {
+            self.confirmed.insert(*join, open.event.last);
+        }
         open.event.rev += 1;
         let change = self.change(&open, State::Closed);
         self.closed.push(change);
@@ -362,8 +328,9 @@ impl Joiner {
     }
 }
 
-fn sides(key: &FlowKey, matched_in: MatchedIn) -> Sides {
+fn sides<'a>(key: &FlowKey, matched_in: MatchedIn, exact: Exact<'a>) -> Sides<'a> {
     Sides {
+        exact,
         src: (ip(key, &key.src), key.src_port),
         dst: (ip(key, &key.dst), key.dst_port),
         proto: key.proto,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Accounts, Index, Subscribers};
+use super::{Index, Judgements, Subscribers};
 use crate::{
     journal::Receipt,
     model::{Image, PatternId},
@@ -27,10 +27,11 @@ pub struct Live {
     pub subscribers: Subscribers,
     changed: Mutex<Changed>,
     flooding: Mutex<Vec<PatternId>>,
+    broken: Mutex<Vec<PatternId>>,
     doomed: Mutex<Vec<Doomed>>,
     due: Mutex<Option<i32>>,
     full: AtomicBool,
-    told: Mutex<Accounts>,
+    told: Mutex<Judgements>,
 }
 
 /// Events that are to be destroyed.
@@ -91,6 +92,7 @@ impl Live {
             subscribers,
             changed: Mutex::default(),
             flooding: Mutex::default(),
+            broken: Mutex::default(),
             doomed: Mutex::default(),
             due: Mutex::default(),
             full: AtomicBool::default(),
@@ -165,6 +167,17 @@ impl Live {
         *lock(&self.flooding) = patterns;
     }
 
+    /// Tells the patterns whose circuit breaker is open.
+    pub fn tell_broken(&self, patterns: Vec<PatternId>) {
+        *lock(&self.broken) = patterns;
+    }
+
+    /// The patterns whose circuit breaker is open.
+    #[must_use]
+    pub fn broken(&self) -> Vec<PatternId> {
+        lock(&self.broken).clone()
+    }
+
     /// The patterns that flood now.
     #[must_use]
     pub fn flooding(&self) -> Vec<PatternId> {
@@ -226,12 +239,12 @@ impl Live {
 
     /// The agent's accounts as last told.
     #[must_use]
-    pub fn accounts(&self) -> Accounts {
+    pub fn accounts(&self) -> Judgements {
         *lock(&self.told)
     }
 
     /// Tells the agent's accounts.
-    pub fn tell(&self, accounts: Accounts) {
+    pub fn tell(&self, accounts: Judgements) {
         *lock(&self.told) = accounts;
     }
 }
@@ -248,6 +261,12 @@ impl Indexes {
             current: index,
             former: Arc::default(),
         }
+    }
+
+    /// The image in force.
+    #[must_use]
+    pub const fn image(&self) -> &Image {
+        self.current.image()
     }
 
     /// The indexes to ask, in order.

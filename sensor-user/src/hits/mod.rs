@@ -8,8 +8,8 @@ mod join;
 mod live;
 mod subscribers;
 
-pub use accounts::{Account, Accounts};
-pub use event::{EventContext, MonthKeys};
+pub use accounts::{Account, Accounts, Judgements};
+pub use event::{EventContext, MonthKeys, matched_in, number_of};
 pub use floods::Floods;
 pub use index::{Index, References};
 pub use join::{Change, Joiner, Surroundings, Timeouts};

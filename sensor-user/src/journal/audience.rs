@@ -24,6 +24,7 @@ impl Action {
             | Self::KeyMade { .. }
             | Self::Recovered { .. }
             | Self::RestoreAccepted { .. }
+            | Self::ClockAccepted { .. }
             | Self::JournalRead { .. }
             | Self::Failed { .. } => EVERYBODY,
             Self::Request(entry) => match entry.kind {

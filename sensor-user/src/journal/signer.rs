@@ -135,11 +135,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::journal::tests::Scratch;
+    use crate::db::tests::Scratch;
 
     #[test]
     fn a_key_is_made_once_kept_apart_and_closed_to_others() {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("signer-1");
         let path = scratch.0.join("journal.key");
         let made = Signer::open(&path, None, "pop1", 10).expect("made");
         assert_eq!(made.newly_made(), Some(made.public()));

@@ -39,7 +39,7 @@ pub struct Breadth {
 /// Why a pattern is quarantined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Concern {
-    /// A prefix shorter than the configuration accepts, or a top-level domain.
+    /// A prefix shorter than the configuration accepts, a top-level domain or a public suffix.
     TooBroad,
     /// Loopback, multicast and the like.
     SpecialPurpose,
@@ -88,7 +88,7 @@ impl Concern {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::TooBroad => {
-                "it covers more than is accepted without review: a prefix shorter than limits.widest-ipv4 or limits.widest-ipv6, or a top-level domain"
+                "it covers more than is accepted without review: a prefix shorter than limits.widest-ipv4 or limits.widest-ipv6, a top-level domain or a public suffix such as co.uk"
             }
             Self::SpecialPurpose => {
                 "it touches addresses that name no host of the internet: unspecified, loopback, link-local, multicast or broadcast"
@@ -139,7 +139,7 @@ impl Breadth {
             Pattern::Ip(address) | Pattern::Endpoint { address, .. } => IpNet::from(address),
             Pattern::Cidr(net) => net,
             Pattern::Domain(ref name) => {
-                return of_name(name.strip_prefix("*.").unwrap_or(name));
+                return of_domain(name.strip_prefix("*.").unwrap_or(name));
             }
             Pattern::Url(ref url) => match host(url).parse::<IpAddr>() {
                 Ok(address) => IpNet::from(address.to_canonical()),
@@ -162,6 +162,12 @@ impl Breadth {
         let first = touched.iter().find(|(ranges, _)| ranges.touch(net));
         first.map(|(_, concern)| *concern)
     }
+}
+
+/// Below a public suffix (`com`, `co.uk`, `github.io`) everybody registers names: it is as broad as a
+/// top-level domain (publicsuffix.org, the list of the psl crate).
+fn of_domain(name: &str) -> Option<Concern> {
+    psl::domain_str(name).is_none().then_some(Concern::TooBroad)
 }
 
 /// A top-level domain is broader than any prefix.

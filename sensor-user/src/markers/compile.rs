@@ -162,9 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_data_path_cannot_look_for_is_in_no_image() {
-        let image = image("domain evil.example\nip 203.0.113.5\n");
-        assert_eq!((image.count(), image.markers()), (1, 1));
+    fn every_kind_is_in_the_image() {
+        let image = image(
+            "domain evil.example\nip 203.0.113.5\nurl http://evil.example/\n\
+             ja3 e7d705a3286e19ea42f587b344ee6865\n",
+        );
+        assert_eq!((image.count(), image.markers()), (4, 4));
+        assert_eq!(image.count_of(PatternKind::Url), 1);
     }
 
     #[test]

@@ -9,7 +9,13 @@ use crate::{
 /// refuses a set in which two patterns share one.
 #[must_use]
 pub fn pattern_id(pattern: &Pattern) -> PatternId {
-    let digest = sha256(&[pattern.to_string().as_bytes()]);
+    canonical_id(&pattern.to_string())
+}
+
+/// The id of the pattern that has this canonical form.
+#[must_use]
+pub fn canonical_id(canonical: &str) -> PatternId {
+    let digest = sha256(&[canonical.as_bytes()]);
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     PatternId(u64::from_be_bytes(first))

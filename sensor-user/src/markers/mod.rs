@@ -27,7 +27,7 @@ use jiff::Timestamp;
 pub use breadth::{Breadth, Concern};
 pub use compile::{compile, digest, rows};
 pub use hygiene::{Hygiene, code_of, reason_of};
-pub use identity::pattern_id;
+pub use identity::{canonical_id, pattern_id};
 pub use intake::{Intake, Limits, Place};
 pub use versions::{Gone, first_id};
 pub use warninglist::{WarninglistError, Warninglists};

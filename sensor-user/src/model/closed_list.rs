@@ -192,7 +192,7 @@ shapes! {
     Timestamp => json!({"type": "string", "format": "date-time"});
     Vantage => u32::shape();
     State => one_of(&[State::Open, State::Closed]);
-    MatchedIn => one_of(&[MatchedIn::SrcIp, MatchedIn::DstIp]);
+    MatchedIn => one_of(&MatchedIn::ALL);
     SubscriberSide => one_of(&[
         SubscriberSide::Src,
         SubscriberSide::Dst,

@@ -109,6 +109,41 @@ pub enum MatchedIn {
     SrcIp,
     /// Destination address (and port).
     DstIp,
+    /// Question name of a DNS message.
+    Dns,
+    /// Server name of a TLS ClientHello.
+    TlsSni,
+    /// Server name of a ClientHello over QUIC.
+    QuicSni,
+    /// Host of an HTTP/1.x request.
+    HttpHost,
+    /// URL of an HTTP/1.x request.
+    HttpUrl,
+    /// JA3 of a ClientHello.
+    Ja3,
+    /// JA4 of a ClientHello.
+    Ja4,
+}
+
+impl MatchedIn {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::SrcIp,
+        Self::DstIp,
+        Self::Dns,
+        Self::TlsSni,
+        Self::QuicSni,
+        Self::HttpHost,
+        Self::HttpUrl,
+        Self::Ja3,
+        Self::Ja4,
+    ];
+
+    /// Whether what matched is an address of the packet.
+    #[must_use]
+    pub const fn is_address(self) -> bool {
+        matches!(self, Self::SrcIp | Self::DstIp)
+    }
 }
 
 /// The side of a flow inside the operator's configured prefixes.

@@ -262,7 +262,15 @@ impl PatternKind {
     /// Whether the data path of this version can look for patterns of this kind.
     #[must_use]
     pub const fn matchable(self) -> bool {
-        matches!(self, Self::Ip | Self::Cidr | Self::Endpoint)
+        match self {
+            Self::Ip
+            | Self::Cidr
+            | Self::Endpoint
+            | Self::Domain
+            | Self::Url
+            | Self::Ja3
+            | Self::Ja4 => true,
+        }
     }
 
     /// The name in formats, API and metrics.

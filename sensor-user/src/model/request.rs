@@ -3,6 +3,7 @@
 mod canary;
 mod casework;
 mod change;
+mod coverage;
 mod failure;
 mod journal;
 mod markers;
@@ -19,6 +20,7 @@ pub use casework::{
     ApprovalRow, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, NoticeSettled, TaskRow,
 };
 pub use change::{Changed, HeldBack, Refusal};
+pub use coverage::{ClassCoverage, Coverage};
 pub use failure::Failure;
 pub use journal::{
     EventCommitment, JournalCheckpoint, JournalPage, JournalProof, JournalRow, Proposition,
@@ -36,6 +38,8 @@ pub use status::{
 pub enum Request {
     /// What the sensor does now. Anyone known.
     Status,
+    /// What the sensor could judge, and why not the rest. Anyone known.
+    Coverage,
     /// Replace the whole set by a marker file. Operators.
     MarkersLoad {
         /// Format of `body`.
@@ -315,6 +319,8 @@ pub struct Rows<T> {
 pub enum Reply {
     /// To [`Request::Status`].
     Status(Box<Status>),
+    /// To [`Request::Coverage`].
+    Coverage(Box<Coverage>),
     /// To a change of the marker set.
     Changed(Changed),
     /// To [`Request::OrdersSubmit`] and [`Request::OrdersWithdraw`].

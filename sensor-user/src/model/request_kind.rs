@@ -7,6 +7,8 @@ use super::request::Request;
 pub enum RequestKind {
     /// [`Request::Status`].
     Status,
+    /// [`Request::Coverage`].
+    Coverage,
     /// [`Request::MarkersLoad`].
     MarkersLoad,
     /// [`Request::MarkersAdd`].
@@ -85,8 +87,9 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Status,
+        Self::Coverage,
         Self::MarkersLoad,
         Self::MarkersAdd,
         Self::MarkersRemove,
@@ -131,6 +134,7 @@ impl RequestKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Coverage => "coverage",
             Self::MarkersLoad => "markers_load",
             Self::MarkersAdd => "markers_add",
             Self::MarkersRemove => "markers_remove",
@@ -178,6 +182,7 @@ impl Request {
     pub const fn kind(&self) -> RequestKind {
         match self {
             Self::Status => RequestKind::Status,
+            Self::Coverage => RequestKind::Coverage,
             Self::MarkersLoad { .. } => RequestKind::MarkersLoad,
             Self::MarkersAdd { .. } => RequestKind::MarkersAdd,
             Self::MarkersRemove { .. } => RequestKind::MarkersRemove,

@@ -132,12 +132,15 @@ impl View {
 /// Blanks the address that a marker is about: for an address marker the peer *is* the value.
 fn blank_value(event: &mut Event) {
     let source = event.matched_in == MatchedIn::SrcIp;
+    let destination = event.matched_in == MatchedIn::DstIp;
     let peer_is_source = event.subscriber_side == SubscriberSide::Dst;
     let peer_is_destination = event.subscriber_side == SubscriberSide::Src;
-    if source || peer_is_source {
+    // Neither side is known to be the peer of a name: both may be.
+    let either = !event.matched_in.is_address() && !peer_is_source && !peer_is_destination;
+    if source || peer_is_source || either {
         (event.src_ip, event.src_port) = (None, None);
     }
-    if !source || peer_is_destination {
+    if destination || peer_is_destination || either {
         (event.dst_ip, event.dst_port) = (None, None);
     }
 }
@@ -257,6 +260,25 @@ pub(super) mod tests {
                 "the subscriber's side is the recipient's: {text}"
             );
             assert_eq!(text.contains("alias-"), blank);
+        }
+    }
+
+    /// DESIGN §5: a blank peer address, whatever the marker looks at.
+    #[test]
+    fn of_a_name_the_peer_is_blank_and_the_subscriber_is_not() {
+        use SubscriberSide::{Both, Dst, Src, Unknown};
+        let red = [marked(Tlp::Red, false), marked(Tlp::Red, false)];
+        for (side, src, dst) in [
+            (Src, true, false),
+            (Dst, false, true),
+            (Both, false, false),
+            (Unknown, false, false),
+        ] {
+            let event = event(MatchedIn::TlsSni, side);
+            let expires = "2026-07-31".parse().expect("a day");
+            let event = View::new(event, &red, &[7; 32], OPERATOR, expires).event;
+            let told = (event.src_ip.is_some(), event.dst_ip.is_some());
+            assert_eq!(told, (src, dst), "{side:?}");
         }
     }
 

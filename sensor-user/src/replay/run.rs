@@ -19,9 +19,11 @@ use crate::{
     crypto,
     dataplane::{Offline, RunError, Sizes, Variant, probe},
     hits::{
-        Account, Accounts, EventContext, Index, Indexes, Joiner, Subscribers, Surroundings,
+        Account, EventContext, Index, Indexes, Joiner, Judgements, Subscribers, Surroundings,
         Timeouts, Zone,
     },
+    inspect::Budgets,
+    lent::{self, Lending, Limits},
     markers,
     model::{Image, Marker, PatternId, State},
 };
@@ -30,6 +32,13 @@ use crate::{
 const DRAIN_INTERVAL: u64 = 1_000_000_000;
 /// Flows of the tables; drained before they can fill.
 const FLOW_ENTRIES: u32 = 65_536;
+
+/// A capture is nobody's flood: as much may wait as a flow of any kind can need.
+const BUDGETS: Budgets = Budgets {
+    per_flow: 1 << 17,
+    total: 1 << 30,
+    wait: 2_000_000_000,
+};
 
 /// What to replay.
 #[derive(Clone, Debug)]
@@ -52,8 +61,10 @@ struct Run<'a, W> {
     joiner: Joiner,
     indexes: Indexes,
     subscribers: Subscribers,
-    accounts: Accounts,
+    accounts: Judgements,
     records: Vec<Record>,
+    lending: Lending,
+    limits: Limits,
     out: &'a mut W,
     summary: Summary,
     /// Capture time of the last drain and of the last look at what is over.
@@ -86,6 +97,8 @@ impl Replay {
             ..Sizes::default()
         };
         let offline = Offline::new(&image, sizes, variant).map_err(Error::DataPlane)?;
+        let mut lending = Lending::new(BUDGETS);
+        lending.look_for(&image);
         let index = Index::new(image);
         let mut subscribers = Subscribers::default();
         let zone = Zone {
@@ -102,8 +115,10 @@ impl Replay {
             joiner: Joiner::new(context, self.timeouts),
             indexes: Indexes::of(index),
             subscribers,
-            accounts: Accounts::default(),
+            accounts: Judgements::default(),
             records: Vec::new(),
+            lending,
+            limits: Limits::default(),
             out,
             summary: Summary::default(),
             drained: 0,
@@ -198,21 +213,46 @@ impl<W: Write> Run<'_, W> {
         self.offline
             .tap()
             .read_records(&mut self.records, usize::MAX);
-        for record in &self.records {
+        for at in 0..self.records.len() {
+            let record = self.records[at];
             if self.waiting == 0 {
                 self.drained = record.time;
             }
             self.waiting += 1;
-            if let Some(month) = self.joiner.missing_key(record.time, KernelClock::Replay) {
-                self.joiner.add_key(month, crypto::random()?);
-            }
+            self.ensure_key(record.time)?;
+            let bore = lent::bore(self.offline.tap(), &record);
             let around = Surroundings {
                 indexes: &self.indexes,
                 subscribers: &self.subscribers,
                 clock: KernelClock::Replay,
             };
-            let account = self.joiner.record(record, around);
-            self.accounts.add(account, 1);
+            let account = self.joiner.record(&record, bore.as_deref(), around);
+            self.accounts.records.add(account, 1);
+        }
+        self.lending.read(self.offline.tap(), usize::MAX);
+        for finding in self.lending.findings() {
+            self.ensure_key(finding.first)?;
+            let around = Surroundings {
+                indexes: &self.indexes,
+                subscribers: &self.subscribers,
+                clock: KernelClock::Replay,
+            };
+            let (joiner, limits) = (&mut self.joiner, &mut self.limits);
+            lent::judge(
+                &finding,
+                joiner,
+                around,
+                limits,
+                &mut self.accounts.findings,
+            );
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the joiner has the key of the month of a packet.
+    fn ensure_key(&mut self, time: u64) -> Result<(), Error> {
+        if let Some(month) = self.joiner.missing_key(time, KernelClock::Replay) {
+            self.joiner.add_key(month, crypto::random()?);
         }
         Ok(())
     }
@@ -228,10 +268,18 @@ impl<W: Write> Run<'_, W> {
                 subscribers: &self.subscribers,
                 clock: KernelClock::Replay,
             };
-            if self.joiner.flow(key, flow, around, false) {
-                self.accounts.add(Account::EventsFromFlows, 1);
+            match self.joiner.flow(key, flow, around, false) {
+                Some(Account::UnconfirmedPackets) => {
+                    self.accounts
+                        .records
+                        .add(Account::UnconfirmedPackets, flow.packets.max(1));
+                }
+                Some(account) => self.accounts.records.add(account, 1),
+                None => {}
             }
-            self.accounts.add(Account::FlowPackets, flow.packets);
+            self.accounts
+                .records
+                .add(Account::FlowPackets, flow.packets);
         }
         self.waiting = 0;
         Ok(())
@@ -260,6 +308,7 @@ impl<W: Write> Run<'_, W> {
     /// Ends every flow and event, and reads the counters.
     fn finish(&mut self) -> Result<(), Error> {
         self.drain()?;
+        self.lending.expire(u64::MAX);
         self.joiner.close_all();
         self.write()?;
         self.out.flush().map_err(Error::Output)?;
@@ -267,6 +316,8 @@ impl<W: Write> Run<'_, W> {
         self.summary.ledger = counts.ledger().map_err(Error::DataPlane)?;
         self.summary.traffic = counts.traffic(0).map_err(Error::DataPlane)?;
         self.summary.accounts = self.accounts;
+        self.summary.lent = counts.lane().map_err(Error::DataPlane)?;
+        self.summary.inspected = self.lending.inspected().counts;
         Ok(())
     }
 }

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use sensor_common::{LEDGER_TERMS, OUTCOMES, Outcome, Term, Traffic};
+use sensor_common::{LEDGER_TERMS, LaneClass, LaneFate, OUTCOMES, Outcome, Term, Traffic};
 
-use crate::hits::{Account, Accounts};
+use crate::{
+    dataplane::LaneCounts,
+    hits::{Account, Judgements},
+    inspect::{Class, Counts, Fate},
+};
 
 /// Counts of one replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +27,12 @@ pub struct Summary {
     pub traffic: [Traffic; OUTCOMES as usize],
     /// By term of the kernel's identity.
     pub ledger: [u64; LEDGER_TERMS],
-    /// By term of the agent's identity.
-    pub accounts: Accounts,
+    /// By term of the agent's identities.
+    pub accounts: Judgements,
+    /// What the kernel made of packets that bear names.
+    pub lent: LaneCounts,
+    /// What the agent made of those that were lent.
+    pub inspected: Counts,
 }
 
 impl fmt::Display for Summary {
@@ -53,9 +61,53 @@ impl fmt::Display for Summary {
         }
         write!(f, "\nrecords    ")?;
         for account in Account::IDENTITY {
-            let count = self.accounts.get(account);
+            let count = self.accounts.records.get(account);
             if count > 0 || account == Account::Events {
                 write!(f, " {}={count}", account.name())?;
+            }
+        }
+        if self.accounts.findings.findings() > 0 {
+            write!(f, "\nfindings   ")?;
+        }
+        for account in Account::FINDINGS {
+            let count = self.accounts.findings.get(account);
+            if count > 0 {
+                write!(f, " {}={count}", account.name())?;
+            }
+        }
+        for class in LaneClass::ALL {
+            if self.lent.of(class, LaneFate::Seen) == 0 {
+                continue;
+            }
+            write!(f, "\nbearing     {}:", class.name())?;
+            for fate in LaneFate::ALL {
+                let count = self.lent.of(class, fate);
+                if count > 0 {
+                    write!(f, " {}={count}", fate.name())?;
+                }
+            }
+        }
+        for class in Class::ALL {
+            let counts = self.inspected.of(class);
+            if counts.packets == 0 {
+                continue;
+            }
+            write!(
+                f,
+                "\ninspected   {}: packets={}",
+                class.name(),
+                counts.packets
+            )?;
+            for (name, count) in [("stray", counts.stray), ("encrypted", counts.encrypted)] {
+                if count > 0 {
+                    write!(f, " {name}={count}")?;
+                }
+            }
+            for fate in Fate::ALL {
+                let count = counts.fate(fate);
+                if count > 0 {
+                    write!(f, " {}={count}", fate.name())?;
+                }
             }
         }
         write!(

@@ -21,7 +21,7 @@ use sensor_user::{
 use tokio::sync::broadcast;
 
 use crate::casework::{case, cost};
-use crate::samples::{declaration, event, journal, order, row, sink, status};
+use crate::samples::{coverage, declaration, event, journal, order, row, sink, status};
 
 /// Id of a marker whose showing panics.
 pub const PANICS: &str = "panics";
@@ -150,6 +150,7 @@ impl Service for Memory {
             .push(asked);
         Ok(match request {
             Request::Status => Reply::Status(Box::new(status())),
+            Request::Coverage => Reply::Coverage(Box::new(coverage())),
             Request::MarkersLoad { body, .. } => self.load(&whole(&body), true)?,
             Request::MarkersAdd { body, .. } => self.load(&whole(&body), false)?,
             Request::MarkersRemove { .. } | Request::MarkersRelease { .. } => {

@@ -9,9 +9,9 @@ use sensor_user::{
         State, SubscriberSide, Tlp, Vantage,
         declaration::{Declaration, DeclarationReport, Declared},
         request::{
-            BreakerStatus, Count, EventStatus, InterfaceStatus, JournalPage, JournalRow,
-            JournalStatus, KindCount, MarkerRow, MarkerSource, MarkerStatus, OrderRow,
-            OutcomeCount, Progress, SinkRow, Stage, Status,
+            BreakerStatus, ClassCoverage, Count, Coverage, EventStatus, InterfaceStatus,
+            JournalPage, JournalRow, JournalStatus, KindCount, MarkerRow, MarkerSource,
+            MarkerStatus, OrderRow, OutcomeCount, Progress, SinkRow, Stage, Status,
         },
     },
 };
@@ -221,9 +221,31 @@ pub fn status() -> Status {
             count("aggregated", 2),
         ],
         agent_records: vec![count("records", 1), count("events", 0)],
+        findings: vec![count("findings", 0), count("events", 0)],
         journal: JournalStatus {
             size: 1,
             root: "ef".repeat(32),
         },
+    }
+}
+
+pub fn coverage() -> Coverage {
+    let count = |term: &str| Count {
+        term: term.into(),
+        count: 1,
+    };
+    Coverage {
+        packets: 10,
+        packets_judged: 9,
+        packets_not_judged: vec![count("fragment")],
+        classes: vec![ClassCoverage {
+            class: "tls_hello".into(),
+            looked_at: true,
+            seen: 3,
+            judged: 2,
+            not_judged: vec![count("timed_out")],
+            encrypted: 1,
+        }],
+        unseen: vec!["names in answers".into()],
     }
 }

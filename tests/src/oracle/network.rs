@@ -14,6 +14,41 @@ pub struct Sight {
     pub proto: u8,
     pub bytes: u32,
     pub vlans: [u16; 2],
+    /// Where the packet is in the frame, and where its transport header is, if it was reached.
+    packet: usize,
+    transport: Option<usize>,
+}
+
+/// What stands behind a TCP or UDP header.
+pub struct Payload {
+    pub proto: u8,
+    pub ports: (u16, u16),
+    pub range: std::ops::Range<usize>,
+}
+
+/// The payload of a frame's outermost packet, if it has ports; a segment that opens or resets a connection
+/// has none.
+pub fn payload(frame: &[u8]) -> Option<Payload> {
+    let sight = sight(frame).1?;
+    let (ports, at) = (sight.ports?, sight.packet + sight.transport?);
+    let end = frame.len().min(sight.packet + sight.bytes as usize);
+    let start = match sight.proto {
+        6 => {
+            let (offset, flags) = (*frame.get(at + 12)?, *frame.get(at + 13)?);
+            let opens = flags & 0x16 == 0x02 || flags & 0x04 != 0;
+            if opens {
+                return None;
+            }
+            at + usize::from(offset >> 4) * 4
+        }
+        17 => at + 8,
+        _ => return None,
+    };
+    Some(Payload {
+        proto: sight.proto,
+        ports,
+        range: start.min(end)..end,
+    })
 }
 
 /// What stands behind the addresses: last protocol number, its offset, or why it was not reached.
@@ -180,6 +215,8 @@ fn judged(
         proto: chain.proto,
         bytes: bytes as u32,
         vlans: link.vlans,
+        packet: link.offset,
+        transport: chain.reached.ok(),
     };
     (outcome, Some(sight))
 }

@@ -7,7 +7,7 @@ use sensor_tests::{
     command::{Background, wait_until},
     medallion::{Medallion, OPEN},
     sinks::{deliver_one, free_port},
-    told::revision,
+    told::{self, revision},
 };
 use sensor_user::config;
 
@@ -15,6 +15,12 @@ use super::{LIMIT, LONGEST, config as plain, sink_of};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
+}
+
+fn sightings(server: &Medallion) -> usize {
+    let objects = server.objects();
+    let sightings = objects.iter().filter(|object| object["type"] == "sighting");
+    sightings.count()
 }
 
 #[test]
@@ -67,14 +73,7 @@ fn a_collection_is_reached_over_https_with_a_client_certificate_and_only_so() {
         key: Some(own_key),
     };
     assert_eq!(deliver_one(&mut sink_of(&secure), revision(1, 1)), "ok");
-    assert_eq!(
-        server
-            .objects()
-            .iter()
-            .filter(|object| object["type"] == "sighting")
-            .count(),
-        1
-    );
+    assert_eq!(sightings(&server), told::MARKERS.len());
 
     let mut nameless = secure.clone();
     nameless.tls.certificate = None;
@@ -84,13 +83,5 @@ fn a_collection_is_reached_over_https_with_a_client_certificate_and_only_so() {
     for refused in [nameless, trusts_others] {
         assert_ne!(deliver_one(&mut sink_of(&refused), revision(2, 1)), "ok");
     }
-    assert_eq!(
-        server
-            .objects()
-            .iter()
-            .filter(|object| object["type"] == "sighting")
-            .count(),
-        1,
-        "nothing was told"
-    );
+    assert_eq!(sightings(&server), told::MARKERS.len(), "no more");
 }

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
         "outbox",
         "sandbox",
     ],
+    &["lent"],
     &["control"],
     &["agent", "cli", "replay"],
 ];

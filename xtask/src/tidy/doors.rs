@@ -37,6 +37,8 @@ const DOORS: &[Door] = &[
             "ed25519_dalek",
             "getrandom",
             "hmac",
+            "md5",
+            "ring",
             "sha2",
         ],
         files: &["crypto.rs", "crypto/"],
@@ -61,6 +63,10 @@ const DOORS: &[Door] = &[
     Door {
         crates: &["rtnetlink"],
         files: &["dataplane/link_state.rs"],
+    },
+    Door {
+        crates: &["domain", "httparse", "tls_parser"],
+        files: &["inspect/"],
     },
     Door {
         crates: &["pcap_parser"],

@@ -9,6 +9,7 @@ use crate::{control::Error, model::request::Reply};
 pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
     match reply {
         Reply::Status(status) => serde_json::to_vec(status),
+        Reply::Coverage(coverage) => serde_json::to_vec(coverage),
         Reply::Changed(changed) => serde_json::to_vec(changed),
         Reply::OrderChanged(changed) => serde_json::to_vec(changed),
         Reply::Orders(rows) => serde_json::to_vec(rows),

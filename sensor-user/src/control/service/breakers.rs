@@ -189,6 +189,8 @@ impl Sensor {
     }
 
     pub(super) fn tell_breakers(&self, set: &Set, advised: Vec<BreakerStatus>) {
+        let open = set.breakers.iter().map(|breaker| breaker.pattern);
+        self.parts.live.tell_broken(open.collect());
         let mut breakers: Vec<BreakerStatus> = set.breakers.iter().map(told).collect();
         breakers.extend(advised);
         self.told

@@ -5,6 +5,7 @@ mod breakers;
 mod canary;
 mod change;
 mod compare;
+mod coverage;
 mod declaration;
 mod envelopes;
 mod events;
@@ -47,6 +48,7 @@ use crate::{
     hits::Live,
     journal::{Action, Error as JournalError, Journal, Receipt},
     legal::{Gate, Law},
+    lent::Noted,
     markers::Hygiene,
     metrics::Metrics,
     model::{
@@ -126,6 +128,8 @@ pub struct Parts {
     pub tail: broadcast::Sender<Arc<Event>>,
     /// The sinks.
     pub sinks: Vec<KnownSink>,
+    /// What became of what the kernel lent.
+    pub inspected: Arc<Noted>,
     /// Series.
     pub metrics: Arc<Metrics>,
 }
@@ -278,6 +282,9 @@ impl Sensor {
 impl Service for Sensor {
     fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
         match request {
+            Request::Coverage => self
+                .coverage()
+                .map(|coverage| Reply::Coverage(Box::new(coverage))),
             Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
             Request::MarkersLoad { format, body } => {
                 self.markers_load(actor, format, &body).map(Reply::Changed)

@@ -17,6 +17,13 @@ use crate::{
     },
 };
 
+/// What drained flows told.
+const BESIDE: [Account; 3] = [
+    Account::EventsFromFlows,
+    Account::FlowPackets,
+    Account::UnconfirmedPackets,
+];
+
 impl Sensor {
     pub(super) fn status(&self) -> Result<Status, Error> {
         // Accounts first: what the kernel emits in between is in flight, never too much.
@@ -51,6 +58,10 @@ impl Sensor {
                 .into_iter()
                 .map(|(term, value)| count(term, value))
                 .collect(),
+            findings: std::iter::once(("findings", self.parts.live.accounts().findings.findings()))
+                .chain(self.findings())
+                .map(|(term, value)| count(term, value))
+                .collect(),
             journal: JournalStatus {
                 size: head.size,
                 root: hex(&head.root),
@@ -66,7 +77,7 @@ impl Sensor {
         let (markers, interfaces) = self.told()?;
         let agent_records = self.agent_records()?;
         let ledger = self.parts.counts.ledger().map_err(internal)?;
-        let accounts = self.parts.live.accounts();
+        let accounts = self.parts.live.accounts().records;
         let mut traffic = Vec::new();
         for interface in &interfaces {
             let counts = self
@@ -99,7 +110,8 @@ impl Sensor {
                 .collect(),
             // The whole is the kernel's term; the parts alone are shown beside it.
             agent_records: agent_records.into_iter().skip(1).collect(),
-            flow_events: [Account::EventsFromFlows, Account::FlowPackets]
+            findings: self.findings(),
+            flow_events: BESIDE
                 .iter()
                 .map(|account| (account.name(), accounts.get(*account)))
                 .collect(),
@@ -116,6 +128,7 @@ impl Sensor {
             journal: self.parts.journal.head().size,
             door: Vec::new(),
             sinks: self.sink_snapshots()?,
+            lane: self.lane_snapshot()?,
         })
     }
 
@@ -147,9 +160,18 @@ impl Sensor {
         })
     }
 
+    /// Findings of the inspection lane, by where each ended.
+    fn findings(&self) -> Vec<(&'static str, u64)> {
+        let findings = self.parts.live.accounts().findings;
+        let terms = Account::FINDINGS.iter();
+        terms
+            .map(|account| (account.name(), findings.get(*account)))
+            .collect()
+    }
+
     /// Records that the kernel emitted, then where each ended, then those still on their way.
     fn agent_records(&self) -> Result<Vec<(&'static str, u64)>, Error> {
-        let accounts = self.parts.live.accounts();
+        let accounts = self.parts.live.accounts().records;
         let ledger = self.parts.counts.ledger().map_err(internal)?;
         let records = ledger[Term::Records as usize];
         let mut terms = vec![(Term::Records.name(), records)];
@@ -175,7 +197,7 @@ impl Sensor {
     }
 
     /// What was last told, with the counters of now.
-    fn told(&self) -> Result<(MarkerStatus, Vec<InterfaceStatus>), Error> {
+    pub(super) fn told(&self) -> Result<(MarkerStatus, Vec<InterfaceStatus>), Error> {
         let (markers, mut interfaces) = {
             let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
             (told.markers.clone(), told.interfaces.clone())

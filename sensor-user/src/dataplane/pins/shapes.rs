@@ -2,11 +2,12 @@
 
 use aya::maps::{MapInfo, MapType};
 use sensor_common::{
-    Chunk, Control, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Ledger, OUTCOMES, Traffic,
-    flow_index_pages, flow_pages, map,
+    Chunk, Control, DEADLINE_BYTES, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Lane, LaneSlot, Ledger,
+    OUTCOMES, Traffic, YOUNG_PLACES, Young, flow_index_pages, flow_pages, map,
 };
 
 use super::Sizes;
+use crate::dataplane::load::cpus;
 
 /// `BPF_F_MMAPABLE` of linux/bpf.h: values begin on a page.
 const MMAPABLE: u32 = 1 << 10;
@@ -32,6 +33,9 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
     let flows = (index, size_of::<FlowPage>());
     let words = (index, size_of::<Chunk>());
     let taken = (index, size_of::<u64>());
+    let lane = (index, size_of::<Lane>());
+    let young = (index, size_of::<Young>());
+    let cpus = cpus();
     let slots = INTERFACE_SLOTS * OUTCOMES;
     let pages = flow_pages(sizes.flow_entries) * 2;
     let index_pages = flow_index_pages(sizes.flow_entries) * 2;
@@ -54,6 +58,23 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         (map::LIMITS, MapType::PerCpuArray, limit, LIMIT_SLOTS, 0),
         (map::CONTROL, MapType::Array, control, 1, 0),
         (map::LIVE, MapType::Array, (index, index), 1, 0),
+        (
+            map::SLOTS,
+            MapType::Array,
+            (index, size_of::<LaneSlot>()),
+            sizes.slots_of_cpu(cpus) * cpus,
+            MMAPABLE,
+        ),
+        (
+            map::LENT,
+            MapType::RingBuf,
+            (0, 0),
+            sizes.lent_bytes(cpus),
+            0,
+        ),
+        (map::LANE, MapType::PerCpuArray, lane, 1, 0),
+        (map::YOUNG, MapType::Array, young, YOUNG_PLACES, 0),
+        (map::DEADLINE, MapType::Array, (index, DEADLINE_BYTES), 1, 0),
     ]
     .map(|(name, kind, (key, value), entries, flags)| Shape {
         name,

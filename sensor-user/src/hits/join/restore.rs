@@ -5,7 +5,10 @@ use sensor_common::FlowKey;
 
 use super::{JoinKey, Joiner, Open, Surroundings, sides};
 use crate::{
-    hits::event::{OpenEvent, address},
+    hits::{
+        event::{OpenEvent, address},
+        index::Exact,
+    },
     model::{EventRow, PatternId, event::proto_number},
 };
 
@@ -72,9 +75,8 @@ impl Joiner {
     pub fn close_changed(&mut self, around: Surroundings<'_>, now: Timestamp) {
         self.close_where(|_, event| {
             let id = PatternId(event.key.pattern);
-            let found = around
-                .indexes
-                .find(id, sides(&event.key, event.matched_in), now);
+            let sides = sides(&event.key, event.matched_in, Exact::Earlier);
+            let found = around.indexes.find(id, sides, now);
             !found.is_ok_and(|found| {
                 found.markers == event.markers
                     && found.orders == event.orders

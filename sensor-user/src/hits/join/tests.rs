@@ -1,6 +1,9 @@
 //! The joiner, driven by hand-made records and flows.
 
+mod names;
 mod restored;
+
+use sensor_common::{Flow, Record};
 
 use super::*;
 use crate::{
@@ -61,10 +64,11 @@ impl World {
             cpu: 0,
             generation: 1,
             matched_in: if dst.starts_with("203") { 2 } else { 1 },
-            reserved: [0; 3],
+            reserved: 0,
+            slot: 0,
         };
         let around = around(&self.indexes, &self.subscribers);
-        self.joiner.record(&record, around)
+        self.joiner.record(&record, None, around)
     }
 
     fn flow(&mut self, key: FlowKey, packets: u64, time: u64) -> bool {
@@ -78,7 +82,7 @@ impl World {
             reserved: [0; 3],
         };
         let around = around(&self.indexes, &self.subscribers);
-        self.joiner.flow(&key, &flow, around, false)
+        self.joiner.flow(&key, &flow, around, false).is_some()
     }
 }
 

@@ -81,6 +81,11 @@ fn each_rule_and_where_it_ends() {
         ("domain example", Some(TooBroad)),
         ("domain *.example", Some(TooBroad)),
         ("domain *.evil.example", None),
+        ("domain *.com", Some(TooBroad)),
+        ("domain co.uk", Some(TooBroad)),
+        ("domain *.github.io", Some(TooBroad)),
+        ("domain *.evil.co.uk", None),
+        ("domain evil.github.io", None),
     ] {
         assert_eq!(concern(&breadth, pattern), expected, "{pattern}");
     }

@@ -22,6 +22,18 @@ pub struct Ja4 {
     extensions: [u8; 6],
 }
 
+impl Ja4 {
+    /// Of its parts; the first must be one that the text form can have.
+    #[must_use]
+    pub const fn new(head: [u8; HEAD], ciphers: [u8; 6], extensions: [u8; 6]) -> Self {
+        Self {
+            head,
+            ciphers,
+            extensions,
+        }
+    }
+}
+
 impl FromStr for Ja3 {
     type Err = PatternError;
 

@@ -39,6 +39,9 @@ pub struct Status {
     pub kernel_hits: Vec<Count>,
     /// Every term of the agent's identity.
     pub agent_records: Vec<Count>,
+    /// Findings of the inspection lane, and every term of their identity.
+    #[serde(default)]
+    pub findings: Vec<Count>,
     /// Journal size and root.
     pub journal: JournalStatus,
 }

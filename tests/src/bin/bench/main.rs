@@ -5,11 +5,13 @@ mod costs;
 mod cpu;
 mod events;
 mod filter;
+mod inspect;
 mod latency;
 mod live;
 mod load;
 mod machine;
 mod memory;
+mod names;
 mod options;
 mod packet;
 mod peers;
@@ -65,6 +67,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<(), String> {
     if options.has(Part::Events) {
         events::run(options, report)?;
         latency::run(options, report)?;
+    }
+    if options.has(Part::Inspect) {
+        inspect::run(options, report)?;
     }
     if options.has(Part::Peers) {
         peers::run(options, report)?;

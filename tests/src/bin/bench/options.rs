@@ -11,6 +11,8 @@ pub enum Part {
     Load,
     /// The store of events, and how fast one reaches a recipient.
     Events,
+    /// The inspection lane on one core.
+    Inspect,
     /// Beside Suricata.
     Peers,
 }
@@ -36,7 +38,13 @@ const QUICK_ROUNDS: usize = 6;
 impl Options {
     pub fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
-            parts: vec![Part::Packet, Part::Live, Part::Load, Part::Events],
+            parts: vec![
+                Part::Packet,
+                Part::Live,
+                Part::Load,
+                Part::Events,
+                Part::Inspect,
+            ],
             rounds: 0,
             quick: false,
             own: false,
@@ -85,7 +93,8 @@ fn part_named(name: &str) -> Result<Part, String> {
         "live" => Part::Live,
         "load" => Part::Load,
         "events" => Part::Events,
+        "inspect" => Part::Inspect,
         "peers" => Part::Peers,
-        _ => return Err("--only takes packet, live, load, events or peers".into()),
+        _ => return Err("--only takes packet, live, load, events, inspect or peers".into()),
     })
 }

@@ -19,6 +19,7 @@ const PLENTY: u64 = 8 << 30;
 const EXHAUSTED: Sizes = Sizes {
     flow_entries: 1024,
     ring_bytes: 4096,
+    cpu_slots: 64,
 };
 
 /// Of the same row: a token in a thousand seconds.

@@ -12,7 +12,10 @@ use std::{
 };
 
 use peak_alloc::PeakAlloc;
-use sensor_tests::fuzz::{self, CURRENT, Memory, READERS, Range};
+use sensor_tests::{
+    fuzz::{self, CURRENT, KERNEL, Memory, READERS, Range, Reader},
+    need,
+};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     thread::spawn(watch);
     let mut outcome = ExitCode::SUCCESS;
     let chosen = |name: &str| options.reader.as_deref().is_none_or(|only| only == name);
-    for reader in READERS.iter().filter(|reader| chosen(reader.name)) {
+    for reader in readers().filter(|reader| chosen(reader.name)) {
         eprintln!("fuzz: {}, seed {}", reader.name, options.range.seed);
         let (start, mut told) = (Instant::now(), Instant::now());
         let met = fuzz::run(reader, options.range, MEMORY, &mut |met| {
@@ -64,6 +67,11 @@ fn main() -> ExitCode {
         }
     }
     outcome
+}
+
+/// All that is fuzzed here: without root not the program in the kernel.
+fn readers() -> impl Iterator<Item = &'static Reader> {
+    READERS.iter().chain(need::root().then_some(&KERNEL))
 }
 
 /// Ends the program when it stays at one input.
@@ -109,11 +117,11 @@ impl Options {
                 plain.parse().map_err(|_| format!("{name} wants a number"))
             };
             match name.as_str() {
-                "--reader" if READERS.iter().any(|reader| reader.name == value) => {
+                "--reader" if readers().any(|reader| reader.name == value) => {
                     options.reader = Some(value);
                 }
                 "--reader" => {
-                    let names: Vec<&str> = READERS.iter().map(|reader| reader.name).collect();
+                    let names: Vec<&str> = readers().map(|reader| reader.name).collect();
                     return Err(format!("--reader is one of {}", names.join(", ")));
                 }
                 "--inputs" => options.range.inputs = number()?,

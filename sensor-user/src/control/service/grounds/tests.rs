@@ -137,13 +137,7 @@ fn what_is_held_back_or_of_another_kind_has_no_row() {
         not_in_force(&back, &orders, now, open),
         Some(NotInForce::Quarantined)
     );
-    let mut name = held(0, None);
-    name.marker.pattern = "domain evil.example".parse().expect("a pattern");
-    assert_eq!(
-        not_in_force(&name, &orders, now, open),
-        Some(NotInForce::Kind)
-    );
-    assert!(windows(&back, &orders).is_empty() && windows(&name, &orders).is_empty());
+    assert!(windows(&back, &orders).is_empty());
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn two_events_of_one_drained_flow_have_two_ids() {
     };
     let around = around(&world.indexes, &world.subscribers);
     let key = key(0, "10.0.0.1", "203.0.113.5", ports);
-    assert!(world.joiner.flow(&key, &flow, around, false));
+    assert!(world.joiner.flow(&key, &flow, around, false).is_some());
     let changes = world.joiner.take_changes();
     let ids: Vec<&str> = changes.iter().map(|one| &*one.row.event.id).collect();
     assert_eq!(ids.len(), 2);

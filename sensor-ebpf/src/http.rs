@@ -1,0 +1,144 @@
+//! The host of an HTTP/1 request (RFC 9112 §3.2).
+
+use sensor_common::{LaneClass, MATCHED_HTTP_HOST, lower};
+
+use crate::{
+    flows::next,
+    names::{Judged, named},
+    scratch, walk,
+    walk::{NONE, find, find_below, first_mask, first_of},
+};
+
+/// Steps through a head: eight bytes each, and one for each line.
+const TURNS: usize = 400;
+/// Steps through the blanks before a host, and through the host.
+const HOST_TURNS: usize = 48;
+
+/// What [`find_host`] tells.
+const INCOMPLETE: u64 = 1;
+const NAMELESS: u64 = 2;
+const FOUND: u64 = 3;
+
+/// Whether four bytes begin a method (RFC 9110 §9, RFC 5789).
+#[inline(always)]
+pub const fn begins(token: u32) -> bool {
+    const fn word(text: &[u8; 4]) -> u32 {
+        u32::from_ne_bytes(*text)
+    }
+    token == word(b"GET ")
+        || token == word(b"POST")
+        || token == word(b"HEAD")
+        || token == word(b"PUT ")
+        || token == word(b"DELE")
+        || token == word(b"OPTI")
+        || token == word(b"CONN")
+        || token == word(b"PATC")
+        || token == word(b"TRAC")
+}
+
+/// Looks at the head that was copied.
+#[inline(always)]
+pub fn judge() -> Judged {
+    let class = LaneClass::HttpHead;
+    let found = find_host();
+    match found & 0xff {
+        NAMELESS => Judged::decided(class, 0),
+        FOUND => {
+            let (start, end) = ((found >> 8 & 0xffff) as u32, (found >> 24 & 0xffff) as u32);
+            let walk = walk::walk_text(start, end);
+            if walk == walk::BAD {
+                // Empty or too long for a name: it is none.
+                return Judged::decided(class, 0);
+            }
+            Judged::decided(class, named(walk, MATCHED_HTTP_HOST))
+        }
+        _ => Judged::to_lend(class),
+    }
+}
+
+/// Looks for the host: what there is in the low byte, where it begins and ends above.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn find_host() -> u64 {
+    let Some(head) = scratch::copied() else {
+        return INCOMPLETE;
+    };
+    let copied = u64::from(head.head().copied);
+    let mut at = 0u64;
+    let mut turn = 0;
+    while turn < TURNS {
+        turn = next(turn);
+        at = head.unknown::<0>(at);
+        if at >= copied {
+            return INCOMPLETE;
+        }
+        let left = copied - at;
+        let count = if left < 8 { left } else { 8 };
+        let end_of_line = first_of(first_mask(find(head.eight(at), b'\n'), count));
+        if end_of_line == NONE {
+            at += count;
+            continue;
+        }
+        at += end_of_line + 1;
+        if at + 5 > copied {
+            // Perhaps the end of the head: two bytes tell.
+            let ends = at < copied && is_break(head.byte(at));
+            return if ends { NAMELESS } else { INCOMPLETE };
+        }
+        let line = head.eight(at);
+        if is_break(line & 0xff) {
+            return NAMELESS;
+        }
+        if lower(line) & 0xff_ffff_ffff == HOST {
+            return host(at + 5, copied);
+        }
+    }
+    INCOMPLETE
+}
+
+/// `host:`, the first byte in the lowest.
+const HOST: u64 = u64::from_le_bytes(*b"host:\0\0\0");
+
+#[inline(always)]
+const fn is_break(byte: u64) -> bool {
+    byte == b'\r' as u64 || byte == b'\n' as u64
+}
+
+/// A host goes from the first byte that is not blank to a blank, the port or the end of the line.
+#[inline(always)]
+fn host(start: u64, copied: u64) -> u64 {
+    let Some(head) = scratch::copied() else {
+        return INCOMPLETE;
+    };
+    let mut start = start;
+    let mut turn = 0;
+    while turn < HOST_TURNS {
+        turn = next(turn);
+        start = head.unknown::<0>(start);
+        let byte = head.byte(start);
+        if byte != b' ' as u64 && byte != b'\t' as u64 {
+            break;
+        }
+        start += 1;
+    }
+    let mut at = start;
+    let mut turn = 0;
+    while turn < HOST_TURNS {
+        turn = next(turn);
+        at = head.unknown::<0>(at);
+        if at >= copied {
+            return INCOMPLETE;
+        }
+        let word = head.eight(at);
+        let left = copied - at;
+        let count = if left < 8 { left } else { 8 };
+        let stop = find(word, b':') | find_below(word, b'!');
+        let stop = first_of(first_mask(stop, count));
+        if stop != NONE {
+            return FOUND | start << 8 | (at + stop) << 24;
+        }
+        at += count;
+    }
+    // Longer than any name.
+    NAMELESS
+}

@@ -1,0 +1,144 @@
+//! The server name of a TLS ClientHello that its packet holds whole (RFC 8446 §4.1.2, RFC 6066 §3).
+
+use sensor_common::{LaneClass, MATCHED_TLS_SNI, SLOT_BYTES};
+
+use crate::{
+    flows::next,
+    names::{Judged, named},
+    scratch, walk,
+};
+
+/// Most extensions that are passed over.
+const EXTENSIONS: usize = 64;
+/// Longest hello that is believed.
+const LONGEST: u64 = 0x4000;
+/// Bytes before a handshake message: the record's header.
+const RECORD: u64 = 5;
+
+/// What [`find_sni`] tells.
+const NO_HELLO: u64 = 1;
+const INCOMPLETE: u64 = 2;
+const UNREADABLE: u64 = 3;
+const NAMELESS: u64 = 4;
+const FOUND: u64 = 5;
+
+/// Whether four bytes may begin a ClientHello: a handshake record of SSL 3.0 or TLS.
+#[inline(always)]
+pub const fn begins(token: u32) -> bool {
+    token & 0xffff == 0x0316
+}
+
+/// Looks at the hello that was copied; what is no hello is of no class.
+#[inline(always)]
+pub fn judge() -> Option<Judged> {
+    let class = LaneClass::TlsHello;
+    let found = find_sni();
+    Some(match found & 0xff {
+        NO_HELLO => return None,
+        INCOMPLETE => Judged::to_lend_until(class, (found >> 8) as u32),
+        NAMELESS => Judged::decided(class, 0),
+        FOUND => {
+            let (start, end) = ((found >> 8 & 0xffff) as u32, (found >> 24 & 0xffff) as u32);
+            let walk = walk::walk_text(start, end);
+            if walk == walk::BAD {
+                return Some(Judged::unreadable(class));
+            }
+            Judged::decided(class, named(walk, MATCHED_TLS_SNI))
+        }
+        _ => Judged::unreadable(class),
+    })
+}
+
+/// Looks for the server name: what there is in the low byte, where it begins and ends above, or where an
+/// incomplete hello ends.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn find_sni() -> u64 {
+    let Some(hello) = scratch::copied() else {
+        return UNREADABLE;
+    };
+    let head = hello.head();
+    let (copied, length) = (u64::from(head.copied), u64::from(head.length));
+    if copied < RECORD + 4 {
+        // Too short to tell; the kind, if it is there, must be that of a ClientHello.
+        let other = copied > RECORD && hello.byte(RECORD) != 1;
+        return if other {
+            NO_HELLO
+        } else {
+            INCOMPLETE | (LONGEST << 8)
+        };
+    }
+    let message = hello.byte(RECORD + 1) << 16 | hello.pair(RECORD + 2);
+    if hello.byte(RECORD) != 1 {
+        return NO_HELLO;
+    }
+    if message > LONGEST {
+        return UNREADABLE;
+    }
+    let end = RECORD + 4 + message;
+    if hello.pair(3) < message + 4 {
+        // Over several records, each with a header.
+        return INCOMPLETE | (LONGEST << 8);
+    }
+    if length < end {
+        return INCOMPLETE | (end << 8);
+    }
+    // Version and random stand before the session.
+    let mut at = RECORD + 4 + 34;
+    at += 1 + hello.byte(at);
+    if at >= copied {
+        return cut(copied, end);
+    }
+    at += 2 + hello.pair(at);
+    if at >= copied {
+        return cut(copied, end);
+    }
+    at += 1 + hello.byte(at);
+    if at + 2 > end {
+        return if at == end { NAMELESS } else { UNREADABLE };
+    }
+    if at + 2 > copied {
+        return cut(copied, end);
+    }
+    let last = at + 2 + hello.pair(at);
+    at += 2;
+    if last > end {
+        return UNREADABLE;
+    }
+    let mut turn = 0;
+    while turn < EXTENSIONS {
+        turn = next(turn);
+        at = hello.unknown::<0>(at);
+        if at + 4 > last {
+            return NAMELESS;
+        }
+        if at + 4 > copied {
+            return cut(copied, end);
+        }
+        let (kind, size) = (hello.pair(at), hello.pair(at + 2));
+        at += 4;
+        if kind == 0 {
+            let (name, size_of_name) = (at + 5, hello.pair(at + 3));
+            let past = name + size_of_name;
+            if size < 5 || past > at + size || past > last || hello.byte(at + 2) != 0 {
+                return UNREADABLE;
+            }
+            if past > copied {
+                return cut(copied, end);
+            }
+            return FOUND | name << 8 | past << 24;
+        }
+        at += size;
+    }
+    UNREADABLE
+}
+
+/// What is not where it is looked for: not copied, or not there.
+#[inline(always)]
+fn cut(copied: u64, end: u64) -> u64 {
+    if copied < end && copied == SLOT_BYTES as u64 {
+        INCOMPLETE | (end << 8)
+    } else {
+        UNREADABLE
+    }
+}

@@ -1,0 +1,202 @@
+//! The inspection lane from the agent's side: slots that the program lends are copied and zeroed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use sensor_common::{
+    FlowKey, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot, Notice, Record, map,
+};
+use sensor_sys::Mapped;
+use zeroize::Zeroizing;
+
+use super::{Error, Limit, error::InMap as _, load::Instance, tap::take};
+
+/// What the kernel lends: the payload of one packet. Its bytes are zeroed when it is dropped.
+#[derive(Clone, Debug)]
+pub struct Lent {
+    /// The flow of the packet; its pattern is 0.
+    pub flow: FlowKey,
+    /// Kernel time of the packet, nanoseconds.
+    pub time: u64,
+    /// IP length of the packet.
+    pub bytes: u32,
+    /// Why it was lent; `None` for the payload of a packet whose name matched, which a record announced.
+    pub class: Option<LaneClass>,
+    /// Sequence number of the first payload byte; 0 without TCP.
+    pub tcp_sequence: u32,
+    /// The packet has more payload than was lent.
+    pub truncated: bool,
+    /// The kernel has compared the packet's names with the patterns already.
+    pub judged: bool,
+    /// Generation that judged the packet.
+    pub generation: u32,
+    /// What stands behind the TCP or UDP header.
+    pub payload: Zeroizing<Vec<u8>>,
+}
+
+/// Packets of the inspection lane, by [`LaneClass`] and [`LaneFate`], summed over the CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneCounts(pub [[u64; LANE_FATES]; LANE_CLASSES]);
+
+impl LaneCounts {
+    /// Packets of a class that ended so.
+    #[must_use]
+    pub const fn of(&self, class: LaneClass, fate: LaneFate) -> u64 {
+        self.0[class as usize][fate as usize]
+    }
+
+    /// All that was lent.
+    #[must_use]
+    pub fn lent(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|class| class[LaneFate::Lent as usize])
+            .sum()
+    }
+}
+
+/// What each class of packets may spend on being lent, per CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budgets(pub [Limit; LANE_CLASSES]);
+
+impl Budgets {
+    /// The same for every class: so many packets a second, an eighth of it at once; 0 for no limit.
+    #[must_use]
+    pub fn per_second(rate: u32) -> Self {
+        Self([Limit::per_second(rate, rate.div_ceil(8)); LANE_CLASSES])
+    }
+
+    /// With another limit for one class.
+    #[must_use]
+    pub const fn with(mut self, class: LaneClass, limit: Limit) -> Self {
+        self.0[class as usize] = limit;
+        self
+    }
+}
+
+/// Slots, and the ring that tells of them.
+pub(super) struct Slots {
+    slots: Mapped,
+    pub(super) lent: RingBuf<MapData>,
+}
+
+impl Slots {
+    pub(super) fn take(instance: &mut Instance) -> Result<Self, Error> {
+        let Map::Array(slots) = take(instance, map::SLOTS) else {
+            unreachable!("the slots are an array in the object");
+        };
+        Ok(Self {
+            slots: Mapped::new(&slots, LaneSlot::WORDS).in_map(map::SLOTS)?,
+            lent: RingBuf::try_from(take(instance, map::LENT)).in_map(map::LENT)?,
+        })
+    }
+
+    /// Moves up to `most` lent packets into `into`; how many notices there were. A slot that the kernel
+    /// has zeroed since is counted there, and not here.
+    pub(super) fn read(&mut self, into: &mut Vec<Lent>, most: usize) -> usize {
+        let mut notices = 0;
+        while notices < most {
+            let Some(item) = self.lent.next() else {
+                break;
+            };
+            let notice = Notice::decode(&item).expect("the program writes whole notices");
+            drop(item);
+            notices += 1;
+            into.extend(self.fetch(notice.slot, notice.time));
+        }
+        notices
+    }
+
+    /// The payload of the packet that a record tells.
+    pub(super) fn of_record(&self, record: &Record) -> Option<Lent> {
+        self.fetch(u32::from(record.slot.checked_sub(1)?), record.time)
+    }
+
+    /// Copies a slot and zeroes it; `None` when it holds another packet than that of `time`.
+    fn fetch(&self, slot: u32, time: u64) -> Option<Lent> {
+        let words = self.slots.value(slot)?;
+        let lent = lent(words, time)?;
+        self.slots.zero(slot);
+        Some(lent)
+    }
+
+    /// Zeroes every slot: who looked at them is gone.
+    pub(super) fn zero_all(&self) {
+        for slot in 0..self.slots.entries() {
+            self.slots.zero(slot);
+        }
+    }
+
+    /// Slots that are not free.
+    pub(super) fn in_use(&self) -> u32 {
+        let taken = |slot: &u32| {
+            let words = self.slots.value(*slot);
+            words.is_some_and(|words| words.iter().any(|word| word.load(Ordering::Relaxed) != 0))
+        };
+        (0..self.slots.entries()).filter(taken).count() as u32
+    }
+}
+
+/// Reads a slot; the order of its words is that of [`LaneSlot`].
+fn lent(words: &[AtomicU64], time: u64) -> Option<Lent> {
+    let word = |at: usize| words[at].load(Ordering::Relaxed);
+    if word(0) == 0 || word(8) != time {
+        return None;
+    }
+    let half = |at: usize, second: bool| {
+        let bytes = word(at).to_ne_bytes();
+        let [a, b, c, d, e, f, g, h] = bytes;
+        u32::from_ne_bytes(if second { [e, f, g, h] } else { [a, b, c, d] })
+    };
+    let ends = word(7).to_ne_bytes();
+    let address = |at| {
+        [
+            half(at, false),
+            half(at, true),
+            half(at + 1, false),
+            half(at + 1, true),
+        ]
+    };
+    let length = (half(10, true) as usize).min(sensor_common::SLOT_BYTES);
+    let mut payload = Zeroizing::new(Vec::with_capacity(length.next_multiple_of(8)));
+    for at in 0..length.div_ceil(8) {
+        payload.extend_from_slice(&word(LaneSlot::HEAD_WORDS + at).to_ne_bytes());
+    }
+    payload.truncate(length);
+    let flags = half(11, false);
+    Some(Lent {
+        flow: FlowKey {
+            pattern: 0,
+            src: address(2),
+            dst: address(4),
+            vantage: half(6, false),
+            tunnel: half(6, true),
+            src_port: u16::from_ne_bytes([ends[0], ends[1]]),
+            dst_port: u16::from_ne_bytes([ends[2], ends[3]]),
+            proto: ends[4],
+            family: ends[5],
+            reserved: [0; 2],
+        },
+        time,
+        bytes: half(9, false),
+        class: LaneClass::of(half(10, false)),
+        tcp_sequence: half(9, true),
+        truncated: flags & LaneSlot::TRUNCATED != 0,
+        judged: flags & LaneSlot::JUDGED != 0,
+        generation: half(11, true),
+        payload,
+    })
+}
+
+/// The counters, summed over the CPUs.
+pub(super) fn counts(lane: &PerCpuArray<MapData, Lane>) -> Result<LaneCounts, Error> {
+    let mut sums = LaneCounts::default();
+    for lane in lane.get(&0, 0).in_map(map::LANE)?.iter() {
+        for (sums, counts) in sums.0.iter_mut().zip(lane.counts) {
+            for (sum, count) in sums.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+    }
+    Ok(sums)
+}

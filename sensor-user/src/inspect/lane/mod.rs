@@ -1,0 +1,225 @@
+//! The lane itself: packets in, findings out, every handshake to one fate.
+
+mod budget;
+mod connection;
+mod counts;
+mod decide;
+mod recent;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use sensor_common::FlowKey;
+
+pub use budget::Budgets;
+pub use counts::{Class, Counts, Fate};
+pub use decide::Wants;
+
+use crate::model::{MatchedIn, Observed};
+use budget::Budget;
+use connection::Connection;
+use recent::Recent;
+use stream::Stream;
+
+/// A packet that the kernel lent.
+#[derive(Clone, Copy)]
+pub struct Packet<'a> {
+    /// Its flow; the pattern in it says nothing.
+    pub flow: FlowKey,
+    /// Kernel time, nanoseconds.
+    pub time: u64,
+    /// IP length, bytes.
+    pub bytes: u32,
+    /// Generation that judged it.
+    pub generation: u32,
+    /// What it seems to bear.
+    pub class: Class,
+    /// Whether it begins it.
+    pub part: Part,
+    /// TCP sequence number of the payload's first byte.
+    pub sequence: u32,
+    /// The payload goes on behind what was lent.
+    pub truncated: bool,
+    /// The kernel has compared its names with the patterns.
+    pub judged: bool,
+    /// Payload of TCP or UDP.
+    pub payload: &'a [u8],
+}
+
+/// Which part of a handshake, head or message a packet bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Its beginning.
+    Head,
+    /// What may belong to one.
+    Segment,
+    /// Its beginning, unless one was there before.
+    Either,
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The flow.
+    pub flow: FlowKey,
+    /// Kernel time of its first and last packet here, nanoseconds.
+    pub first: u64,
+    /// See `first`.
+    pub last: u64,
+    /// Packets that bore it.
+    pub packets: u64,
+    /// Their bytes (IP length).
+    pub bytes: u64,
+    /// Generation that judged the first of them.
+    pub generation: u32,
+    /// Where it was found.
+    pub matched_in: MatchedIn,
+    /// What was found.
+    pub what: Observed,
+}
+
+/// The lane. It holds no packet longer than its budgets say.
+pub struct Lane {
+    wants: Wants,
+    budget: Budget,
+    streams: HashMap<FlowKey, Stream>,
+    connections: HashMap<FlowKey, Vec<Connection>>,
+    recent: Recent,
+    counts: Counts,
+}
+
+/// What is known of the packets of a handshake so far.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    first: u64,
+    last: u64,
+    packets: u64,
+    bytes: u64,
+    generation: u32,
+}
+
+impl Tally {
+    fn new(packet: &Packet<'_>) -> Self {
+        Self {
+            first: packet.time,
+            last: packet.time,
+            packets: 1,
+            bytes: u64::from(packet.bytes),
+            generation: packet.generation,
+        }
+    }
+
+    fn count(&mut self, packet: &Packet<'_>) {
+        self.last = self.last.max(packet.time);
+        self.packets += 1;
+        self.bytes += u64::from(packet.bytes);
+    }
+
+    fn finding(&self, flow: &FlowKey, matched_in: MatchedIn, what: Observed) -> Finding {
+        Finding {
+            flow: *flow,
+            first: self.first,
+            last: self.last,
+            packets: self.packets,
+            bytes: self.bytes,
+            generation: self.generation,
+            matched_in,
+            what,
+        }
+    }
+}
+
+impl Lane {
+    /// An empty lane.
+    #[must_use]
+    pub fn new(budgets: Budgets) -> Self {
+        Self {
+            wants: Wants::default(),
+            budget: Budget::new(budgets),
+            streams: HashMap::new(),
+            connections: HashMap::new(),
+            recent: Recent::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Says what is looked for from now on.
+    pub const fn set_wants(&mut self, wants: Wants) {
+        self.wants = wants;
+    }
+
+    /// Takes a packet; what is found in it, or with it, is added to `found`. Time never goes back
+    /// here: packets of several processors come in their own orders.
+    pub fn take(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
+        self.expire(packet.time);
+        self.counts.packet(packet.class);
+        let flow = FlowKey {
+            pattern: 0,
+            ..packet.flow
+        };
+        let packet = Packet { flow, ..*packet };
+        if packet.class == Class::Quic {
+            self.take_datagram(&packet, found);
+        } else {
+            self.take_segment(&packet, found);
+        }
+    }
+
+    /// Lets go of what waited too long by kernel time `now`.
+    pub fn expire(&mut self, now: u64) {
+        self.recent.expire(now);
+        while let Some((flow, serial)) = self.budget.next_over(now) {
+            self.expire_stream(&flow, serial);
+            self.expire_connection(&flow, serial);
+        }
+        let (streams, connections) = (&self.streams, &self.connections);
+        self.budget
+            .compact(streams.len() + connections.len(), |flow, serial| {
+                streams
+                    .get(flow)
+                    .is_some_and(|stream| stream.serial == serial)
+                    || connections.get(flow).is_some_and(|connections| {
+                        connections
+                            .iter()
+                            .any(|connection| connection.serial == serial)
+                    })
+            });
+    }
+
+    /// Hands over what was found in a handshake.
+    fn tell(
+        &mut self,
+        class: Class,
+        flow: &FlowKey,
+        tally: &Tally,
+        encrypted: bool,
+        names: Vec<(MatchedIn, Observed)>,
+        found: &mut Vec<Finding>,
+    ) {
+        if encrypted && !names.is_empty() {
+            self.counts.encrypted(class);
+        }
+        let findings = names.into_iter();
+        found.extend(findings.map(|(matched_in, what)| tally.finding(flow, matched_in, what)));
+    }
+
+    /// What became of everything so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Bytes that are held, with what each handshake costs beside its bytes.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.budget.held()
+    }
+
+    /// Handshakes that wait for more.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.streams.len() + self.connections.values().map(Vec::len).sum::<usize>()
+    }
+}

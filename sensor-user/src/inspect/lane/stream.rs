@@ -1,0 +1,229 @@
+//! Handshakes, heads and messages over TCP; DNS messages over UDP, which are whole at once.
+
+use std::borrow::Cow;
+
+use sensor_common::FlowKey;
+use zeroize::Zeroize as _;
+
+use super::{
+    Class, Fate, Finding, Lane, Packet, Part, Tally,
+    budget::Over,
+    decide::{self, Looked, Then},
+};
+use crate::inspect::{http, reassembly::Pieces};
+
+/// IP protocol number of UDP.
+const UDP: u8 = 17;
+
+/// A stream that waits for more.
+pub(super) struct Stream {
+    pub(super) serial: u64,
+    class: Class,
+    /// Sequence number that stands at position zero.
+    base: u32,
+    /// Position of its beginning, once that came.
+    head: Option<i64>,
+    /// Bytes from there on without which looking again is no use.
+    needed: usize,
+    /// Its name was found, by the kernel or here.
+    told: bool,
+    /// A packet of it was not lent whole.
+    truncated: bool,
+    pieces: Pieces,
+    tally: Tally,
+}
+
+impl Stream {
+    fn new(serial: u64, packet: &Packet<'_>) -> Self {
+        Self {
+            serial,
+            class: packet.class,
+            base: packet.sequence,
+            head: None,
+            needed: 0,
+            told: packet.judged,
+            truncated: false,
+            pieces: Pieces::default(),
+            tally: Tally::new(packet),
+        }
+    }
+
+    fn position(&self, sequence: u32) -> i64 {
+        // Half of the sequence space lies behind, half before (RFC 9293 §3.4).
+        i64::from(sequence.wrapping_sub(self.base).cast_signed())
+    }
+
+    fn is_head(&self, packet: &Packet<'_>) -> bool {
+        match packet.part {
+            Part::Head => true,
+            Part::Segment => false,
+            Part::Either => self.head.is_none() && begins(packet),
+        }
+    }
+}
+
+/// Whether a packet of either part is a beginning.
+fn begins(packet: &Packet<'_>) -> bool {
+    match packet.class {
+        Class::Http => !matches!(http::head(packet.payload), http::Head::Other),
+        _ => true,
+    }
+}
+
+impl Lane {
+    pub(super) fn take_segment(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
+        let flow = packet.flow;
+        if let Some(stream) = self.streams.get(&flow) {
+            let position = stream.position(packet.sequence);
+            let another = packet.part == Part::Head && stream.head.is_some_and(|at| at != position);
+            if !another {
+                return self.add(packet, true, found);
+            }
+            // Another connection between the same ports.
+            self.end_stream(&flow, Fate::TimedOut);
+        }
+        let head = packet.part == Part::Head || (packet.part == Part::Either && begins(packet));
+        if !head && self.recent.has(&flow) {
+            return self.counts.stray(packet.class);
+        }
+        self.counts.open(packet.class);
+        let mut first = None;
+        if head {
+            let looked = if flow.proto == UDP {
+                decide::datagram(packet.payload, self.wants)
+            } else {
+                decide::stream(packet.class, packet.payload, self.wants, packet.judged)
+            };
+            let told = !looked.found.is_empty();
+            let tally = Tally::new(packet);
+            self.tell(
+                packet.class,
+                &flow,
+                &tally,
+                looked.encrypted,
+                looked.found,
+                found,
+            );
+            match settle(looked.then, packet.truncated) {
+                Then::Done(fate) => return self.end(packet.class, fate, &flow, packet.time),
+                Then::More(needed) => first = Some((needed, told)),
+            }
+        }
+        let Ok(serial) = self.budget.open(&flow, packet.time) else {
+            return self.end(packet.class, Fate::OverBudget, &flow, packet.time);
+        };
+        let mut stream = Stream::new(serial, packet);
+        if let Some((needed, told)) = first {
+            stream.head = Some(0);
+            stream.needed = needed;
+            stream.told |= told;
+        }
+        self.streams.insert(flow, stream);
+        self.add(packet, false, found);
+    }
+
+    /// Adds a packet to its stream and looks at it, unless it is known that it is too short.
+    fn add(&mut self, packet: &Packet<'_>, count: bool, found: &mut Vec<Finding>) {
+        let flow = packet.flow;
+        let stream = self
+            .streams
+            .get_mut(&flow)
+            .expect("it was there or inserted");
+        if count {
+            stream.tally.count(packet);
+        }
+        stream.truncated |= packet.truncated;
+        stream.told |= packet.judged;
+        let position = stream.position(packet.sequence);
+        if stream.is_head(packet) {
+            stream.head = Some(position);
+            stream.class = packet.class;
+        }
+        let held = stream.pieces.held();
+        let fits = self
+            .budget
+            .check(held, packet.payload.len())
+            .map_err(fate_of);
+        let added = fits.and_then(|()| {
+            let inserted = stream.pieces.insert(position, packet.payload);
+            inserted.map_err(|_| Fate::TooLong)
+        });
+        match added {
+            Ok(added) => self.budget.charge(added),
+            Err(fate) => return self.end_stream(&flow, fate),
+        }
+        let Some(head) = stream.head else {
+            return;
+        };
+        let bytes = stream.pieces.from(head);
+        if bytes.len() < stream.needed {
+            return overwrite(bytes);
+        }
+        let Looked {
+            found: names,
+            encrypted,
+            then,
+        } = decide::stream(stream.class, &bytes, self.wants, stream.told);
+        overwrite(bytes);
+        stream.told |= !names.is_empty();
+        let (class, tally) = (stream.class, stream.tally);
+        let then = settle(then, stream.truncated);
+        if let Then::More(needed) = then {
+            stream.needed = needed;
+        }
+        self.tell(class, &flow, &tally, encrypted, names, found);
+        if let Then::Done(fate) = then {
+            self.end_stream(&flow, fate);
+        }
+    }
+
+    /// Ends a stream that is held.
+    fn end_stream(&mut self, flow: &FlowKey, fate: Fate) {
+        if let Some(stream) = self.streams.remove(flow) {
+            self.budget.close(stream.pieces.held());
+            self.end(stream.class, fate, flow, stream.tally.last);
+        }
+    }
+
+    pub(super) fn expire_stream(&mut self, flow: &FlowKey, serial: u64) {
+        let waits = |stream: &&Stream| stream.serial == serial;
+        let Some(stream) = self.streams.get(flow).filter(waits) else {
+            return;
+        };
+        let fate = match stream.head {
+            None => Fate::Orphaned,
+            Some(_) => Fate::TimedOut,
+        };
+        self.budget.close(stream.pieces.held());
+        self.counts.end(stream.class, fate);
+        self.streams.remove(flow);
+    }
+
+    /// Counts an end, and remembers that what the flow still sends belongs to nothing.
+    pub(super) fn end(&mut self, class: Class, fate: Fate, flow: &FlowKey, time: u64) {
+        self.counts.end(class, fate);
+        self.recent
+            .remember(flow, time.saturating_add(self.budget.wait()));
+    }
+}
+
+/// What is missing behind a packet that was not lent whole will not come.
+const fn settle(then: Then, truncated: bool) -> Then {
+    match then {
+        Then::More(_) if truncated => Then::Done(Fate::Truncated),
+        then => then,
+    }
+}
+
+pub(super) const fn fate_of(over: Over) -> Fate {
+    match over {
+        Over::Flow => Fate::TooLong,
+        Over::Total => Fate::OverBudget,
+    }
+}
+
+pub(super) fn overwrite(bytes: Cow<'_, [u8]>) {
+    if let Cow::Owned(mut copy) = bytes {
+        copy.zeroize();
+    }
+}

@@ -1,0 +1,224 @@
+//! QUIC Initial packets of clients, versions 1 (RFC 9000, 9001) and 2 (RFC 9369): where they stand in
+//! a datagram, what is under their protection, and the CRYPTO frames in it.
+
+use zeroize::Zeroizing;
+
+use crate::crypto::quic::{InitialKeys, InitialVersion, SAMPLE, TAG};
+
+/// Longest connection id of both versions (RFC 9000 §17.2).
+const LONGEST_ID: usize = 20;
+
+/// A version that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// RFC 9000.
+    V1,
+    /// RFC 9369.
+    V2,
+}
+
+impl Version {
+    /// The number in long headers.
+    #[must_use]
+    pub const fn of_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::V1),
+            0x6b33_43cf => Some(Self::V2),
+            _ => None,
+        }
+    }
+
+    /// The two bits that an Initial and a Retry have for their type.
+    const fn types(self) -> (u8, u8) {
+        match self {
+            Self::V1 => (0, 3),
+            Self::V2 => (1, 0),
+        }
+    }
+
+    /// The keys of the client whose first Initial had this Destination Connection ID.
+    #[must_use]
+    pub fn keys(self, destination: &[u8]) -> InitialKeys {
+        let version = match self {
+            Self::V1 => InitialVersion {
+                salt: *b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a",
+                labels: [b"quic key", b"quic iv", b"quic hp"],
+            },
+            Self::V2 => InitialVersion {
+                salt: *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9",
+                labels: [b"quicv2 key", b"quicv2 iv", b"quicv2 hp"],
+            },
+        };
+        InitialKeys::of_client(version, destination)
+    }
+}
+
+/// An Initial packet, still protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Initial<'a> {
+    /// Its version.
+    pub version: Version,
+    /// Destination Connection ID.
+    pub destination: &'a [u8],
+    /// Its bytes.
+    packet: &'a [u8],
+    /// Where its packet number begins.
+    number_at: usize,
+}
+
+/// The Initial packets that are coalesced in a datagram (RFC 9000 §12.2), in their order. Packets of
+/// other kinds are passed over; a short header, another version or a Retry ends the datagram.
+pub fn initials(datagram: &[u8]) -> impl Iterator<Item = Initial<'_>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        loop {
+            let (initial, behind) = next(rest)?;
+            rest = behind;
+            if initial.is_some() {
+                return initial;
+            }
+        }
+    })
+}
+
+/// The packet at the start, where it is an Initial, and what stands behind it.
+fn next(bytes: &[u8]) -> Option<(Option<Initial<'_>>, &[u8])> {
+    let mut cursor = Cursor { bytes, at: 0 };
+    let first = cursor.number(1)?;
+    if first & 0x80 == 0 {
+        return None;
+    }
+    let version = Version::of_number(u32::try_from(cursor.number(4)?).ok()?)?;
+    let kind = u8::try_from(first >> 4 & 3).ok()?;
+    let destination = cursor.id()?;
+    cursor.id()?;
+    let (initial, retry) = version.types();
+    if kind == retry {
+        return None;
+    }
+    if kind == initial {
+        let token = cursor.varint()?;
+        cursor.take(usize::try_from(token).ok()?)?;
+    }
+    let length = usize::try_from(cursor.varint()?).ok()?;
+    let number_at = cursor.at;
+    cursor.take(length)?;
+    let (packet, behind) = bytes.split_at(cursor.at);
+    let initial = (kind == initial).then_some(Initial {
+        version,
+        destination,
+        packet,
+        number_at,
+    });
+    Some((initial, behind))
+}
+
+impl Initial<'_> {
+    /// Takes protection off; the frames, or `None` when the keys are not these.
+    #[must_use]
+    pub fn open(&self, keys: &InitialKeys) -> Option<Zeroizing<Vec<u8>>> {
+        let at = self.number_at;
+        let sample = self.packet.get(at + 4..at + 4 + SAMPLE)?;
+        let mask = keys.mask(sample.try_into().ok()?);
+        let mut packet = Zeroizing::new(self.packet.to_vec());
+        packet[0] ^= mask[0] & 0x0f;
+        let length = usize::from(packet[0] & 3) + 1;
+        let mut number = 0;
+        for (byte, mask) in packet[at..at + length].iter_mut().zip(&mask[1..]) {
+            *byte ^= mask;
+            number = number << 8 | u64::from(*byte);
+        }
+        // Numbers begin at zero and nothing is acknowledged yet: what is there is the whole number.
+        let (header, payload) = packet.split_at_mut(at + length);
+        let opened = keys.open(number, header, payload)?.len();
+        packet.drain(..at + length);
+        packet.truncate(opened);
+        Some(packet)
+    }
+
+    /// Whether it is long enough to be one.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.packet.len() >= self.number_at + 4 + TAG
+    }
+}
+
+/// Offset and bytes of the CRYPTO frames among frames, as far as these can be read.
+pub fn crypto_frames(frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    let mut cursor = Cursor {
+        bytes: frames,
+        at: 0,
+    };
+    std::iter::from_fn(move || {
+        loop {
+            match cursor.varint()? {
+                // PADDING, PING.
+                0 | 1 => {}
+                kind @ (2 | 3) => cursor.acknowledgement(kind == 3)?,
+                6 => {
+                    let offset = cursor.varint()?;
+                    let length = usize::try_from(cursor.varint()?).ok()?;
+                    return Some((offset, cursor.take(length)?));
+                }
+                // CONNECTION_CLOSE, and what no Initial may hold.
+                _ => return None,
+            }
+        }
+    })
+}
+
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(count)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
+    }
+
+    fn number(&mut self, bytes: usize) -> Option<u64> {
+        let taken = self.take(bytes)?;
+        Some(
+            taken
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        )
+    }
+
+    /// RFC 9000 §16.
+    fn varint(&mut self) -> Option<u64> {
+        let length = 1 << (self.bytes.get(self.at)? >> 6);
+        let value = self.number(length)?;
+        Some(value & (u64::MAX >> (66 - 8 * length)))
+    }
+
+    fn id(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.number(1)?).ok()?;
+        (length <= LONGEST_ID).then(|| self.take(length))?
+    }
+
+    /// Passes over an ACK frame (RFC 9000 §19.3).
+    fn acknowledgement(&mut self, counts: bool) -> Option<()> {
+        // Largest and delay.
+        self.varint()?;
+        self.varint()?;
+        let ranges = self.varint()?;
+        self.varint()?;
+        for _ in 0..ranges {
+            // Gap and length.
+            self.varint()?;
+            self.varint()?;
+        }
+        for _ in 0..if counts { 3 } else { 0 } {
+            self.varint()?;
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,157 @@
+//! Bytes of a stream that come in any order: the first of two that overlap wins, as Linux has it for
+//! what it has not delivered yet.
+
+use std::borrow::Cow;
+
+use zeroize::Zeroize as _;
+
+/// Most pieces of a stream: nobody cuts a head of 16 KiB smaller.
+const MOST_PIECES: usize = 64;
+
+/// Pieces of one stream, apart and in their order. What they hold is overwritten when they go.
+#[derive(Default)]
+pub struct Pieces {
+    pieces: Vec<(i64, Vec<u8>)>,
+}
+
+/// There is no place for a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+impl Pieces {
+    /// Adds bytes at a position; how many of them are new.
+    ///
+    /// # Errors
+    /// [`TooMany`]; nothing was added.
+    pub fn insert(&mut self, start: i64, bytes: &[u8]) -> Result<usize, TooMany> {
+        let end = start.saturating_add(i64::try_from(bytes.len()).map_err(|_| TooMany)?);
+        let mut gaps = Vec::new();
+        let mut from = start;
+        for (at, piece) in &self.pieces {
+            let behind = at + length(piece);
+            if behind <= from {
+                continue;
+            }
+            if *at >= end {
+                break;
+            }
+            if *at > from {
+                gaps.push((from, *at));
+            }
+            from = from.max(behind);
+        }
+        if from < end {
+            gaps.push((from, end));
+        }
+        if self.pieces.len() + gaps.len() > MOST_PIECES {
+            return Err(TooMany);
+        }
+        let mut added = 0;
+        for (from, to) in gaps {
+            let piece = &bytes[index(from - start)..index(to - start)];
+            added += piece.len();
+            let place = self.pieces.partition_point(|(at, _)| *at < from);
+            self.pieces.insert(place, (from, piece.to_vec()));
+        }
+        Ok(added)
+    }
+
+    /// What is there from a position on without a gap. A copy, when several pieces make it up, is the
+    /// caller's to overwrite.
+    #[must_use]
+    pub fn from(&self, start: i64) -> Cow<'_, [u8]> {
+        let mut whole = Cow::Borrowed(&[][..]);
+        let mut next = start;
+        for (at, piece) in &self.pieces {
+            let behind = at + length(piece);
+            if behind <= next {
+                continue;
+            }
+            if *at > next {
+                break;
+            }
+            let piece = &piece[index(next - at)..];
+            if whole.is_empty() {
+                whole = Cow::Borrowed(piece);
+            } else {
+                let rest: usize = self.pieces.iter().map(|(_, piece)| piece.len()).sum();
+                let grown = whole.to_mut();
+                if grown.capacity() < rest {
+                    // Growing would leave a copy behind that nobody overwrites.
+                    let mut larger = Vec::with_capacity(rest);
+                    larger.extend_from_slice(grown);
+                    grown.zeroize();
+                    *grown = larger;
+                }
+                grown.extend_from_slice(piece);
+            }
+            next = behind;
+        }
+        whole
+    }
+
+    /// Bytes that are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.pieces.iter().map(|(_, piece)| piece.len()).sum()
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        for (_, piece) in &mut self.pieces {
+            piece.zeroize();
+        }
+    }
+}
+
+fn length(piece: &[u8]) -> i64 {
+    i64::try_from(piece.len()).expect("a piece came in a packet")
+}
+
+fn index(distance: i64) -> usize {
+    usize::try_from(distance).expect("it lies within the piece")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_in_any_order_make_the_stream() {
+        let whole: Vec<u8> = (0..40).collect();
+        // Every order of four pieces, each a little longer than its share.
+        for order in 0..24_usize {
+            let mut left = vec![0, 1, 2, 3];
+            let mut pieces = Pieces::default();
+            let mut code = order;
+            for size in (1..=4).rev() {
+                let at = left.remove(code % size) * 10;
+                code /= size;
+                let end = (at + 13).min(40);
+                pieces
+                    .insert(at as i64 - 5, &whole[at..end])
+                    .expect("a place");
+            }
+            assert_eq!(&pieces.from(-5)[..], &whole[..], "{order}");
+            assert_eq!(pieces.held(), 40);
+            assert_eq!(&pieces.from(2)[..], &whole[7..]);
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_wins_and_gaps_end_it() {
+        let mut pieces = Pieces::default();
+        assert_eq!(pieces.insert(4, b"bbbb"), Ok(4));
+        assert_eq!(pieces.insert(0, b"aaaaaaaaaaaa"), Ok(8));
+        assert_eq!(pieces.insert(2, b"cccc"), Ok(0));
+        assert_eq!(&pieces.from(0)[..], b"aaaabbbbaaaa");
+        assert_eq!(pieces.insert(20, b"d"), Ok(1));
+        assert_eq!(pieces.from(0).len(), 12);
+        assert!(pieces.from(12).is_empty());
+        for at in 0..MOST_PIECES as i64 - 4 {
+            assert_eq!(pieces.insert(30 + 2 * at, b"x"), Ok(1));
+        }
+        assert_eq!(pieces.insert(500, b"x"), Err(TooMany));
+    }
+}

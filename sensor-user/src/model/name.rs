@@ -1,0 +1,183 @@
+//! A name as a packet bears it: labels of any bytes, compared without case (RFC 4343).
+
+use std::fmt;
+
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Longest label, bytes (RFC 1035 §3.1).
+const LONGEST_LABEL: usize = 63;
+/// Longest name on the wire without the root's label, bytes (RFC 1035 §3.1).
+const LONGEST: usize = 254;
+
+/// A name that was seen. Labels stay apart: a dot inside one never equals a separator. Its bytes are
+/// overwritten when it goes, and it prints nothing.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// Labels, each behind its length, lower-case.
+    wire: Vec<u8>,
+}
+
+impl Name {
+    /// Of labels, the top-level domain last; `None` for the root and for what no name can be.
+    #[must_use]
+    pub fn of_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut name = Self {
+            // Never grown: what is left behind elsewhere could not be overwritten.
+            wire: Vec::with_capacity(LONGEST),
+        };
+        for label in labels {
+            let length = u8::try_from(label.len()).ok()?;
+            let fits = (1..=LONGEST_LABEL).contains(&label.len())
+                && name.wire.len() + 1 + label.len() <= LONGEST;
+            if !fits {
+                return None;
+            }
+            name.wire.push(length);
+            name.wire.extend(label.iter().map(u8::to_ascii_lowercase));
+        }
+        (!name.wire.is_empty()).then_some(name)
+    }
+
+    /// Of a name in text form, as TLS and HTTP have it; one trailing dot is left out.
+    #[must_use]
+    pub fn of_text(text: &[u8]) -> Option<Self> {
+        let text = text.strip_suffix(b".").unwrap_or(text);
+        Self::of_labels(text.split(|byte| *byte == b'.'))
+    }
+
+    /// Its labels, the top-level domain last.
+    pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.wire.as_slice();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first()?;
+            let (label, behind) = behind.split_at(usize::from(*length));
+            rest = behind;
+            Some(label)
+        })
+    }
+
+    /// Whether a pattern in canonical form covers it, label by label: the name itself, or with `*.`
+    /// in front the name and its subdomains.
+    #[must_use]
+    pub fn is_covered_by(&self, pattern: &str) -> bool {
+        let (subdomains, wanted) = match pattern.strip_prefix("*.") {
+            Some(wanted) => (true, wanted),
+            None => (false, pattern),
+        };
+        let (mut labels, more) = {
+            let (have, want) = (self.labels().count(), wanted.split('.').count());
+            let Some(more) = have.checked_sub(want) else {
+                return false;
+            };
+            (self.labels(), more)
+        };
+        if more > 0 && (!subdomains || labels.nth(more - 1).is_none()) {
+            return false;
+        }
+        labels.eq(wanted.split('.').map(str::as_bytes))
+    }
+
+    /// Every pattern that may cover it, in canonical form without its kind: the shortest suffix first,
+    /// the name itself last. Labels that no pattern can hold end the walk.
+    pub fn patterns(&self) -> impl Iterator<Item = Zeroizing<String>> {
+        let labels: Vec<&[u8]> = self.labels().collect();
+        let plain = labels.iter().rev().take_while(|label| is_plain(label));
+        let first = labels.len() - plain.count();
+        let text: Vec<u8> = labels[first..].join(&b'.');
+        let text = Zeroizing::new(String::from_utf8(text).unwrap_or_default());
+        let starts: Vec<usize> = labels[first..]
+            .iter()
+            .scan(0, |at, label| {
+                let start = *at;
+                *at += label.len() + 1;
+                Some(start)
+            })
+            .collect();
+        let whole = (first == 0 && !text.is_empty()).then(|| text.clone());
+        let suffixes = starts.into_iter().rev();
+        let suffixes = suffixes.map(move |start| Zeroizing::new(format!("*.{}", &text[start..])));
+        suffixes.chain(whole)
+    }
+}
+
+/// Whether a pattern can hold such a label.
+fn is_plain(label: &[u8]) -> bool {
+    label
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        self.wire.zeroize();
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Name(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::of_text(text.as_bytes()).expect(text)
+    }
+
+    fn texts(name: &Name) -> Vec<String> {
+        name.patterns().map(|text| text.to_string()).collect()
+    }
+
+    #[test]
+    fn patterns_cover_names_label_by_label() {
+        for (pattern, covered, not) in [
+            (
+                "a.b",
+                &["a.b", "A.b", "a.B."][..],
+                &["xa.b", "a.b.c", "x.a.b", "b", "a"][..],
+            ),
+            (
+                "*.a.b",
+                &["a.b", "x.a.b", "y.X.A.b."],
+                &["xa.b", "x.a.b.c", "b"],
+            ),
+        ] {
+            for seen in covered {
+                let name = name(seen);
+                assert!(name.is_covered_by(pattern), "{pattern} {seen}");
+                let mut patterns = name.patterns();
+                assert!(patterns.any(|one| *one == pattern), "{pattern} {seen}");
+            }
+            for seen in not {
+                let name = name(seen);
+                assert!(!name.is_covered_by(pattern), "{pattern} {seen}");
+                let mut patterns = name.patterns();
+                assert!(patterns.all(|one| *one != pattern), "{pattern} {seen}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_dot_inside_a_label_is_no_separator() {
+        let labels = |labels: &[&'static [u8]]| Name::of_labels(labels.iter().copied());
+        let dotted = labels(&[b"a.b", b"c"]).expect("a name");
+        assert!(!dotted.is_covered_by("a.b.c") && dotted.is_covered_by("*.c"));
+        assert_eq!(texts(&dotted), ["*.c"]);
+        let strange = labels(&[b"\0", b"a", b"b"]).expect("a name");
+        assert_eq!(texts(&strange), ["*.b", "*.a.b"]);
+        assert!(labels(&[b"a", &[b'x'; 64]]).is_none());
+        assert!(labels(&[&[b'x'; 63][..]; 4]).is_none());
+        assert!(labels(&[&[b'x'; 63], &[b'x'; 63], &[b'x'; 63], &[b'x'; 61]]).is_some());
+    }
+
+    #[test]
+    fn what_is_no_name_is_none_and_a_name_prints_nothing() {
+        for none in ["", ".", "..", "a..b", ".a", "a.."] {
+            assert!(Name::of_text(none.as_bytes()).is_none(), "{none}");
+        }
+        assert_eq!(format!("{:?}", name("evil.example")), "Name(..)");
+    }
+}
