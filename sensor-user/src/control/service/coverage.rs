@@ -126,14 +126,15 @@ fn class_coverage(
     let counts = agent
         .map(|class| *inspected.counts.of(class))
         .unwrap_or_default();
-    let mut not_judged: Vec<Count> = [
+    let lost = [
         LaneFate::OverBudget,
         LaneFate::NoSlot,
         LaneFate::RingFull,
         LaneFate::Unreadable,
-    ]
-    .map(|fate| told(&format!("kernel_{}", fate.name()), lane.of(class, fate)))
-    .into();
+    ];
+    let mut not_judged: Vec<Count> = lost
+        .map(|fate| told(&format!("kernel_{}", fate.name()), lane.of(class, fate)))
+        .into();
     not_judged.extend(
         Fate::ALL
             .into_iter()
@@ -146,11 +147,17 @@ fn class_coverage(
         .filter(|fate| fate.is_judged())
         .map(|fate| counts.fate(fate))
         .sum();
+    // What was lent is several packets of one handshake: the agent knows how many handshakes.
+    let by_kernel = lane.of(class, LaneFate::Decided);
+    let not_lent: u64 = lost.map(|fate| lane.of(class, fate)).iter().sum();
     ClassCoverage {
         class: class.name().into(),
         looked_at,
-        seen: lane.of(class, LaneFate::Seen),
-        judged: lane.of(class, LaneFate::Decided) + by_agent,
+        seen: match agent {
+            Some(_) => by_kernel + not_lent + counts.opened,
+            None => lane.of(class, LaneFate::Seen),
+        },
+        judged: by_kernel + by_agent,
         not_judged,
         encrypted: counts.encrypted,
     }

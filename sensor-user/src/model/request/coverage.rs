@@ -26,7 +26,7 @@ pub struct ClassCoverage {
     pub class: String,
     /// Whether patterns in force look at it.
     pub looked_at: bool,
-    /// Packets that the kernel knew to begin one.
+    /// How many there were: those that the kernel judged or could not lend, and those that the agent was lent.
     pub seen: u64,
     /// Of these, judged: by the kernel, or by the agent on what was lent.
     pub judged: u64,
