@@ -158,6 +158,9 @@ mod tests {
         let dotted = NameHash::root(keys).child(label_hash(b"a.b", keys), keys);
         assert_ne!(hash("a.b"), dotted);
         assert_ne!(label_hash(b"a\0", keys), label_hash(b"a", keys));
-        assert_ne!(hash("evil.example"), name_hash("evil.example", NameKeys::new([1, 3])));
+        assert_ne!(
+            hash("evil.example"),
+            name_hash("evil.example", NameKeys::new([1, 3]))
+        );
     }
 }

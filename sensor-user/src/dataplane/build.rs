@@ -19,13 +19,7 @@ pub(super) fn build(
     generation: u32,
 ) -> Result<(Shape, Instance), Error> {
     let open = |pattern: &ImagePattern| open.contains(&pattern.id);
-    let encoded = encode(
-        image,
-        setup.features.clock(),
-        true,
-        setup.name_keys,
-        open,
-    )?;
+    let encoded = encode(image, setup.features.clock(), true, setup.name_keys, open)?;
     let shape = encoded.shape();
     if shape.bytes() > setup.most_bytes {
         return Err(Error::TooLarge {

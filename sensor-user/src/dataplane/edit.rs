@@ -13,14 +13,7 @@ use sensor_common::{
     PatternKey, PatternPage, map,
 };
 
-use super::{
-    Error,
-    encode::Shape,
-    error::InMap as _,
-    filter,
-    load::Instance,
-    table,
-};
+use super::{Error, encode::Shape, error::InMap as _, filter, load::Instance, table};
 use crate::model::Pattern;
 
 /// Marks per word of the filter up to which it takes more: twice what it is sized for.

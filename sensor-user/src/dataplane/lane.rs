@@ -48,7 +48,10 @@ impl LaneCounts {
     /// All that was lent.
     #[must_use]
     pub fn lent(&self) -> u64 {
-        self.0.iter().map(|class| class[LaneFate::Lent as usize]).sum()
+        self.0
+            .iter()
+            .map(|class| class[LaneFate::Lent as usize])
+            .sum()
     }
 }
 
@@ -146,7 +149,14 @@ fn lent(words: &[AtomicU64], time: u64) -> Option<Lent> {
         u32::from_ne_bytes(if second { [e, f, g, h] } else { [a, b, c, d] })
     };
     let ends = word(7).to_ne_bytes();
-    let address = |at| [half(at, false), half(at, true), half(at + 1, false), half(at + 1, true)];
+    let address = |at| {
+        [
+            half(at, false),
+            half(at, true),
+            half(at + 1, false),
+            half(at + 1, true),
+        ]
+    };
     let length = (half(10, true) as usize).min(sensor_common::SLOT_BYTES);
     let mut payload = Zeroizing::new(Vec::with_capacity(length.next_multiple_of(8)));
     for at in 0..length.div_ceil(8) {

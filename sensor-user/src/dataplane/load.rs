@@ -9,8 +9,7 @@ use aya::{
 };
 use sensor_common::{
     BUCKETS_PER_PAGE, CHUNK_WORDS, CONFIRM_SHARE, FILTER_PLACEHOLDER, NameKeys, Notice,
-    PATTERNS_PER_PAGE, Pattern, PatternPage,
-    flow_index_pages, flow_pages, global, map, program,
+    PATTERNS_PER_PAGE, Pattern, PatternPage, flow_index_pages, flow_pages, global, map, program,
 };
 
 use super::{
@@ -53,7 +52,8 @@ impl Default for Sizes {
 impl Sizes {
     /// Slots of each CPU, of so many CPUs: no more than a record can number.
     pub(super) fn slots_of_cpu(self, cpus: u32) -> u32 {
-        self.cpu_slots.clamp(CONFIRM_SHARE, (MOST_SLOTS / cpus).max(CONFIRM_SHARE))
+        self.cpu_slots
+            .clamp(CONFIRM_SHARE, (MOST_SLOTS / cpus).max(CONFIRM_SHARE))
     }
 
     /// Bytes of the ring that tells of slots: all of them find room in it.
@@ -148,7 +148,7 @@ impl Instance {
             flow_index_pages(sizes.flow_entries),
         );
         let flow_buckets = index_pages * BUCKETS_PER_PAGE as u32;
-        let (short4, short6) = (flag(shape.special.short4), flag(shape.special.short6));
+        let short4 = flag(shape.special.short4);
         let special = &shape.special;
         let (domains, urls) = (flag(special.domains), flag(special.urls));
         let fingerprints = flag(special.fingerprints);
@@ -171,7 +171,7 @@ impl Instance {
             .override_global(global::HASHED4, &shape.hashed.v4, true)
             .override_global(global::HASHED6, &shape.hashed.v6, true)
             .override_global(global::SHORT4, &short4, true)
-            .override_global(global::SHORT6, &short6, true)
+            .override_global(global::HASHED_SHORT6, &shape.hashed.short6, true)
             .override_global(global::HASHED_NAMES, &shape.hashed.names, true)
             .override_global(global::DOMAINS, &domains, true)
             .override_global(global::URLS, &urls, true)

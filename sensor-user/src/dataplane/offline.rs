@@ -47,10 +47,12 @@ impl Setting {
             interval: Duration::ZERO,
             burst: Duration::ZERO,
         },
-        budgets: Budgets([Limit {
-            interval: Duration::ZERO,
-            burst: Duration::ZERO,
-        }; LANE_CLASSES]),
+        budgets: Budgets(
+            [Limit {
+                interval: Duration::ZERO,
+                burst: Duration::ZERO,
+            }; LANE_CLASSES],
+        ),
         keys: None,
     };
 }

@@ -65,7 +65,13 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
             sizes.slots_of_cpu(cpus) * cpus,
             MMAPABLE,
         ),
-        (map::LENT, MapType::RingBuf, (0, 0), sizes.lent_bytes(cpus), 0),
+        (
+            map::LENT,
+            MapType::RingBuf,
+            (0, 0),
+            sizes.lent_bytes(cpus),
+            0,
+        ),
         (map::LANE, MapType::PerCpuArray, lane, 1, 0),
         (map::YOUNG, MapType::Array, young, YOUNG_PLACES, 0),
     ]
