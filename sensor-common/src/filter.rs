@@ -9,7 +9,8 @@
 //!
 //! Prefixes shorter than a block would take a mark in each of their blocks. Those of IPv4 stand in
 //! two tables without hashing behind the words: one bit for each /20 that one touches, and for each
-//! /16 the lengths that occur. Those of IPv6 are marked in a word of their own, that of the /32.
+//! /16 the lengths that occur. Those of IPv6 are marked in the word of their /32, in
+//! a part of their own: there are few, so that it stays in the nearest caches.
 
 /// 64-bit words in one value of the index map: a page, so that filling a large index takes few
 /// system calls.

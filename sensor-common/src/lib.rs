@@ -162,10 +162,11 @@ pub mod global {
     pub const SHORT4: &str = "SHORT4";
     /// 1: an IPv6 prefix is present that is too short to be marked.
     pub const WIDE6: &str = "WIDE6";
-    /// 1: an IPv6 prefix shorter than a block is present.
-    pub const SHORT6: &str = "SHORT6";
     /// Words of the filter for names, behind those of IPv6; 0: no name is looked for.
     pub const HASHED_NAMES: &str = "HASHED_NAMES";
+    /// Words of the filter for IPv6 prefixes shorter than a block, behind those of names; 0: there is
+    /// none.
+    pub const HASHED_SHORT6: &str = "HASHED_SHORT6";
     /// 1: the image holds names.
     pub const DOMAINS: &str = "DOMAINS";
     /// 1: the image holds URLs.

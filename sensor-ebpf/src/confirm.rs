@@ -185,7 +185,7 @@ fn near6(filter: Filter, address: Address) -> bool {
     let first = half(address, 0);
     let (block, short) = (Block::of6(first), Block::short6(first));
     has(filter.word6(block), block.occupied())
-        || maps::SHORT6.load() != 0 && has(filter.word6(short), short.occupied())
+        || maps::HASHED_SHORT6.load() != 0 && has(filter.short_word6(short), short.occupied())
         || maps::WIDE6.load() != 0
 }
 
@@ -197,12 +197,14 @@ fn may_have6(filter: Filter, address: Address, prefix: Address, length: u8) -> b
         return true;
     }
     let first = half(prefix, 0);
-    let (block, rest) = if length < BLOCK6 {
-        (Block::short6(half(address, 0)), rest_short6(first))
-    } else {
-        (Block::of6(first), rest6(first, half(prefix, 2)))
-    };
-    has(filter.word6(block), block.mark(rest, length))
+    if length < BLOCK6 {
+        let block = Block::short6(half(address, 0));
+        let mark = block.mark(rest_short6(first), length);
+        return has(filter.short_word6(block), mark);
+    }
+    let block = Block::of6(first);
+    let mark = block.mark(rest6(first, half(prefix, 2)), length);
+    has(filter.word6(block), mark)
 }
 
 /// Two words of an address from `at` on, as they stand in the packet.

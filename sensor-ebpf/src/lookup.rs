@@ -90,9 +90,9 @@ fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> bool {
             return true;
         }
     }
-    if maps::SHORT6.load() != 0 {
+    if maps::HASHED_SHORT6.load() != 0 {
         let blocks = (Block::short6(src[0]), Block::short6(dst[0]));
-        let words = (filter.word6(blocks.0), filter.word6(blocks.1));
+        let words = (filter.short_word6(blocks.0), filter.short_word6(blocks.1));
         if has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied()) {
             return true;
         }

@@ -87,7 +87,9 @@ pub static HASHED6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static SHORT4: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static SHORT6: Global<u32> = Global::new(0);
+pub static HASHED_NAMES: Global<u32> = Global::new(0);
+#[unsafe(no_mangle)]
+pub static HASHED_SHORT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static WIDE6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -221,10 +223,18 @@ impl Filter {
         self.at(HASHED4.load() + HASHED6.load() + hash.word(HASHED_NAMES.load()))
     }
 
+    /// The word of a /32 of IPv6, behind those of names.
+    #[inline(always)]
+    pub fn short_word6(self, block: Block) -> u64 {
+        let before = HASHED4.load() + HASHED6.load() + HASHED_NAMES.load();
+        self.at(before + block.word(HASHED_SHORT6.load()))
+    }
+
     /// A bit, and those above it, of the tables behind the hashed words.
     #[inline(always)]
     pub fn bits(self, place: (u32, u32)) -> u64 {
-        self.at(HASHED4.load() + HASHED6.load() + HASHED_NAMES.load() + place.0) >> place.1
+        let hashed = HASHED4.load() + HASHED6.load() + HASHED_NAMES.load() + HASHED_SHORT6.load();
+        self.at(hashed + place.0) >> place.1
     }
 
     #[inline(always)]

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sensor_common::{
-    BLOCK6, BUCKET_WORDS, NameKeys, Pattern as Value, PatternKey, SHORT4_WORDS, WIDEST6,
-};
+use sensor_common::{BUCKET_WORDS, NameKeys, Pattern as Value, PatternKey, SHORT4_WORDS, WIDEST6};
 
 use super::{
     filter::{Hashed, Marks, is_short4, mark_count, marks, name, word4, words6},
@@ -50,8 +48,6 @@ pub struct Specialisation {
     pub short4: bool,
     /// An IPv6 prefix too short for the filter is present.
     pub wide6: bool,
-    /// An IPv6 prefix shorter than a block is present.
-    pub short6: bool,
     /// Endpoints are present.
     pub endpoints: bool,
     /// Names are present.
@@ -247,7 +243,6 @@ impl Encoder {
                     exact6: false,
                     short4,
                     wide6: false,
-                    short6: false,
                     endpoints: false,
                     domains: false,
                     urls: false,
@@ -274,7 +269,6 @@ impl Encoder {
             }
             Pattern::Cidr(IpNet::V6(net)) => {
                 encoded.special.wide6 |= net.prefix_len() < WIDEST6;
-                encoded.special.short6 |= net.prefix_len() < BLOCK6;
                 insert_length(&mut encoded.special.lengths6, net.prefix_len());
             }
             Pattern::Domain(_) => encoded.special.domains = true,

@@ -148,7 +148,7 @@ impl Instance {
             flow_index_pages(sizes.flow_entries),
         );
         let flow_buckets = index_pages * BUCKETS_PER_PAGE as u32;
-        let (short4, short6) = (flag(shape.special.short4), flag(shape.special.short6));
+        let short4 = flag(shape.special.short4);
         let special = &shape.special;
         let (domains, urls) = (flag(special.domains), flag(special.urls));
         let fingerprints = flag(special.fingerprints);
@@ -172,7 +172,7 @@ impl Instance {
             .override_global(global::HASHED4, &shape.hashed.v4, true)
             .override_global(global::HASHED6, &shape.hashed.v6, true)
             .override_global(global::SHORT4, &short4, true)
-            .override_global(global::SHORT6, &short6, true)
+            .override_global(global::HASHED_SHORT6, &shape.hashed.short6, true)
             .override_global(global::HASHED_NAMES, &shape.hashed.names, true)
             .override_global(global::DOMAINS, &domains, true)
             .override_global(global::URLS, &urls, true)
