@@ -219,7 +219,7 @@ pub extern "C" fn keep_copied(number: u32, time: u64, bytes: u32) -> u32 {
         }
         let mut word = payload.word(at);
         if copied - from < 8 {
-            let beyond = (8 - (copied - from)) * 8 & 63;
+            let beyond = ((8 - (copied - from)) * 8) & 63;
             // What stands behind the payload is left from others.
             word = (u64::from_le(word) << beyond >> beyond).to_le();
         }

@@ -93,8 +93,6 @@ pub static HASHED_SHORT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static WIDE6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static HASHED_NAMES: Global<u32> = Global::new(0);
-#[unsafe(no_mangle)]
 pub static DOMAINS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static URLS: Global<u32> = Global::new(0);

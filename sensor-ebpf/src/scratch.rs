@@ -166,7 +166,7 @@ pub fn load<const F: bool>(packet: &Packet<'_, F>, offset: u32, count: u32, to: 
         return false;
     };
     if count < 8 {
-        let before = (8 - count) * 8 & 63;
+        let before = ((8 - count) * 8) & 63;
         // SAFETY: the first word of the room.
         unsafe { *to = (u64::from_le(word) >> before).to_le() };
     } else {

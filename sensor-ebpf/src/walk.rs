@@ -135,7 +135,7 @@ impl WithSome for LabelHash {
 /// The first `count` of eight bytes, at least one.
 #[inline(always)]
 const fn first(word: u64, count: u64) -> u64 {
-    let beyond = (8 - count) * 8 & 63;
+    let beyond = ((8 - count) * 8) & 63;
     word << beyond >> beyond
 }
 
