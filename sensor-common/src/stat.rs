@@ -97,8 +97,8 @@ pub enum Term {
     RingLost = 6,
     /// New flow, flow table full: only counted here.
     FlowTableFull = 7,
-    /// New flow of a name, no slot free for what confirms it: only counted here, the flow's next
-    /// packet tries again.
+    /// New flow of a name, no slot free for what confirms it or ring full: only counted here, the
+    /// flow's next packet tries again.
     LaneFull = 8,
 }
 

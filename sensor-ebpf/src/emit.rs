@@ -88,33 +88,29 @@ fn account(
         return Term::FlowTableFull;
     };
     let time = now(steering);
-    let named = maps::wants_names() && matched_in > MATCHED_DST_IP;
-    // What confirms a name goes with its record: without it, the flow is not known, and its next packet
-    // tries again.
-    let slot = if named && !known {
+    let generation = maps::generation();
+    if maps::wants_names() && matched_in > MATCHED_DST_IP && !known {
+        // What confirms a name goes with its record: without both, the flow is not known, and its next
+        // packet tries again.
         let Some(slot) = lane::free_slot(Part::Confirm, lane::monotonic()) else {
             return Term::LaneFull;
         };
-        Some(slot)
-    } else {
-        None
-    };
-    let Some(flow) = key.insert(period, free, time, maps::generation(), matched_in) else {
+        lane::keep_copied(slot, time, bytes);
+        if !maps::send(words, time, bytes, matched_in, slot as u16 + 1) {
+            lane::zero_slot(slot);
+            return Term::LaneFull;
+        }
+        key.insert(period, free, time, generation, matched_in);
+        return Term::Records;
+    }
+    let Some(flow) = key.insert(period, free, time, generation, matched_in) else {
         return Term::FlowTableFull;
     };
     if known {
         flow.add(time, bytes);
         return Term::Aggregated;
     }
-    let mut number = 0;
-    if let Some(slot) = slot {
-        lane::keep_copied(slot, time, bytes);
-        number = slot as u16 + 1;
-    }
-    if !maps::send(words, time, bytes, matched_in, number) {
-        if let Some(slot) = slot {
-            lane::zero_slot(slot);
-        }
+    if !maps::send(words, time, bytes, matched_in, 0) {
         flow.add(time, bytes);
         return Term::RingLost;
     }

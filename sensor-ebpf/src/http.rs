@@ -4,7 +4,7 @@ use sensor_common::{LaneClass, MATCHED_HTTP_HOST, lower};
 
 use crate::{
     flows::next,
-    names::{Judged, named},
+    look::{Judged, named},
     scratch, walk,
     walk::{NONE, find, find_below, first_mask, first_of},
 };
@@ -13,6 +13,10 @@ use crate::{
 const TURNS: usize = 400;
 /// Steps through the blanks before a host, and through the host.
 const HOST_TURNS: usize = 48;
+
+/// Of three bytes the bits that tell capital letters from most else, and these.
+const CASE: u32 = u32::from_ne_bytes([0xe0, 0xe0, 0xe0, 0]);
+const CAPITALS: u32 = u32::from_ne_bytes([0x40, 0x40, 0x40, 0]);
 
 /// What [`find_host`] tells.
 const INCOMPLETE: u64 = 1;
@@ -24,6 +28,10 @@ const FOUND: u64 = 3;
 pub const fn begins(token: u32) -> bool {
     const fn word(text: &[u8; 4]) -> u32 {
         u32::from_ne_bytes(*text)
+    }
+    // Three capital letters: most payloads end here.
+    if token & CASE != CAPITALS {
+        return false;
     }
     token == word(b"GET ")
         || token == word(b"POST")

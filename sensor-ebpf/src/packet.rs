@@ -4,9 +4,15 @@ use core::{arch::asm, marker::PhantomData};
 
 use aya_ebpf::{
     bindings::xdp_md,
+    btf_maps::PerCpuArray,
     helpers::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    macros::btf_map,
     programs::XdpContext,
 };
+
+/// What was read through the helper: the longest header.
+#[btf_map]
+static FAR: PerCpuArray<[u64; 5], 1> = PerCpuArray::new();
 
 /// Furthest byte that a header may start at; keeps offsets provably small for the verifier.
 const MAX_OFFSET: u32 = 0x7fff;
@@ -95,16 +101,13 @@ impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
     /// The same through the helper, for bytes that are not in the linear part (5.18).
     #[inline(always)]
     fn read_far<T: Copy>(&self, offset: u32) -> Option<T> {
-        let mut value = core::mem::MaybeUninit::<T>::uninit();
-        // SAFETY: the helper writes `size_of::<T>()` bytes or fails; `T` is plain integers.
+        // Not on the stack, of which there is little.
+        let value = FAR.get_ptr_mut(0)?;
+        // SAFETY: the helper writes `size_of::<T>()` bytes, for which there is room, or fails; `T` is plain
+        // integers, and a map value is aligned for them.
         unsafe {
-            let failed = bpf_xdp_load_bytes(
-                self.ctx,
-                offset,
-                value.as_mut_ptr().cast(),
-                size_of::<T>() as u32,
-            );
-            (failed == 0).then(|| value.assume_init())
+            let failed = bpf_xdp_load_bytes(self.ctx, offset, value.cast(), size_of::<T>() as u32);
+            (failed == 0).then(|| *value.cast::<T>())
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Begun {
     Http,
 }
 
+const _: () = assert!(YOUNG_PLACES == 1 << (64 - 50));
+
 const NOT: u32 = 0;
 const TLS: u32 = 1 << 8;
 const HTTP: u32 = 2 << 8;
@@ -33,12 +35,10 @@ const HTTP: u32 = 2 << 8;
 #[inline(always)]
 pub fn place(ends: [u64; 5]) -> (u32, u32) {
     let [src_high, src, dst_high, dst, ports] = ends;
-    let one = (src ^ src_high.rotate_left(17) ^ 0x9e37_79b9).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let other =
-        (dst ^ dst_high.rotate_left(29) ^ ports.rotate_left(7)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    let hash = (one ^ (other >> 32)).wrapping_add(other) ^ (one >> 29);
-    let tag = hash as u32 | 1;
-    ((hash >> 50) as u32 & (YOUNG_PLACES - 1), tag)
+    // One product, for which each segment with payload waits. An IPv4 address is an upper half.
+    let word = (src ^ dst >> 31).wrapping_add(src_high ^ dst_high << 1) ^ ports;
+    let hash = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((hash >> 50) as u32, (hash >> 18) as u32 | 1)
 }
 
 /// Of the packet set aside.
