@@ -3,7 +3,7 @@
 use sensor_common::{LaneClass, MATCHED_DNS};
 
 use crate::{
-    names::{Judged, named},
+    look::{Judged, named},
     scratch,
     walk::{self, BAD, POINTER},
 };

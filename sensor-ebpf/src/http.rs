@@ -4,7 +4,7 @@ use sensor_common::{LaneClass, MATCHED_HTTP_HOST, lower};
 
 use crate::{
     flows::next,
-    names::{Judged, named},
+    look::{Judged, named},
     scratch, walk,
     walk::{NONE, find, find_below, first_mask, first_of},
 };

@@ -16,14 +16,17 @@ mod flows;
 mod http;
 mod judge;
 mod lane;
+mod look;
 mod lookup;
 mod maps;
 mod names;
 mod packet;
 mod parse;
 mod scratch;
+mod sighting;
 mod tls;
 mod walk;
+mod wants;
 mod young;
 
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};

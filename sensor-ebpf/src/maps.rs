@@ -11,11 +11,15 @@ use aya_ebpf::{
 };
 use sensor_common::{
     BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
-    FLOW_WORDS, FlowKey, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, NameKeys,
+    FLOW_WORDS, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, NameKeys,
     OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
 
 use crate::parse::Link;
+pub use crate::sighting::{pair, set_sighting, set_time, sighting, sighting_words, time_at};
+pub use crate::wants::{
+    looks_at_payloads, wants_fingerprints, wants_hellos, wants_hosts, wants_names, wants_urls,
+};
 
 /// Capacities below are placeholders: the agent sizes these maps from the image and its
 /// configuration before it creates them.
@@ -24,16 +28,6 @@ pub const SIZED_AT_LOAD: usize = 1;
 /// `BPF_F_MMAPABLE` (5.5), for its side effect: values begin on a page, so that what is laid out by
 /// cache lines takes no more of them. Nobody maps them.
 pub const MMAPABLE: usize = 1 << 10;
-
-/// What one CPU sets aside.
-#[repr(C)]
-struct Sighting {
-    /// The flow of the packet under judgement, its pattern left out.
-    flow: FlowKey,
-    /// The kernel's tick at which it was `time`.
-    tick: u64,
-    time: u64,
-}
 
 #[btf_map]
 static INDEX: Array<Chunk, SIZED_AT_LOAD, MMAPABLE> = Array::new();
@@ -51,8 +45,6 @@ static TRAFFIC: PerCpuArray<Traffic, { (INTERFACE_SLOTS * OUTCOMES) as usize }> 
 static LEDGER: PerCpuArray<Ledger, 1> = PerCpuArray::new();
 #[btf_map]
 static RECORDS: RingBuf<Record, 4096> = RingBuf::new();
-#[btf_map]
-static SIGHTING: PerCpuArray<Sighting, 1> = PerCpuArray::new();
 /// Time up to which each pattern has spent its limit.
 #[btf_map]
 static LIMITS: PerCpuArray<u64, { LIMIT_SLOTS as usize }> = PerCpuArray::new();
@@ -144,42 +136,6 @@ pub fn length6(index: usize) -> Option<u8> {
     // SAFETY: as in `length4`.
     let length = unsafe { ptr::read_volatile(LENGTHS6.get(index)?) };
     (length <= 128).then_some(length)
-}
-
-/// Whether names are looked for.
-#[inline(always)]
-pub fn wants_names() -> bool {
-    DOMAINS.load() != 0
-}
-
-/// Whether URLs are.
-#[inline(always)]
-pub fn wants_urls() -> bool {
-    URLS.load() != 0
-}
-
-/// Whether fingerprints of TLS clients are.
-#[inline(always)]
-pub fn wants_fingerprints() -> bool {
-    FINGERPRINTS.load() != 0
-}
-
-/// Whether ClientHellos are looked at.
-#[inline(always)]
-pub fn wants_hellos() -> bool {
-    wants_names() || wants_fingerprints()
-}
-
-/// Whether heads of HTTP requests are.
-#[inline(always)]
-pub fn wants_hosts() -> bool {
-    wants_names() || wants_urls()
-}
-
-/// Whether anything behind the ports is looked at.
-#[inline(always)]
-pub fn looks_at_payloads() -> bool {
-    PARSE_ONLY.load() == 0 && (wants_hellos() || wants_urls())
 }
 
 /// Keys of the hash of names.
@@ -388,76 +344,6 @@ pub fn spent(pattern: u64) -> Option<&'static mut u64> {
     let spent = LIMITS.get_ptr_mut(pattern as u32 % LIMIT_SLOTS)?;
     // SAFETY: as in `count_packet`.
     Some(unsafe { &mut *spent })
-}
-
-/// Sets aside the flow of the packet under judgement, word by word straight into the map: what is
-/// stored by the word is then read by the word without waiting for the store.
-#[inline(always)]
-pub fn set_sighting(src: [u64; 2], dst: [u64; 2], vantage: u32, ports: (u16, u16), proto: [u8; 2]) {
-    let Some(sighting) = SIGHTING.get_ptr_mut(0) else {
-        return;
-    };
-    let words: *mut u64 = sighting.cast();
-    let [proto, family] = proto;
-    let ends = [
-        pair(u32::from(ports.0), u32::from(ports.1), 16),
-        pair(u32::from(proto), u32::from(family), 8),
-    ];
-    // SAFETY: as in `count_packet`; a `FlowKey` is seven words, of which the first, the pattern, is
-    // written before the key is used.
-    unsafe {
-        *words.add(1) = src[0];
-        *words.add(2) = src[1];
-        *words.add(3) = dst[0];
-        *words.add(4) = dst[1];
-        *words.add(5) = pair(vantage, 0, 32);
-        *words.add(6) = if cfg!(target_endian = "little") {
-            ends[0] | ends[1] << 32
-        } else {
-            ends[0] << 32 | ends[1] << 16
-        };
-    }
-}
-
-/// Two neighbours of `bits` bits as they stand in one word.
-#[inline(always)]
-pub const fn pair(first: u32, second: u32, bits: u32) -> u64 {
-    if cfg!(target_endian = "little") {
-        (first as u64) | (second as u64) << bits
-    } else {
-        (first as u64) << bits | (second as u64)
-    }
-}
-
-/// The flow of the packet under judgement.
-#[inline(always)]
-pub fn sighting() -> Option<&'static FlowKey> {
-    SIGHTING.get(0).map(|sighting| &sighting.flow)
-}
-
-/// The same by the word, the pattern first.
-#[inline(always)]
-pub fn sighting_words() -> Option<*mut [u64; FLOW_WORDS]> {
-    Some(SIGHTING.get_ptr_mut(0)?.cast())
-}
-
-/// The time that this CPU last read from a clock, if it was at this tick.
-#[inline(always)]
-pub fn time_at(tick: u64) -> Option<u64> {
-    let sighting = SIGHTING.get(0)?;
-    (sighting.tick == tick).then_some(sighting.time)
-}
-
-/// Sets it aside.
-#[inline(always)]
-pub fn set_time(tick: u64, time: u64) {
-    if let Some(sighting) = SIGHTING.get_ptr_mut(0) {
-        // SAFETY: as in `count_packet`.
-        unsafe {
-            (*sighting).tick = tick;
-            (*sighting).time = time;
-        }
-    }
 }
 
 /// Sends the record of a flow's first packet to the agent; false when the ring is full. Written

@@ -4,7 +4,7 @@ use sensor_common::{LaneClass, MATCHED_TLS_SNI, SLOT_BYTES};
 
 use crate::{
     flows::next,
-    names::{Judged, named},
+    look::{Judged, named},
     scratch, walk,
 };
 

@@ -84,7 +84,9 @@ pub(super) fn dns(bytes: &[u8]) -> Result<Took, String> {
     if message.len() > bytes.len() || needed > 65_537 {
         return Err("a message over TCP is longer than it can be".into());
     }
-    dns::questions(message);
+    for one in &dns::questions(message) {
+        name(one)?;
+    }
     Ok(took(names.len(), names.is_empty()))
 }
 
@@ -106,7 +108,7 @@ pub(super) fn tls(bytes: &[u8]) -> Result<Took, String> {
     if let Some(one) = &hello.server_name {
         name(one)?;
     }
-    ja::ja3(&hello);
+    std::hint::black_box(ja::ja3(&hello));
     let ja4 = ja::ja4(&hello, ja::Transport::Tcp).to_string();
     if Pattern::ja4(&ja4).map(|pattern| pattern.to_string()) != Ok(format!("ja4 {ja4}")) {
         return Err("a JA4 is none".into());

@@ -1,0 +1,267 @@
+//! A payload that may bear a name: what it says, and what becomes of it.
+
+use aya_ebpf::bindings::xdp_md;
+use sensor_common::{LaneClass, LaneFate, LaneSlot, SLOT_BYTES};
+
+use crate::{
+    dns, http, lane, maps,
+    names::{DOT, First, reason, tcp, udp},
+    packet::{Packet, within},
+    parse::TCP,
+    scratch, tls,
+    young::{self, Begun},
+};
+
+/// A name whose labels were hashed, and what it is (one of `MATCHED_*`), in one word.
+#[inline(always)]
+pub const fn named(labels: u32, matched_in: u8) -> u32 {
+    labels | (matched_in as u32) << 8
+}
+
+/// What was found out of a packet of a class.
+pub struct Judged {
+    class: LaneClass,
+    /// The name whose labels were hashed, see [`named`]; 0: none.
+    name: u32,
+    /// What it is counted under; [`LaneFate::Lent`]: it is to be lent.
+    fate: LaneFate,
+    /// Where an incomplete hello ends.
+    until: u32,
+}
+
+impl Judged {
+    #[inline(always)]
+    pub const fn decided(class: LaneClass, name: u32) -> Self {
+        Self {
+            class,
+            name,
+            fate: LaneFate::Decided,
+            until: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn unreadable(class: LaneClass) -> Self {
+        Self {
+            class,
+            name: 0,
+            fate: LaneFate::Unreadable,
+            until: 0,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn to_lend(class: LaneClass) -> Self {
+        Self::to_lend_until(class, young::REACH)
+    }
+
+    #[inline(always)]
+    pub const fn to_lend_until(class: LaneClass, until: u32) -> Self {
+        Self {
+            class,
+            name: 0,
+            fate: LaneFate::Lent,
+            until,
+        }
+    }
+}
+
+/// The name to be compared, see [`named`]; lends and counts what there is besides.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_frags(ctx: *mut xdp_md, place: u32, end: u32, bytes: u32) -> u32 {
+    look(&Packet::<true>::from_raw(ctx), place, end, bytes)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn look_linear(ctx: *mut xdp_md, place: u32, end: u32, bytes: u32) -> u32 {
+    look(&Packet::<false>::from_raw(ctx), place, end, bytes)
+}
+
+/// The same of a packet whose headers are far.
+#[inline(always)]
+fn far<const F: bool>(packet: &Packet<'_, F>, offset: u32, end: u32) -> Option<(u32, u32)> {
+    let flow = maps::sighting()?;
+    let ports = (flow.src_port, flow.dst_port);
+    let found = if flow.proto == TCP {
+        tcp(packet, offset, end, ports, || true)
+    } else {
+        udp(packet, offset, end, ports)
+    };
+    match found {
+        First::Look(payload, reason) => Some((payload, reason)),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32) -> u32 {
+    let (payload, header, reason) = (place & 0x7fff, place >> 15 & 0xf, place >> 19);
+    let transport = payload.wrapping_sub(header * 4);
+    let (payload, reason) = if F && reason == reason::FAR {
+        match far(packet, transport, end) {
+            Some(found) => found,
+            None => return 0,
+        }
+    } else {
+        (payload, reason)
+    };
+    let payload = within(payload);
+    let frame = packet.len();
+    let end = if end < frame { end } else { frame };
+    let length = if end > payload { end - payload } else { 0 };
+    let length = if length > 0xffff { 0xffff } else { length };
+    let over_tcp = reason != reason::QUIC && reason != reason::DOT && is_tcp();
+    let sequence = match over_tcp {
+        true => packet.read::<u32>(transport + 4).map_or(0, u32::from_be),
+        false => 0,
+    };
+    let lend = |class: LaneClass, flags: u32| {
+        let class = class as u32 | flags << 8;
+        lane::lend(packet, payload | length << 16, sequence, bytes, class);
+    };
+    let copy = |skipped: u32, most: u32| {
+        let skipped = if skipped < length { skipped } else { length };
+        let (from, sequence) = (payload + skipped, sequence.wrapping_add(skipped));
+        scratch::copy(packet, from, length - skipped, most, sequence)
+    };
+    let most = SLOT_BYTES as u32;
+    match reason {
+        reason::SYN => {
+            if is_dot() {
+                lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
+            }
+            young::begin(sequence.wrapping_add(1), Begun::Not, young::REACH);
+            0
+        }
+        reason::DOT => {
+            lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
+            0
+        }
+        reason::QUIC => {
+            lend(LaneClass::QuicInitial, 0);
+            0
+        }
+        reason::DNS => {
+            let prefix = if over_tcp {
+                let Some(prefix) = prefix(packet, payload, length) else {
+                    return 0;
+                };
+                if prefix + 2 < length {
+                    // Other messages follow.
+                    lend(LaneClass::Dns, 0);
+                    return 0;
+                }
+                2
+            } else {
+                0
+            };
+            let judged = match copy(prefix, dns::MOST) {
+                true => dns::judge(),
+                false => Judged::unreadable(LaneClass::Dns),
+            };
+            match judged.fate {
+                LaneFate::Lent => lend(LaneClass::Dns, 0),
+                fate => lane::count(LaneClass::Dns as u32, fate),
+            }
+            judged.name
+        }
+        reason::HELLO => {
+            let judged = match copy(0, most) {
+                true => tls::judge(),
+                false => Some(Judged::unreadable(LaneClass::TlsHello)),
+            };
+            match judged {
+                None => {
+                    young::decided();
+                    0
+                }
+                Some(judged) => conclude(
+                    judged,
+                    sequence,
+                    Begun::Tls,
+                    maps::wants_fingerprints(),
+                    lend,
+                ),
+            }
+        }
+        reason::HTTP => {
+            let judged = match copy(0, most) {
+                true => http::judge(),
+                false => Judged::unreadable(LaneClass::HttpHead),
+            };
+            conclude(judged, sequence, Begun::Http, maps::wants_urls(), lend)
+        }
+        _ => {
+            let Some(segment) = young::segment(sequence) else {
+                return 0;
+            };
+            let first = match copy(0, 8) {
+                true => scratch::copied().map_or(0, |payload| payload.byte(0)),
+                false => 0,
+            };
+            let (class, begun) = match segment.begun {
+                Begun::Http => (LaneClass::HttpHead, Begun::Http),
+                _ => (LaneClass::TlsSegment, Begun::Tls),
+            };
+            // The first bytes of a hello, too few to be known by, or of something else.
+            let other = segment.ahead == 0 && (first != 0x16 || length >= 4);
+            if other || begun == Begun::Tls && !maps::wants_hellos() {
+                segment.end();
+                return 0;
+            }
+            segment.spend();
+            lend(class, 0);
+            0
+        }
+    }
+}
+
+/// Counts or lends a hello or a head; remembers its connection while there is more to come.
+#[inline(always)]
+fn conclude(
+    judged: Judged,
+    sequence: u32,
+    begun: Begun,
+    all: bool,
+    lend: impl Fn(LaneClass, u32),
+) -> u32 {
+    match judged.fate {
+        LaneFate::Lent => {
+            young::begin(sequence, begun, judged.until);
+            lend(judged.class, 0);
+        }
+        fate => {
+            young::decided();
+            if all && matches!(fate, LaneFate::Decided) {
+                lend(judged.class, LaneSlot::JUDGED);
+            } else {
+                lane::count(judged.class as u32, fate);
+            }
+        }
+    }
+    judged.name
+}
+
+/// The length before a DNS message over TCP (RFC 1035 §4.2.2), when the segment begins with one: a
+/// segment in mid-stream is told by its header, which has not one question.
+#[inline(always)]
+fn prefix<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> Option<u32> {
+    let head = packet.read::<[u16; 4]>(payload)?;
+    let questions = u16::from_be(head[3]);
+    let prefix = u32::from(u16::from_be(head[0]));
+    (length >= 2 + 12 && prefix >= 12 && questions == 1).then_some(prefix)
+}
+
+/// Whether the packet set aside is TCP's.
+#[inline(always)]
+fn is_tcp() -> bool {
+    maps::sighting().is_some_and(|flow| flow.proto == TCP)
+}
+
+/// Whether it goes to the port of DNS over TLS.
+#[inline(always)]
+fn is_dot() -> bool {
+    maps::sighting().is_some_and(|flow| flow.dst_port == DOT)
+}
