@@ -38,10 +38,19 @@ const DOORS: &[Door] = &[
             "getrandom",
             "hmac",
             "md5",
-            "ring",
             "sha2",
         ],
         files: &["crypto.rs", "crypto/"],
+    },
+    Door {
+        crates: &["ring"],
+        // TLS takes its algorithms from it, too.
+        files: &[
+            "crypto.rs",
+            "crypto/",
+            "outbox/nats/tls.rs",
+            "outbox/web/tls.rs",
+        ],
     },
     Door {
         crates: &["hyper", "hyper_util", "http_body_util"],

@@ -6,10 +6,15 @@ use super::{Finding, Tree, covers, source::Source};
 const FILES: &[&str] = &[
     "sensor-ebpf/src/bench.rs",
     "sensor-ebpf/src/confirm.rs",
+    "sensor-ebpf/src/deadline.rs",
     "sensor-ebpf/src/emit.rs",
     "sensor-ebpf/src/flows.rs",
+    "sensor-ebpf/src/lane.rs",
     "sensor-ebpf/src/maps.rs",
     "sensor-ebpf/src/packet.rs",
+    "sensor-ebpf/src/scratch.rs",
+    "sensor-ebpf/src/sighting.rs",
+    "sensor-ebpf/src/young.rs",
     // Implementations of `aya::Pod` for the types of the ABI.
     "sensor-common/src/",
     "sensor-sys/src/",
