@@ -5,6 +5,7 @@ mod disclosures;
 mod notices;
 mod property;
 mod refusals;
+mod samples;
 mod scene;
 #[cfg(feature = "l851-1")]
 mod type_c;

@@ -1,13 +1,8 @@
 //! A desk in a directory of its own, with whoever asks it.
 
-use std::{
-    fs,
-    io::{Cursor, Read as _, Write as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fs, io::Cursor, path::PathBuf, sync::Arc};
 
-use age::{Decryptor, x25519::Identity};
+use age::x25519::Identity;
 use jiff::{SignedDuration, Timestamp};
 use sensor_user::{
     config::{Account, Adaptor, Issuer, Recipients, Requests, Tariff},
@@ -19,14 +14,15 @@ use sensor_user::{
     events::{Batch, Options, Settlement, SinkId, Store},
     journal::Journal,
     model::{
-        Actor, ContentKind, Event, EventRow, MarkerHandling, MatchedIn, Pap, PatternId,
-        PatternKind, RequestType, Role, Spool, State, SubscriberSide, Tlp, Vantage,
-        event::SCHEMA,
+        ContentKind, RequestType, Role,
         request::{CaseRow, Format, Page},
     },
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub use crate::samples::{actor, code, decrypted, desk_actor, id_of, kind_of, spool};
+use crate::samples::{collect, row};
 
 pub const RESPONSIBLE: u32 = 40_001;
 pub const DESIGNATED: u32 = 40_002;
@@ -91,14 +87,6 @@ pub struct Scene {
     pub serial: u64,
     sink: SinkId,
     sensor_key: String,
-}
-
-pub fn actor(uid: u32, role: Role) -> Actor {
-    Actor { uid, role }
-}
-
-pub fn desk_actor() -> Actor {
-    actor(40_010, Role::Desk)
 }
 
 impl Scene {
@@ -377,17 +365,6 @@ impl Scene {
     }
 }
 
-fn collect(directory: &Path, kept: &mut Vec<(PathBuf, Vec<u8>)>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, kept);
-        } else {
-            kept.push((path.clone(), fs::read(&path).expect("a file")));
-        }
-    }
-}
-
 /// What the subscriber system answers unless told otherwise.
 const ANSWER: &str = "read -r line\nprintf '{\"identity\":\"CANARY-NAME\",\"postal_address\":\"CANARY-STREET\",\"email\":\"canary@mail.example\"}'";
 
@@ -409,77 +386,4 @@ fn open(
         events: store.another().expect("another handle"),
     })
     .expect("a desk")
-}
-
-pub fn kind_of(document: &Value) -> ContentKind {
-    match document["type"].as_str() {
-        Some("request-a") => ContentKind::RequestA,
-        Some("request-b") => ContentKind::RequestB,
-        Some("request-c") => ContentKind::RequestC,
-        _ => ContentKind::RequestNotice,
-    }
-}
-
-pub fn spool(bytes: &[u8]) -> Spool {
-    let mut file = tempfile::tempfile().expect("a file");
-    file.write_all(bytes).expect("writes");
-    Spool::new(file, bytes.len() as u64)
-}
-
-pub fn decrypted(identity: &Identity, encrypted: &[u8]) -> Option<Vec<u8>> {
-    let decryptor = Decryptor::new(encrypted).ok()?;
-    let mut reader = decryptor.decrypt(std::iter::once(identity as _)).ok()?;
-    let mut text = Vec::new();
-    reader.read_to_end(&mut text).ok()?;
-    Some(text)
-}
-
-pub fn id_of(seq: i64) -> String {
-    let digest = sensor_user::crypto::sha256(&[&seq.to_be_bytes()]);
-    sensor_user::crypto::hex(&digest[..16])
-}
-
-fn row(seq: i64, first_seen: Timestamp) -> EventRow {
-    let event = Event {
-        schema: SCHEMA,
-        id: id_of(seq),
-        rev: 1,
-        state: State::Closed,
-        sensor: "pop1".into(),
-        vantage: Vantage(100 << 12),
-        markers: vec!["m1".into()],
-        orders: vec!["ORD-1".into()],
-        pattern_kind: PatternKind::Ip,
-        matched_in: MatchedIn::DstIp,
-        first_seen,
-        last_seen: first_seen,
-        src_ip: Some([198, 51, 100, (seq % 250) as u8].into()),
-        src_port: Some(40_000),
-        dst_ip: Some([203, 0, 113, 77].into()),
-        dst_port: Some(443),
-        proto: "tcp".into(),
-        packets: 3,
-        bytes: 180,
-        subscriber_side: SubscriberSide::Src,
-        interface: "eth0".into(),
-        vlan: vec![100],
-        generation: 1,
-        tlp: Tlp::Amber,
-        pap: Pap::Amber,
-        test: false,
-    };
-    EventRow {
-        seq,
-        event,
-        handling: vec![MarkerHandling::default()],
-        pattern: PatternId(7),
-        tunnel: 0,
-    }
-}
-
-pub fn code(outcome: Result<CaseRow, Error>) -> String {
-    match outcome {
-        Ok(row) => format!("ok: {}", row.stage),
-        Err(error) => error.code().into(),
-    }
 }
