@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use sensor_common::{
     BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
-    FLOW_WORDS, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, NameKeys,
-    OUTCOMES, Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
+    FLOW_WORDS, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, NameKeys, OUTCOMES,
+    Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
 
 use crate::parse::Link;
