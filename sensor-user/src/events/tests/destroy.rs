@@ -241,10 +241,19 @@ fn at_its_cap_the_store_destroys_what_was_taken_oldest_first_and_then_is_full() 
         let sink = store.sink(sink).expect("reads").expect("known");
         take(&mut store, sink, &taken);
     }
-    let (stretch, full) = store.make_room().expect("looks");
-    assert_eq!((stretch.destroyed, full), (1_500, false));
-    assert_eq!(all(&mut store)[0].seq, 1_501);
-    assert_eq!(store.destroyed().expect("reads").0[&Destroyed::Cap], 1_500);
+    // What left the queue made room, too.
+    let gone = loop {
+        let (stretch, full) = store.make_room().expect("looks");
+        assert!(!full, "there are some that were taken");
+        if stretch.destroyed > 0 {
+            break stretch.destroyed;
+        }
+        put(&mut store, rows(next..=next + 99, "2027-01-15T13:00:00Z"));
+        next += 100;
+    };
+    assert!(gone <= 1_500, "{gone}");
+    assert_eq!(all(&mut store)[0].seq, gone as i64 + 1, "the oldest went");
+    assert_eq!(store.destroyed().expect("reads").0[&Destroyed::Cap], gone);
     // Events that come use the room, and the file does not grow beyond the cap for long.
     assert!(store.bytes().expect("reads") < 2 << 20);
 }
