@@ -37,6 +37,17 @@ pub struct Counts {
 impl Report {
     /// Takes an entry of the journal.
     pub fn take(&mut self, entry: &RequestEntry) {
+        let counted = matches!(
+            entry.step,
+            RequestStep::Submitted
+                | RequestStep::Refused
+                | RequestStep::Declined
+                | RequestStep::Unknown
+                | RequestStep::Disclosed
+        );
+        if !counted {
+            return;
+        }
         let name = entry.kind.map_or("unverified", |kind| kind.name());
         let counts = self.0.entry(name.to_owned()).or_default();
         match entry.step {
@@ -103,6 +114,8 @@ mod tests {
             ..RequestEntry::of(step)
         };
         let mut report = Report::default();
+        report.take(&entry(RequestStep::Lost, None));
+        assert_eq!(report, Report::default());
         report.take(&entry(RequestStep::Refused, None));
         report.take(&entry(RequestStep::Submitted, Some(RequestType::B)));
         report.take(&RequestEntry {

@@ -20,7 +20,7 @@ const WAYS: [(&str, Tamper); 4] = [
     ("edited", |lines| lines[2] = lines[2].replacen(':', ": ", 1)),
     ("reordered", |lines| lines.swap(2, 3)),
     ("with a gap", |lines| drop(lines.remove(2))),
-    ("cut off", |lines| lines.truncate(lines.len() - 2)),
+    ("cut off", |lines| lines.truncate(lines.len() / 2)),
 ];
 
 /// Verifies copies offline; `head` is the state that somebody kept elsewhere.
