@@ -220,7 +220,7 @@ mod tests {
                 "sensor-user/src/markers/stix.rs:2: `markers` (layer 3) may not import `events` \
                  (layer 3): only layers below",
                 "sensor-user/src/markers/stix.rs:3: `markers` (layer 3) may not import `control` \
-                 (layer 4): only layers below",
+                 (layer 5): only layers below",
             ]
         );
     }
