@@ -6,8 +6,10 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 20] = [
+pub const FROM_SETUP: [&str; 22] = [
     "curl",
+    "dig",
+    "dnsmasq",
     "editcap",
     "ethtool",
     "ip",

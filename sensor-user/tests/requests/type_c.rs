@@ -14,7 +14,10 @@ use crate::scene::{Scene, code, id_of};
 fn held(scene: &Scene) -> BTreeMap<PathBuf, Vec<u8>> {
     let own = |path: &PathBuf| {
         let name = path.to_string_lossy();
-        !name.contains("requests.db") && !name.contains("journal") && !name.contains("exports")
+        // What connections of SQLite share while they are open (-shm) holds nothing.
+        !["requests.db", "journal", "exports", "-shm"]
+            .iter()
+            .any(|other| name.contains(other))
     };
     scene
         .kept()
@@ -57,7 +60,10 @@ fn a_type_c_request_leaves_markers_configuration_and_expiry_byte_identical() {
         assert_eq!(manifest["nil"], category != "kept");
         assert_eq!(records.len(), usize::from(category == "kept"));
     }
-    assert_eq!(held(&scene), before);
+    let after = held(&scene);
+    let differs = |path: &&PathBuf| before.get(*path) != after.get(*path);
+    let other: Vec<&PathBuf> = before.keys().chain(after.keys()).filter(differs).collect();
+    assert!(other.is_empty(), "{other:?}");
 }
 
 #[test]

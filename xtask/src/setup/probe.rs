@@ -36,6 +36,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("trafgen", "netsniff-ng"),
     ("xdp-filter", "xdp-tools"),
     ("curl", "curl"),
+    ("dig", "bind9-dnsutils"),
+    ("dnsmasq", "dnsmasq-base"),
     ("age", "age"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),
