@@ -109,7 +109,7 @@ fn flows_that_were_announced_count_every_packet_period_after_period() {
         identities = Identities::settled(&client);
         packets(&events(&client)) + identities.kernel["limited"] == total
     });
-    let Identities { kernel, agent } = identities;
+    let Identities { kernel, agent, .. } = identities;
     let told = told(&client, "loud");
     assert_eq!(kernel["hits"], total, "{kernel:?}");
     assert_eq!(
