@@ -69,7 +69,8 @@ fn rows(document: &str) -> BTreeMap<String, Row> {
     for line in document.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [id, _, behaviour, tests, command] = cells[..] else {
-            panic!("five cells a row: {line}");
+            // Of another table. A row that lacks a cell is missed by whoever counts paragraphs.
+            continue;
         };
         let row = Row {
             behaviour: behaviour.to_owned(),
