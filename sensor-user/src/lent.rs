@@ -19,9 +19,6 @@ use crate::{
     model::{Image, Observed, PatternId},
 };
 
-/// IP protocol number of TCP.
-const TCP: u8 = 6;
-
 /// What the loop that consumes hits tells of the lane.
 #[derive(Debug, Default)]
 pub struct Noted(Mutex<Inspected>);
@@ -153,8 +150,7 @@ pub fn judge(
 pub fn bore(tap: &mut Tap, record: &Record) -> Option<Vec<Observed>> {
     let place = matched_in(record.matched_in).filter(|place| !place.is_address())?;
     let lent = tap.borrowed(record)?;
-    let over_tcp = record.key.proto == TCP;
-    let names = names(place, over_tcp, &lent.payload);
+    let names = names(place, &lent.payload);
     Some(names.into_iter().map(Observed::Name).collect())
 }
 

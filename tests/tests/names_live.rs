@@ -308,7 +308,7 @@ fn replay_finds_what_tshark_reads_in_real_traffic() {
         for value in values {
             // The server's answers have no fingerprint of a client.
             let kind = if *place == "ja3" { "ja3" } else { "domain" };
-            let id = format!("{place}-{value}").replace('.', "-");
+            let id = format!("n{}", all.len());
             markers.push_str(&format!("{kind} {value} id={id}\n"));
             all.insert((id, (*place).to_owned()));
         }

@@ -14,11 +14,11 @@ pub use lane::{Budgets, Class, Counts, Fate, Finding, Lane, Packet, Part, Wants}
 use crate::model::{MatchedIn, Name};
 
 /// The names that a packet bears in a place where the kernel matches them, to confirm a match on: of
-/// DNS over TCP (`over_tcp`) and of the others, its payload. A payload may end anywhere.
+/// DNS its message, over TCP without the length before it, of the others its payload. It may end
+/// anywhere.
 #[must_use]
-pub fn names(matched_in: MatchedIn, over_tcp: bool, payload: &[u8]) -> Vec<Name> {
+pub fn names(matched_in: MatchedIn, payload: &[u8]) -> Vec<Name> {
     match matched_in {
-        MatchedIn::Dns if over_tcp => dns::questions(dns::first_over_tcp(payload).0),
         MatchedIn::Dns => dns::questions(payload),
         MatchedIn::TlsSni => {
             let handshake = tls::handshake(payload);
