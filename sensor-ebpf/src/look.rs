@@ -110,6 +110,10 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     let payload = within(payload);
     let frame = packet.len();
     let end = if end < frame { end } else { frame };
+    #[expect(
+        clippy::implicit_saturating_sub,
+        reason = "the verifier follows a comparison"
+    )]
     let length = if end > payload { end - payload } else { 0 };
     let length = if length > 0xffff { 0xffff } else { length };
     let over_tcp = reason != reason::QUIC && reason != reason::DOT && is_tcp();

@@ -126,7 +126,7 @@ pub fn segment(sequence: u32) -> Option<Segment> {
     }
     let ahead = sequence.wrapping_sub(first);
     if ahead >= state >> 16 {
-        if ahead >= REACH && ahead < u32::MAX - REACH {
+        if (REACH..u32::MAX - REACH).contains(&ahead) {
             forget(young);
         }
         return None;

@@ -187,8 +187,7 @@ fn step(scene: &mut Scene, random: &mut Random, known: &mut Known) -> Option<Res
                         true => random.one_of(&[K::RequestA, K::RequestB, K::RequestC, K::Markers]),
                         false => kind,
                     };
-                    let envelope = scene.signed(key, kind, scene.serial, &document);
-                    envelope
+                    scene.signed(key, kind, scene.serial, &document)
                 }
                 false => {
                     known.envelopes[random.below(known.envelopes.len() as u64) as usize].clone()

@@ -19,7 +19,7 @@ use crate::{
 /// A refusal with what the journal may say of the request.
 struct Rejected {
     error: Error,
-    entry: RequestEntry,
+    entry: Box<RequestEntry>,
 }
 
 impl Desk {
@@ -36,7 +36,7 @@ impl Desk {
             Err(rejected) => {
                 let entry = RequestEntry {
                     code: Some(rejected.error.code().into()),
-                    ..rejected.entry
+                    ..*rejected.entry
                 };
                 let _receipt = self.journal(actor, entry)?;
                 Err(rejected.error)
@@ -55,7 +55,7 @@ impl Desk {
             };
             Rejected {
                 error: told(&refused),
-                entry,
+                entry: Box::new(entry),
             }
         })?;
         let manifest = &envelope.manifest;
@@ -63,7 +63,7 @@ impl Desk {
         entry.serial = Some(manifest.serial);
         let rejected = |entry: &RequestEntry, error| Rejected {
             error,
-            entry: entry.clone(),
+            entry: Box::new(entry.clone()),
         };
         let kind = manifest.kind.request().ok_or_else(|| {
             let reason = "this envelope holds markers, not a request: `sensorctl bundle submit` it";
