@@ -55,6 +55,16 @@ pub fn need(feature: &str, present: bool, minimum: (u32, u32)) -> bool {
     }
 }
 
+/// Frames split between linear part and fragments through BPF_PROG_TEST_RUN.
+///
+/// # Panics
+/// Never: older kernels go without.
+#[must_use]
+pub fn split_frames() -> bool {
+    let there = kernel() >= (6, 18);
+    need("XDP test frames with a short linear part", there, (6, 18))
+}
+
 /// Root.
 ///
 /// # Panics

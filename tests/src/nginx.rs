@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs, mem,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -50,14 +50,11 @@ impl Nginx {
     #[must_use]
     pub fn start(site: &Site) -> Self {
         let log = site.directory.join("access.log");
-        let path = site.directory.join("nginx.conf");
-        fs::write(&path, configuration(site)).expect("a writable directory");
+        let words = configured(&site.directory, &servers(site));
         // One that was killed leaves it.
         let _ = fs::remove_file(site.directory.join("inner"));
-        let words = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
-        let (prefix, config) = (words(&site.directory), words(&path));
-        let mut process =
-            Background::start(&["nginx", "-p", &prefix, "-c", &config, "-e", "error.log"]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut process = Background::start(&words);
         let listens = || TcpStream::connect(("127.0.0.1", site.port)).is_ok();
         let errors = || fs::read_to_string(site.directory.join("error.log"));
         assert!(wait_until(PATIENCE, listens), "{:?}", errors());
@@ -102,19 +99,43 @@ impl Nginx {
     }
 }
 
-/// A port that is free now.
+/// Configures an nginx that stays in the foreground and keeps everything in a directory, with these
+/// servers; the command that runs it.
 ///
 /// # Panics
-/// When there is none.
+/// When the directory cannot be written.
 #[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("it is bound").port()
+pub fn configured(directory: &Path, servers: &str) -> Vec<String> {
+    let path = directory.join("nginx.conf");
+    let configuration = format!("{}\n{servers} }}\n", head(directory));
+    fs::write(&path, configuration).expect("a writable directory");
+    let text = |path: &Path| path.to_str().expect("a path in UTF-8").to_owned();
+    let words = [
+        "nginx",
+        "-p",
+        &text(directory),
+        "-c",
+        &text(&path),
+        "-e",
+        "error.log",
+    ];
+    words.map(str::to_owned).into()
+}
+
+/// Up to the first server.
+fn head(directory: &Path) -> String {
+    let at = directory.display();
+    format!(
+        "daemon off; master_process off; worker_processes 1; pid {at}/pid;\n\
+         error_log {at}/error.log info;\nevents {{ worker_connections 64; }}\nhttp {{\n\
+         access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;\n\
+         fastcgi_temp_path {at}/fastcgi; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;"
+    )
 }
 
 /// The bodies of a log are there only where the request is passed on: the outer server passes it to
 /// an inner one, which answers.
-fn configuration(site: &Site) -> String {
+fn servers(site: &Site) -> String {
     let Site {
         directory,
         port,
@@ -135,12 +156,7 @@ fn configuration(site: &Site) -> String {
         );
     }
     format!(
-        r#"daemon off; master_process off; worker_processes 1; pid {directory}/pid;
-error_log {directory}/error.log info;
-events {{ worker_connections 64; }}
-http {{
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+        r#"
   client_body_buffer_size 4m;
   log_format told escape=json '{{"status":"$status","path":"$uri","type":"$content_type","key":"$http_idempotency_key","signature":"$http_marker_sensor_signature","connection":"$connection","body":"$request_body"}}';
   map $request_body $offends {{ default ""; "~{offence}" 1; }}
@@ -160,7 +176,6 @@ http {{
     location = /busy {{ add_header Retry-After 3 always; return 429; }}
     {answers}
   }}
-}}
 "#
     )
 }

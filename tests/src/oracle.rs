@@ -6,13 +6,29 @@
 use std::net::IpAddr;
 
 use sensor_common::{MATCHED_DST_IP, MATCHED_SRC_IP, Outcome};
-use sensor_user::model::Pattern;
+use sensor_user::{
+    markers::compile,
+    model::{Image, Marker, Pattern},
+};
 
 mod link;
 pub mod names;
 mod network;
 
 use network::Sight;
+
+/// The image of the patterns that the oracle judges by, for the program.
+///
+/// # Panics
+/// When two of them have one id.
+#[must_use]
+pub fn image(patterns: &[Pattern]) -> Image {
+    let markers: Vec<Marker> = patterns
+        .iter()
+        .map(|pattern| Marker::new(pattern.to_string(), pattern.clone()))
+        .collect();
+    compile(&markers, jiff::Timestamp::UNIX_EPOCH).expect("no collision")
+}
 
 /// What the sensor must say about a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]

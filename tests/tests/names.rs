@@ -3,18 +3,21 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use jiff::Timestamp;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use sensor_common::{LaneClass, LaneFate, NameKeys, Outcome, Record, Term};
 use sensor_tests::{
     need,
-    oracle::names::{Named, covers, named},
+    oracle::{
+        image,
+        names::{Named, covers, named},
+    },
     random::{Pool, Random, name},
 };
 use sensor_user::{
+    crypto::hex,
     dataplane::{Budgets, LaneCounts, Lent, Limit, Offline, Sizes, Variant},
-    markers::{compile, pattern_id},
-    model::{Image, Marker, Pattern},
+    markers::pattern_id,
+    model::Pattern,
 };
 
 const SETS: usize = 60;
@@ -30,14 +33,6 @@ struct Subject {
     patterns: Vec<Pattern>,
     counts: LaneCounts,
     hits: u64,
-}
-
-fn image(patterns: &[Pattern]) -> Image {
-    let markers: Vec<Marker> = patterns
-        .iter()
-        .map(|pattern| Marker::new(pattern.to_string(), pattern.clone()))
-        .collect();
-    compile(&markers, Timestamp::UNIX_EPOCH).expect("no collision")
 }
 
 fn sizes() -> Sizes {
@@ -159,10 +154,6 @@ fn ends_with(frame: &[u8], lent: &Lent) -> bool {
     payload.is_empty() || frame.windows(payload.len()).any(|window| window == payload)
 }
 
-fn hex(frame: &[u8]) -> String {
-    frame.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Keeps this thread on one CPU: each has its own slots and budgets.
 fn pin() {
     let allowed = sched_getaffinity(None).expect("the CPUs of this thread");
@@ -172,20 +163,12 @@ fn pin() {
     sched_setaffinity(None, &one).expect("one of them");
 }
 
-fn splits() -> bool {
-    need::need(
-        "XDP test frames with a short linear part",
-        need::kernel() >= (6, 18),
-        (6, 18),
-    )
-}
-
 #[test]
 fn program_and_oracle_agree_on_every_name() {
     if !need::root() {
         return;
     }
-    let splits = splits();
+    let splits = need::split_frames();
     let pool = Pool::default();
     let mut random = Random::from_env(SEED);
     let (mut runs, mut hits) = (0, 0);

@@ -15,6 +15,7 @@ use sensor_tests::{
     identity::events,
     need,
     netns::Topology,
+    nginx::configured,
     offline::replay,
     router::Router,
 };
@@ -40,29 +41,17 @@ impl Servers {
         let directory = tempfile::tempdir().expect("a directory");
         let place = directory.path();
         let (certificate, key) = Authority::new(place, "authority").issue("server", "serverAuth");
-        let conf = place.join("nginx.conf");
-        let configuration = format!(
-            "daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;\n\
-             events {{}}\nhttp {{ access_log off; client_body_temp_path {place}/body; \
-             proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi; \
-             uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;\n\
-             server {{ listen {SERVER}:80; listen {SERVER}:443 ssl; ssl_certificate {}; \
-             ssl_certificate_key {}; location / {{ return 204; }} }} }}\n",
-            certificate.display(),
-            key.display(),
-            place = place.display(),
+        let web = configured(
+            place,
+            &format!(
+                "server {{ listen {SERVER}:80; listen {SERVER}:443 ssl; ssl_certificate {}; \
+                 ssl_certificate_key {}; location / {{ return 204; }} }}",
+                certificate.display(),
+                key.display(),
+            ),
         );
-        fs::write(&conf, configuration).expect("a writable directory");
+        let web: Vec<&str> = web.iter().map(String::as_str).collect();
         let internet = &topology.internet;
-        let web = [
-            "nginx",
-            "-p",
-            text(place),
-            "-c",
-            text(&conf),
-            "-e",
-            "error.log",
-        ];
         let web = Background::start(&internet.wrap(&web));
         let listen = format!("--listen-address={SERVER}");
         let dns = [

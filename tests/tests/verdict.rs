@@ -3,16 +3,16 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use jiff::Timestamp;
 use sensor_common::{FlowKey, Outcome, Record, Term, Traffic};
 use sensor_tests::{
     need, oracle,
     random::{Pool, Random},
 };
 use sensor_user::{
+    crypto::hex,
     dataplane::{Offline, Sizes, Variant},
-    markers::{compile, pattern_id},
-    model::{Image, Marker, Pattern},
+    markers::pattern_id,
+    model::Pattern,
 };
 
 /// Marker sets, and frames judged by each.
@@ -41,7 +41,7 @@ impl Subject {
             ring_bytes: 65_536,
             ..Sizes::default()
         };
-        let offline = Offline::new(&image(patterns), sizes, variant).expect("it loads");
+        let offline = Offline::new(&oracle::image(patterns), sizes, variant).expect("it loads");
         Self {
             offline,
             patterns: patterns.to_vec(),
@@ -169,33 +169,12 @@ fn address(key: &FlowKey, words: &[u32; 4]) -> IpAddr {
     all.into()
 }
 
-fn image(patterns: &[Pattern]) -> Image {
-    let markers: Vec<Marker> = patterns
-        .iter()
-        .map(|pattern| Marker::new(pattern.to_string(), pattern.clone()))
-        .collect();
-    compile(&markers, Timestamp::UNIX_EPOCH).expect("no collision")
-}
-
-fn hex(frame: &[u8]) -> String {
-    frame.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether frames can be split between linear part and fragments here.
-fn splits() -> bool {
-    need::need(
-        "XDP test frames with a short linear part",
-        need::kernel() >= (6, 18),
-        (6, 18),
-    )
-}
-
 #[test]
 fn program_and_oracle_agree_on_every_pair() {
     if !need::root() {
         return;
     }
-    let splits = splits();
+    let splits = need::split_frames();
     let pool = Pool::default();
     let mut random = Random::from_env(SEED);
     let (mut pairs, mut runs, mut hits) = (0, 0, 0);
@@ -240,7 +219,7 @@ fn program_and_oracle_agree_on_every_pair() {
 
 #[test]
 fn every_split_of_a_frame_gives_the_same_verdict() {
-    if !need::root() || !splits() {
+    if !need::root() || !need::split_frames() {
         return;
     }
     let pool = Pool::default();

@@ -136,17 +136,8 @@ mod tests {
 
     fn hello() -> Hello {
         Hello {
-            extent: Extent::Whole,
             version: 0x0303,
-            ciphers: Vec::new(),
-            extensions: Vec::new(),
-            server_name: None,
-            groups: Vec::new(),
-            formats: Vec::new(),
-            signatures: Vec::new(),
-            versions: Vec::new(),
-            protocol: None,
-            encrypted: false,
+            ..Hello::unread(Extent::Whole)
         }
     }
 

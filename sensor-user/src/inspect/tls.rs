@@ -67,6 +67,25 @@ pub struct Hello {
     pub encrypted: bool,
 }
 
+impl Hello {
+    /// One of which nothing is known yet.
+    pub(super) const fn unread(extent: Extent) -> Self {
+        Self {
+            extent,
+            version: 0,
+            ciphers: Vec::new(),
+            extensions: Vec::new(),
+            server_name: None,
+            groups: Vec::new(),
+            formats: Vec::new(),
+            signatures: Vec::new(),
+            versions: Vec::new(),
+            protocol: None,
+            encrypted: false,
+        }
+    }
+}
+
 /// Handshake bytes of the records at the start of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Handshake<'a> {
@@ -198,19 +217,7 @@ pub fn hello(message: &[u8]) -> Option<Hello> {
     if message.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
         return None;
     }
-    let mut hello = Hello {
-        extent: Extent::Cut(MESSAGE_HEADER),
-        version: 0,
-        ciphers: Vec::new(),
-        extensions: Vec::new(),
-        server_name: None,
-        groups: Vec::new(),
-        formats: Vec::new(),
-        signatures: Vec::new(),
-        versions: Vec::new(),
-        protocol: None,
-        encrypted: false,
-    };
+    let mut hello = Hello::unread(Extent::Cut(MESSAGE_HEADER));
     let Some(length) = message_length(message) else {
         return Some(hello);
     };

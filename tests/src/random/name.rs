@@ -174,7 +174,21 @@ fn dns(random: &mut Random) -> Vec<u8> {
     message
 }
 
-/// A ClientHello in one record.
+/// A ClientHello of this body in one record (RFC 8446 §4 and §5.1).
+///
+/// # Panics
+/// When the body is longer than a record.
+#[must_use]
+pub fn client_hello(body: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(body.len()).expect("a record");
+    let mut hello = vec![0x16, 3, 1];
+    hello.extend((length + 4).to_be_bytes());
+    hello.extend([1, 0]);
+    hello.extend(length.to_be_bytes());
+    hello.extend(body);
+    hello
+}
+
 fn hello(random: &mut Random) -> Vec<u8> {
     let mut body = vec![3, 3];
     body.extend(random.bytes(32));
@@ -213,12 +227,7 @@ fn hello(random: &mut Random) -> Vec<u8> {
         body.extend((extensions.len() as u16).to_be_bytes());
         body.extend(extensions);
     }
-    let mut hello = vec![0x16, 3, 1];
-    hello.extend((body.len() as u16 + 4).to_be_bytes());
-    hello.extend([1, 0]);
-    hello.extend((body.len() as u16).to_be_bytes());
-    hello.extend(body);
-    hello
+    client_hello(&body)
 }
 
 /// The head of a request.

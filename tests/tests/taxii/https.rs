@@ -1,21 +1,18 @@
 //! medallion behind an nginx that asks for client certificates.
 
-use std::{fs, net::TcpStream, path::Path};
+use std::net::TcpStream;
 
 use sensor_tests::{
     certificates::Authority,
     command::{Background, wait_until},
     medallion::{Medallion, OPEN},
+    nginx::configured,
     sinks::{deliver_one, free_port},
     told::{self, revision},
 };
 use sensor_user::config;
 
 use super::{LIMIT, LONGEST, config as plain, sink_of};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
-}
 
 fn sightings(server: &Medallion) -> usize {
     let objects = server.objects();
@@ -32,35 +29,19 @@ fn a_collection_is_reached_over_https_with_a_client_certificate_and_only_so() {
     let (own, own_key) = authority.issue("sensor", "clientAuth");
     let others = Authority::new(directory.path(), "others");
     let port = free_port();
-    let place = directory.path();
-    let conf = place.join("nginx.conf");
-    fs::write(
-        &conf,
-        format!(
-            "daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;\n\
-             events {{}}\nhttp {{ access_log off; client_body_temp_path {place}/body; \
-             proxy_temp_path {place}/proxy; fastcgi_temp_path {place}/fastcgi; \
-             uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;\n\
-             server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; \
+    let words = configured(
+        directory.path(),
+        &format!(
+            "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {}; \
              ssl_client_certificate {}; ssl_verify_client on;\n\
-             location / {{ proxy_pass http://127.0.0.1:{}; }} }} }}\n",
+             location / {{ proxy_pass http://127.0.0.1:{}; }} }}",
             certificate.display(),
             key.display(),
             authority.certificate().display(),
             server.port,
-            place = place.display(),
         ),
-    )
-    .expect("a writable directory");
-    let words = [
-        "nginx",
-        "-p",
-        text(place),
-        "-c",
-        text(&conf),
-        "-e",
-        "error.log",
-    ];
+    );
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let _terminator = Background::start(&words);
     let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
     assert!(wait_until(LIMIT, listens), "it listens");

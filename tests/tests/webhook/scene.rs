@@ -5,7 +5,8 @@ use std::{fs, net::TcpListener, path::PathBuf, time::Duration};
 use sensor_tests::{
     certificates::Authority,
     need,
-    nginx::{Nginx, Site, free_port},
+    nginx::{Nginx, Site},
+    sinks::free_port,
 };
 use sensor_user::{
     config,

@@ -5,7 +5,7 @@ use std::{env, fs, process::Stdio};
 use sensor_tests::{
     certificates::Authority,
     command::{self, Background, feed, said, wait_until},
-    nginx::free_port,
+    sinks::free_port,
     told::{check, view, views, withheld},
 };
 use sensor_user::outbox::Outcome;

@@ -6,7 +6,7 @@
 use sensor_tests::{
     bench::{sets::SHAPE, statistics::Median},
     packet::{Body, Frame, Ip4},
-    random::Random,
+    random::{Random, name::client_hello},
 };
 use sensor_user::{
     dataplane::{
@@ -229,10 +229,5 @@ fn hello() -> Vec<u8> {
     extensions.extend(extension(21, &vec![0; padding]));
     body.extend((extensions.len() as u16).to_be_bytes());
     body.extend(extensions);
-    let mut hello = vec![0x16, 3, 1];
-    hello.extend((body.len() as u16 + 4).to_be_bytes());
-    hello.extend([1, 0]);
-    hello.extend((body.len() as u16).to_be_bytes());
-    hello.extend(body);
-    hello
+    client_hello(&body)
 }
