@@ -21,7 +21,7 @@ The exit code tells whether it could be measured, not whether it passes.
 --quick      small sets and few rounds: whether everything works, in a minute
 --full       ten million markers even where less than 8 GiB are available, and events for ten
              minutes at 20,000 a second (6 GB in the directory for temporary files)
---only=PART  packet, live, load, events, inspect or peers
+--only=PART  packet, names, live, load, events, inspect or peers
 --rounds=N   rounds of each comparison (20)
 --json       every sample on standard output
 --no-save    no run folder under tests/bench/runs/

@@ -7,9 +7,9 @@ use sensor_common::{
     FlowKey, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot, Notice, Record, map,
 };
 use sensor_sys::Mapped;
-use zeroize::Zeroizing;
 
 use super::{Error, Limit, error::InMap as _, load::Instance, tap::take};
+use crate::model::Wiped;
 
 /// What the kernel lends: the payload of one packet. Its bytes are zeroed when it is dropped.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Lent {
     /// Generation that judged the packet.
     pub generation: u32,
     /// What stands behind the TCP or UDP header.
-    pub payload: Zeroizing<Vec<u8>>,
+    pub payload: Wiped,
 }
 
 /// Packets of the inspection lane, by [`LaneClass`] and [`LaneFate`], summed over the CPUs.
@@ -158,9 +158,9 @@ fn lent(words: &[AtomicU64], time: u64) -> Option<Lent> {
         ]
     };
     let length = (half(10, true) as usize).min(sensor_common::SLOT_BYTES);
-    let mut payload = Zeroizing::new(Vec::with_capacity(length.next_multiple_of(8)));
+    let mut payload = Wiped::with_room(length.next_multiple_of(8));
     for at in 0..length.div_ceil(8) {
-        payload.extend_from_slice(&word(LaneSlot::HEAD_WORDS + at).to_ne_bytes());
+        payload.add_slice(&word(LaneSlot::HEAD_WORDS + at).to_ne_bytes());
     }
     payload.truncate(length);
     let flags = half(11, false);

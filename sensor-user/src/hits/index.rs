@@ -192,9 +192,14 @@ impl Indexes {
 
     /// The patterns that cover a value, by their ids; `id_of` tells the id of a canonical form.
     pub fn covering(&self, value: &Observed, id_of: impl Fn(&str) -> PatternId) -> Vec<PatternId> {
-        let ids = value.patterns().into_iter().map(|pattern| id_of(&pattern));
-        ids.filter(|id| self.confirm(*id, std::slice::from_ref(value)))
-            .collect()
+        let mut ids = Vec::new();
+        value.each_pattern(|pattern| {
+            let id = id_of(pattern);
+            if self.confirm(id, std::slice::from_ref(value)) {
+                ids.push(id);
+            }
+        });
+        ids
     }
 
     /// Whether a pattern is known and covers one of these values.

@@ -1,9 +1,12 @@
 //! QUIC Initial packets of clients, versions 1 (RFC 9000, 9001) and 2 (RFC 9369): where they stand in
 //! a datagram, what is under their protection, and the CRYPTO frames in it.
 
-use zeroize::Zeroizing;
+use std::ops::{Deref, Range};
 
-use crate::crypto::quic::{InitialKeys, InitialVersion, SAMPLE, TAG};
+use crate::{
+    crypto::quic::{InitialKeys, InitialVersion, SAMPLE, TAG},
+    model::Wiped,
+};
 
 /// Longest connection id of both versions (RFC 9000 §17.2).
 const LONGEST_ID: usize = 20;
@@ -66,6 +69,20 @@ pub struct Initial<'a> {
     number_at: usize,
 }
 
+/// What was under protection; overwritten when it goes.
+pub struct Frames {
+    packet: Wiped,
+    frames: Range<usize>,
+}
+
+impl Deref for Frames {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.packet[self.frames.clone()]
+    }
+}
+
 /// The Initial packets that are coalesced in a datagram (RFC 9000 §12.2), in their order. Packets of
 /// other kinds are passed over; a short header, another version or a Retry ends the datagram.
 pub fn initials(datagram: &[u8]) -> impl Iterator<Item = Initial<'_>> {
@@ -116,11 +133,12 @@ fn next(bytes: &[u8]) -> Option<(Option<Initial<'_>>, &[u8])> {
 impl Initial<'_> {
     /// Takes protection off; the frames, or `None` when the keys are not these.
     #[must_use]
-    pub fn open(&self, keys: &InitialKeys) -> Option<Zeroizing<Vec<u8>>> {
+    pub fn open(&self, keys: &InitialKeys) -> Option<Frames> {
         let at = self.number_at;
         let sample = self.packet.get(at + 4..at + 4 + SAMPLE)?;
         let mask = keys.mask(sample.try_into().ok()?);
-        let mut packet = Zeroizing::new(self.packet.to_vec());
+        let mut copy = Wiped::of(self.packet);
+        let packet = copy.as_mut_slice();
         packet[0] ^= mask[0] & 0x0f;
         let length = usize::from(packet[0] & 3) + 1;
         let mut number = 0;
@@ -131,9 +149,11 @@ impl Initial<'_> {
         // Numbers begin at zero and nothing is acknowledged yet: what is there is the whole number.
         let (header, payload) = packet.split_at_mut(at + length);
         let opened = keys.open(number, header, payload)?.len();
-        packet.drain(..at + length);
-        packet.truncate(opened);
-        Some(packet)
+        let frames = at + length..at + length + opened;
+        Some(Frames {
+            packet: copy,
+            frames,
+        })
     }
 
     /// Whether it is long enough to be one.
@@ -152,8 +172,10 @@ pub fn crypto_frames(frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     std::iter::from_fn(move || {
         loop {
             match cursor.varint()? {
-                // PADDING, PING.
-                0 | 1 => {}
+                // PADDING, most of an Initial packet.
+                0 => cursor.pass_zeros(),
+                // PING.
+                1 => {}
                 kind @ (2 | 3) => cursor.acknowledgement(kind == 3)?,
                 6 => {
                     let offset = cursor.varint()?;
@@ -194,6 +216,15 @@ impl<'a> Cursor<'a> {
         let length = 1 << (self.bytes.get(self.at)? >> 6);
         let value = self.number(length)?;
         Some(value & (u64::MAX >> (66 - 8 * length)))
+    }
+
+    /// Passes over zeros, by the line of cache where there are many.
+    fn pass_zeros(&mut self) {
+        let (lines, _) = self.bytes[self.at..].as_chunks::<64>();
+        let zeros = lines.iter().take_while(|line| **line == [0; 64]).count() * 64;
+        self.at += zeros;
+        let rest = self.bytes[self.at..].iter();
+        self.at += rest.take_while(|byte| **byte == 0).count();
     }
 
     fn id(&mut self) -> Option<&'a [u8]> {

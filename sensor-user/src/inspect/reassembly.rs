@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use zeroize::Zeroize as _;
+use crate::model::Wiped;
 
 /// Most pieces of a stream: nobody cuts a head of 16 KiB smaller.
 const MOST_PIECES: usize = 64;
@@ -11,7 +11,8 @@ const MOST_PIECES: usize = 64;
 /// Pieces of one stream, apart and in their order. What they hold is overwritten when they go.
 #[derive(Default)]
 pub struct Pieces {
-    pieces: Vec<(i64, Vec<u8>)>,
+    pieces: Vec<(i64, Wiped)>,
+    held: usize,
 }
 
 /// There is no place for a piece.
@@ -51,8 +52,9 @@ impl Pieces {
             let piece = &bytes[index(from - start)..index(to - start)];
             added += piece.len();
             let place = self.pieces.partition_point(|(at, _)| *at < from);
-            self.pieces.insert(place, (from, piece.to_vec()));
+            self.pieces.insert(place, (from, Wiped::of(piece)));
         }
+        self.held += added;
         Ok(added)
     }
 
@@ -60,48 +62,43 @@ impl Pieces {
     /// caller's to overwrite.
     #[must_use]
     pub fn from(&self, start: i64) -> Cow<'_, [u8]> {
-        let mut whole = Cow::Borrowed(&[][..]);
-        let mut next = start;
-        for (at, piece) in &self.pieces {
-            let behind = at + length(piece);
-            if behind <= next {
-                continue;
-            }
-            if *at > next {
-                break;
-            }
-            let piece = &piece[index(next - at)..];
-            if whole.is_empty() {
-                whole = Cow::Borrowed(piece);
-            } else {
-                let rest: usize = self.pieces.iter().map(|(_, piece)| piece.len()).sum();
-                let grown = whole.to_mut();
-                if grown.capacity() < rest {
-                    // Growing would leave a copy behind that nobody overwrites.
-                    let mut larger = Vec::with_capacity(rest);
-                    larger.extend_from_slice(grown);
-                    grown.zeroize();
-                    *grown = larger;
-                }
-                grown.extend_from_slice(piece);
-            }
-            next = behind;
+        let mut run = self.run(start);
+        let Some(first) = run.next() else {
+            return Cow::Borrowed(&[]);
+        };
+        let all = self.reach(start);
+        if all == first.len() {
+            return Cow::Borrowed(first);
         }
-        whole
+        // Never grown: what is left behind elsewhere could not be overwritten.
+        let mut whole = Vec::with_capacity(all);
+        whole.extend_from_slice(first);
+        run.for_each(|piece| whole.extend_from_slice(piece));
+        Cow::Owned(whole)
+    }
+
+    /// How many bytes those are.
+    #[must_use]
+    pub fn reach(&self, start: i64) -> usize {
+        self.run(start).map(<[u8]>::len).sum()
+    }
+
+    /// The pieces from a position on, as far as there is no gap.
+    fn run(&self, start: i64) -> impl Iterator<Item = &[u8]> {
+        let mut next = start;
+        let mut pieces = self.pieces.iter();
+        std::iter::from_fn(move || {
+            let (at, piece) = pieces.find(|(at, piece)| at + length(piece) > next)?;
+            let piece = (*at <= next).then(|| &piece[index(next - at)..])?;
+            next += length(piece);
+            Some(piece)
+        })
     }
 
     /// Bytes that are held.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.pieces.iter().map(|(_, piece)| piece.len()).sum()
-    }
-}
-
-impl Drop for Pieces {
-    fn drop(&mut self) {
-        for (_, piece) in &mut self.pieces {
-            piece.zeroize();
-        }
+    pub const fn held(&self) -> usize {
+        self.held
     }
 }
 

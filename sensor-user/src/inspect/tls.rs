@@ -7,9 +7,8 @@
 use std::borrow::Cow;
 
 use tls_parser::{SNIType, TlsExtension, parse_tls_client_hello_extension};
-use zeroize::Zeroize as _;
 
-use crate::model::Name;
+use crate::model::{Name, wipe};
 
 /// Content type of handshake records.
 const HANDSHAKE: u8 = 22;
@@ -21,6 +20,9 @@ const LONGEST_RECORD: usize = (1 << 14) + 2048;
 const CLIENT_HELLO: u8 = 1;
 /// Bytes of a handshake message's header.
 const MESSAGE_HEADER: usize = 4;
+
+/// Extensions that there is room for from the beginning.
+const USUAL_EXTENSIONS: usize = 24;
 
 /// Extension `server_name` (RFC 6066 §3).
 pub const SERVER_NAME: u16 = 0;
@@ -100,7 +102,7 @@ pub struct Handshake<'a> {
 impl Drop for Handshake<'_> {
     fn drop(&mut self) {
         if let Cow::Owned(copy) = &mut self.bytes {
-            copy.zeroize();
+            wipe(copy);
         }
     }
 }
@@ -251,6 +253,7 @@ impl Hello {
         if left > cursor.rest.len() + cursor.missing {
             return Err(Extent::Broken);
         }
+        self.extensions.reserve(USUAL_EXTENSIONS);
         while left > 0 {
             let before = cursor.rest;
             let kind = u16::try_from(cursor.number(2)?).unwrap_or_default();

@@ -178,16 +178,9 @@ impl Image {
     #[must_use]
     pub fn rows(&self, id: PatternId) -> &[ImageRow] {
         let (group, leaf) = position(id);
-        let rows = self
-            .root
-            .groups
-            .get(group)
-            .and_then(Option::as_ref)
-            .and_then(|group| group.leaves[leaf].as_ref())
-            .map_or(&[][..], |leaf| &leaf.rows);
-        let from = rows.partition_point(|row| row.id < id);
-        let to = rows.partition_point(|row| row.id <= id);
-        &rows[from..to]
+        let group = self.root.groups.get(group).and_then(Option::as_ref);
+        let leaf = group.and_then(|group| group.leaves[leaf].as_ref());
+        leaf.map_or(&[], |leaf| leaf.of(id))
     }
 
     /// One pattern.

@@ -27,6 +27,7 @@ pub mod retention;
 pub mod scope;
 pub mod spool;
 pub mod vantage;
+pub mod wiped;
 
 pub use actor::{Actor, Role};
 pub use brought::Brought;
@@ -51,3 +52,4 @@ pub use retention::Retention;
 pub use scope::{Scope, Scopes};
 pub use spool::Spool;
 pub use vantage::Vantage;
+pub use wiped::{Wiped, wipe};

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
+
+use super::Wiped;
 
 /// Longest label, bytes (RFC 1035 §3.1).
 const LONGEST_LABEL: usize = 63;
+/// Most labels of a name: each has a length and a byte at least.
+const MOST_LABELS: usize = LONGEST / 2;
 /// Longest name on the wire without the root's label, bytes (RFC 1035 §3.1).
 const LONGEST: usize = 254;
 
@@ -14,7 +18,7 @@ const LONGEST: usize = 254;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Name {
     /// Labels, each behind its length, lower-case.
-    wire: Vec<u8>,
+    wire: Wiped,
 }
 
 impl Name {
@@ -22,8 +26,7 @@ impl Name {
     #[must_use]
     pub fn of_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut name = Self {
-            // Never grown: what is left behind elsewhere could not be overwritten.
-            wire: Vec::with_capacity(LONGEST),
+            wire: Wiped::with_room(LONGEST),
         };
         for label in labels {
             let length = u8::try_from(label.len()).ok()?;
@@ -32,8 +35,10 @@ impl Name {
             if !fits {
                 return None;
             }
-            name.wire.push(length);
-            name.wire.extend(label.iter().map(u8::to_ascii_lowercase));
+            name.wire.add([length]);
+            let start = name.wire.len();
+            name.wire.add_slice(label);
+            name.wire.as_mut_slice()[start..].make_ascii_lowercase();
         }
         (!name.wire.is_empty()).then_some(name)
     }
@@ -47,7 +52,7 @@ impl Name {
 
     /// Its labels, the top-level domain last.
     pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.wire.as_slice();
+        let mut rest = &self.wire[..];
         std::iter::from_fn(move || {
             let (length, behind) = rest.split_first()?;
             let (label, behind) = behind.split_at(usize::from(*length));
@@ -79,24 +84,45 @@ impl Name {
 
     /// Every pattern that may cover it, in canonical form without its kind: the shortest suffix first,
     /// the name itself last. Labels that no pattern can hold end the walk.
-    pub fn patterns(&self) -> impl Iterator<Item = Zeroizing<String>> {
-        let labels: Vec<&[u8]> = self.labels().collect();
-        let plain = labels.iter().rev().take_while(|label| is_plain(label));
-        let first = labels.len() - plain.count();
-        let text: Vec<u8> = labels[first..].join(&b'.');
-        let text = Zeroizing::new(String::from_utf8(text).unwrap_or_default());
-        let starts: Vec<usize> = labels[first..]
-            .iter()
-            .scan(0, |at, label| {
-                let start = *at;
-                *at += label.len() + 1;
-                Some(start)
-            })
-            .collect();
-        let whole = (first == 0 && !text.is_empty()).then(|| text.clone());
-        let suffixes = starts.into_iter().rev();
-        let suffixes = suffixes.map(move |start| Zeroizing::new(format!("*.{}", &text[start..])));
-        suffixes.chain(whole)
+    #[must_use]
+    pub fn patterns(&self) -> Vec<Zeroizing<String>> {
+        let mut all = Vec::new();
+        self.each_pattern("", |pattern| all.push(Zeroizing::new(pattern.into())));
+        all
+    }
+
+    /// Shows every such pattern, with `kind` in front.
+    pub fn each_pattern(&self, kind: &str, mut show: impl FnMut(&str)) {
+        // In text form: each length but the first is where a dot stands.
+        let mut text = Wiped::of(&self.wire[1..]);
+        let mut starts = [0; MOST_LABELS];
+        let (mut count, mut at, mut whole) = (0, 0, true);
+        for label in self.labels() {
+            if at > 0 {
+                text.as_mut_slice()[at - 1] = b'.';
+            }
+            if is_plain(label) {
+                starts[count] = at;
+                count += 1;
+            } else {
+                (count, whole) = (0, false);
+            }
+            at += label.len() + 1;
+        }
+        let mut line = Wiped::with_room(kind.len() + 2 + text.len());
+        let mut show = |stars: &str, from: usize| {
+            line.truncate(0);
+            for part in [kind.as_bytes(), stars.as_bytes(), &text[from..]] {
+                line.add_slice(part);
+            }
+            show(str::from_utf8(&line).expect("plain labels are of ASCII"));
+        };
+        for start in starts[..count].iter().rev() {
+            show("*.", *start);
+        }
+        if whole {
+            show("", 0);
+        }
     }
 }
 
@@ -105,12 +131,6 @@ fn is_plain(label: &[u8]) -> bool {
     label
         .iter()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        self.wire.zeroize();
-    }
 }
 
 impl fmt::Debug for Name {
@@ -128,7 +148,7 @@ mod tests {
     }
 
     fn texts(name: &Name) -> Vec<String> {
-        name.patterns().map(|text| text.to_string()).collect()
+        name.patterns().iter().map(|text| text.to_string()).collect()
     }
 
     #[test]
@@ -148,13 +168,13 @@ mod tests {
             for seen in covered {
                 let name = name(seen);
                 assert!(name.is_covered_by(pattern), "{pattern} {seen}");
-                let mut patterns = name.patterns();
+                let mut patterns = name.patterns().into_iter();
                 assert!(patterns.any(|one| *one == pattern), "{pattern} {seen}");
             }
             for seen in not {
                 let name = name(seen);
                 assert!(!name.is_covered_by(pattern), "{pattern} {seen}");
-                let mut patterns = name.patterns();
+                let mut patterns = name.patterns().into_iter();
                 assert!(patterns.all(|one| *one != pattern), "{pattern} {seen}");
             }
         }

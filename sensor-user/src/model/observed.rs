@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Ja3, Ja4, Name, Pattern};
+use super::{Ja3, Ja4, Name, Pattern, Wiped};
 
 /// A value that packets bore. It prints its kind only.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,17 +32,18 @@ impl Observed {
         }
     }
 
-    /// Canonical forms of every pattern that may cover it; each covers it if it is there.
-    #[must_use]
-    pub fn patterns(&self) -> Vec<Zeroizing<String>> {
+    /// Shows the canonical form of every pattern that may cover it; each covers it if it is there.
+    pub fn each_pattern(&self, mut show: impl FnMut(&str)) {
         match self {
-            Self::Name(name) => name
-                .patterns()
-                .map(|name| Zeroizing::new(format!("domain {}", *name)))
-                .collect(),
-            Self::Url(url) => vec![Zeroizing::new(format!("url {}", **url))],
-            Self::Ja3(ja3) => vec![Zeroizing::new(format!("ja3 {ja3}"))],
-            Self::Ja4(ja4) => vec![Zeroizing::new(format!("ja4 {ja4}"))],
+            Self::Name(name) => name.each_pattern("domain ", show),
+            Self::Url(url) => {
+                let mut line = Wiped::with_room(4 + url.len());
+                line.add_slice(b"url ");
+                line.add_slice(url.as_bytes());
+                show(str::from_utf8(&line).expect("two texts make one"));
+            }
+            Self::Ja3(ja3) => show(&format!("ja3 {ja3}")),
+            Self::Ja4(ja4) => show(&format!("ja4 {ja4}")),
         }
     }
 }

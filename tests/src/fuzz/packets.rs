@@ -62,12 +62,12 @@ fn name(name: &Name) -> Result<(), String> {
     if !(2..=254).contains(&lengths) {
         return Err("a name has no length that names have".into());
     }
-    for pattern in name.patterns() {
-        if !name.is_covered_by(&pattern) {
+    for pattern in &name.patterns() {
+        if !name.is_covered_by(pattern) {
             return Err("a name's own pattern does not cover it".into());
         }
-        if Pattern::domain(&pattern)
-            .is_ok_and(|one| one.to_string() != format!("domain {}", *pattern))
+        if Pattern::domain(pattern)
+            .is_ok_and(|one| one.to_string() != format!("domain {}", **pattern))
         {
             return Err("a name's own pattern is not canonical".into());
         }
@@ -137,7 +137,7 @@ pub(super) fn quic(bytes: &[u8]) -> Result<Took, String> {
     for initial in quic::initials(bytes) {
         found += 1;
         let opened = initial.open(&initial.version.keys(initial.destination));
-        frames(opened.as_deref().map_or(&[][..], Vec::as_slice))?;
+        frames(opened.as_deref().unwrap_or_default())?;
     }
     // What stands under protection is damaged as such, because damage outside does not open.
     frames(bytes)?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sensor_common::FlowKey;
+use super::flow::Flow;
 
 /// What a handshake costs beside its bytes.
 const OVERHEAD: usize = 512;
@@ -40,7 +40,7 @@ pub(super) struct Budget {
     held: usize,
     serial: u64,
     /// Deadlines with flow and serial number of what waits, in the order in which they came.
-    deadlines: VecDeque<(u64, FlowKey, u64)>,
+    deadlines: VecDeque<(u64, Flow, u64)>,
     /// Latest time that was seen.
     now: u64,
 }
@@ -65,7 +65,7 @@ impl Budget {
     }
 
     /// Begins a handshake; its serial number.
-    pub(super) fn open(&mut self, flow: &FlowKey, time: u64) -> Result<u64, Over> {
+    pub(super) fn open(&mut self, flow: &Flow, time: u64) -> Result<u64, Over> {
         if self.held + OVERHEAD > self.limits.total {
             return Err(Over::Total);
         }
@@ -97,15 +97,15 @@ impl Budget {
     }
 
     /// What waited too long, one by one.
-    pub(super) fn next_over(&mut self, now: u64) -> Option<(FlowKey, u64)> {
+    pub(super) fn next_over(&mut self, now: u64) -> Option<(Flow, u64)> {
         self.now = self.now.max(now);
-        let over = |(deadline, ..): &mut (u64, FlowKey, u64)| *deadline <= self.now;
+        let over = |(deadline, ..): &mut (u64, Flow, u64)| *deadline <= self.now;
         let (_, flow, serial) = self.deadlines.pop_front_if(over)?;
         Some((flow, serial))
     }
 
     /// Lets go of the deadlines of what is gone, once they are most of them.
-    pub(super) fn compact(&mut self, waiting: usize, waits: impl Fn(&FlowKey, u64) -> bool) {
+    pub(super) fn compact(&mut self, waiting: usize, waits: impl Fn(&Flow, u64) -> bool) {
         if self.deadlines.len() > 4 * waiting + 4096 {
             self.deadlines
                 .retain(|(_, flow, serial)| waits(flow, *serial));

@@ -9,6 +9,7 @@ use sensor_common::FlowKey;
 use super::{
     Class, Fate, Finding, Lane, Packet, Tally,
     decide::{self, Looked, Then},
+    flow::Flow,
     stream::{fate_of, overwrite},
 };
 use crate::{
@@ -40,11 +41,16 @@ pub(super) struct Connection {
 }
 
 impl Lane {
-    pub(super) fn take_datagram(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
+    pub(super) fn take_datagram(
+        &mut self,
+        flow: &Flow,
+        packet: &Packet<'_>,
+        found: &mut Vec<Finding>,
+    ) {
         let mut any = false;
         for initial in quic::initials(packet.payload) {
             any = true;
-            self.take_initial(packet, &initial, found);
+            self.take_initial(flow, packet, &initial, found);
         }
         if !any {
             let fate = if packet.truncated {
@@ -59,12 +65,12 @@ impl Lane {
 
     fn take_initial(
         &mut self,
+        flow: &Flow,
         packet: &Packet<'_>,
         initial: &Initial<'_>,
         found: &mut Vec<Finding>,
     ) {
-        let flow = packet.flow;
-        let mut waiting = self.connections.remove(&flow).unwrap_or_default();
+        let mut waiting = self.connections.remove(flow).unwrap_or_default();
         let own = waiting.iter().position(|one| {
             one.destination == initial.destination && one.version == initial.version
         });
@@ -76,7 +82,7 @@ impl Lane {
         } else {
             let keys = initial.version.keys(initial.destination);
             if let Some(frames) = initial.open(&keys) {
-                let begun = self.begin(packet, initial, keys, &waiting);
+                let begun = self.begin(flow, packet, initial, keys, &waiting);
                 let at = begun.map(|connection| {
                     waiting.push(connection);
                     waiting.len() - 1
@@ -101,27 +107,28 @@ impl Lane {
                     connection.tally.count(packet);
                     connection.counted = packet.time;
                 }
-                if let Err(fate) = self.crypto(&flow, connection, &frames, found) {
+                if let Err(fate) = self.crypto(flow, connection, &frames, found) {
                     let ended = waiting.swap_remove(at);
                     self.budget.close(ended.pieces.held());
-                    self.end(Class::Quic, fate, &flow, packet.time);
+                    self.end(Class::Quic, fate, flow, packet.time);
                 }
             }
-            Some((None, _)) => self.end(Class::Quic, Fate::OverBudget, &flow, packet.time),
-            None if !waiting.is_empty() || self.is_known(&flow) => self.counts.stray(Class::Quic),
+            Some((None, _)) => self.end(Class::Quic, Fate::OverBudget, flow, packet.time),
+            None if !waiting.is_empty() || self.is_known(flow) => self.counts.stray(Class::Quic),
             None => {
                 self.counts.open(Class::Quic);
                 self.counts.end(Class::Quic, Fate::Unreadable);
             }
         }
         if !waiting.is_empty() {
-            self.connections.insert(flow, waiting);
+            self.connections.insert(*flow, waiting);
         }
     }
 
     /// Begins a connection; `None` when there is no place for it.
     fn begin(
         &mut self,
+        flow: &Flow,
         packet: &Packet<'_>,
         initial: &Initial<'_>,
         keys: InitialKeys,
@@ -131,7 +138,7 @@ impl Lane {
         if waiting.len() >= MOST {
             return None;
         }
-        let serial = self.budget.open(&packet.flow, packet.time).ok()?;
+        let serial = self.budget.open(flow, packet.time).ok()?;
         Some(Connection {
             serial,
             version: initial.version,
@@ -148,7 +155,7 @@ impl Lane {
     /// Adds CRYPTO frames and looks at what is there.
     fn crypto(
         &mut self,
-        flow: &FlowKey,
+        flow: &Flow,
         connection: &mut Connection,
         frames: &[u8],
         found: &mut Vec<Finding>,
@@ -165,11 +172,10 @@ impl Lane {
                 .map_err(|_| Fate::TooLong)?;
             self.budget.charge(added);
         }
-        let bytes = connection.pieces.from(0);
-        if bytes.is_empty() || bytes.len() < connection.needed {
-            overwrite(bytes);
+        if connection.pieces.reach(0) < connection.needed.max(1) {
             return Ok(());
         }
+        let bytes = connection.pieces.from(0);
         let Looked {
             found: names,
             encrypted,
@@ -190,20 +196,20 @@ impl Lane {
 
     /// Whether a flow was decided a moment ago, or answers one that is known: a server's Initial
     /// packets open with keys of the client's id, which they do not bear.
-    fn is_known(&self, flow: &FlowKey) -> bool {
-        let reversed = FlowKey {
-            src: flow.dst,
-            dst: flow.src,
-            src_port: flow.dst_port,
-            dst_port: flow.src_port,
-            ..*flow
-        };
+    fn is_known(&self, flow: &Flow) -> bool {
+        let reversed = self.secret.flow(&FlowKey {
+            src: flow.key.dst,
+            dst: flow.key.src,
+            src_port: flow.key.dst_port,
+            dst_port: flow.key.src_port,
+            ..flow.key
+        });
         self.recent.has(flow)
             || self.recent.has(&reversed)
             || self.connections.contains_key(&reversed)
     }
 
-    pub(super) fn expire_connection(&mut self, flow: &FlowKey, serial: u64) {
+    pub(super) fn expire_connection(&mut self, flow: &Flow, serial: u64) {
         let Some(waiting) = self.connections.get_mut(flow) else {
             return;
         };

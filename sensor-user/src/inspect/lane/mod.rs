@@ -4,12 +4,11 @@ mod budget;
 mod connection;
 mod counts;
 mod decide;
+mod flow;
 mod recent;
 mod stream;
 #[cfg(test)]
 mod tests;
-
-use std::collections::HashMap;
 
 use sensor_common::FlowKey;
 
@@ -20,6 +19,7 @@ pub use decide::Wants;
 use crate::model::{MatchedIn, Observed};
 use budget::Budget;
 use connection::Connection;
+use flow::{Flow, Flows, Secret};
 use recent::Recent;
 use stream::Stream;
 
@@ -84,8 +84,9 @@ pub struct Finding {
 pub struct Lane {
     wants: Wants,
     budget: Budget,
-    streams: HashMap<FlowKey, Stream>,
-    connections: HashMap<FlowKey, Vec<Connection>>,
+    secret: Secret,
+    streams: Flows<Stream>,
+    connections: Flows<Vec<Connection>>,
     recent: Recent,
     counts: Counts,
 }
@@ -138,8 +139,9 @@ impl Lane {
         Self {
             wants: Wants::default(),
             budget: Budget::new(budgets),
-            streams: HashMap::new(),
-            connections: HashMap::new(),
+            secret: Secret::default(),
+            streams: Flows::default(),
+            connections: Flows::default(),
             recent: Recent::default(),
             counts: Counts::default(),
         }
@@ -155,15 +157,14 @@ impl Lane {
     pub fn take(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
         self.expire(packet.time);
         self.counts.packet(packet.class);
-        let flow = FlowKey {
+        let flow = self.secret.flow(&FlowKey {
             pattern: 0,
             ..packet.flow
-        };
-        let packet = Packet { flow, ..*packet };
+        });
         if packet.class == Class::Quic {
-            self.take_datagram(&packet, found);
+            self.take_datagram(&flow, packet, found);
         } else {
-            self.take_segment(&packet, found);
+            self.take_segment(&flow, packet, found);
         }
     }
 
@@ -192,7 +193,7 @@ impl Lane {
     fn tell(
         &mut self,
         class: Class,
-        flow: &FlowKey,
+        flow: &Flow,
         tally: &Tally,
         encrypted: bool,
         names: Vec<(MatchedIn, Observed)>,
@@ -202,7 +203,7 @@ impl Lane {
             self.counts.encrypted(class);
         }
         let findings = names.into_iter();
-        found.extend(findings.map(|(matched_in, what)| tally.finding(flow, matched_in, what)));
+        found.extend(findings.map(|(matched_in, what)| tally.finding(&flow.key, matched_in, what)));
     }
 
     /// What became of everything so far.

@@ -2,25 +2,23 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    hash::{BuildHasher as _, RandomState},
+    hash::BuildHasherDefault,
 };
 
-use sensor_common::FlowKey;
+use super::flow::{Flow, Ready};
 
 /// Most flows that are remembered.
 const MOST: usize = 1 << 17;
 
 #[derive(Default)]
 pub(super) struct Recent {
-    keys: RandomState,
-    flows: HashSet<u64>,
+    flows: HashSet<u64, BuildHasherDefault<Ready>>,
     order: VecDeque<(u64, u64)>,
 }
 
 impl Recent {
-    pub(super) fn remember(&mut self, flow: &FlowKey, until: u64) {
-        let hash = self.keys.hash_one(flow);
-        if !self.flows.insert(hash) {
+    pub(super) fn remember(&mut self, flow: &Flow, until: u64) {
+        if !self.flows.insert(flow.hash) {
             return;
         }
         if self.order.len() == MOST
@@ -28,11 +26,11 @@ impl Recent {
         {
             self.flows.remove(&oldest);
         }
-        self.order.push_back((until, hash));
+        self.order.push_back((until, flow.hash));
     }
 
-    pub(super) fn has(&self, flow: &FlowKey) -> bool {
-        self.flows.contains(&self.keys.hash_one(flow))
+    pub(super) fn has(&self, flow: &Flow) -> bool {
+        self.flows.contains(&flow.hash)
     }
 
     pub(super) fn expire(&mut self, now: u64) {

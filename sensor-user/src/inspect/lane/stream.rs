@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use sensor_common::FlowKey;
-use zeroize::Zeroize as _;
-
 use super::{
     Class, Fate, Finding, Lane, Packet, Part, Tally,
     budget::Over,
     decide::{self, Looked, Then},
+    flow::Flow,
 };
-use crate::inspect::{http, reassembly::Pieces};
+use crate::{
+    inspect::{http, reassembly::Pieces},
+    model::wipe,
+};
 
 /// IP protocol number of UDP.
 const UDP: u8 = 17;
@@ -71,25 +72,29 @@ fn begins(packet: &Packet<'_>) -> bool {
 }
 
 impl Lane {
-    pub(super) fn take_segment(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
-        let flow = packet.flow;
-        if let Some(stream) = self.streams.get(&flow) {
+    pub(super) fn take_segment(
+        &mut self,
+        flow: &Flow,
+        packet: &Packet<'_>,
+        found: &mut Vec<Finding>,
+    ) {
+        if let Some(stream) = self.streams.get(flow) {
             let position = stream.position(packet.sequence);
             let another = packet.part == Part::Head && stream.head.is_some_and(|at| at != position);
             if !another {
-                return self.add(packet, true, found);
+                return self.add(flow, packet, true, found);
             }
             // Another connection between the same ports.
-            self.end_stream(&flow, Fate::TimedOut);
+            self.end_stream(flow, Fate::TimedOut);
         }
         let head = packet.part == Part::Head || (packet.part == Part::Either && begins(packet));
-        if !head && self.recent.has(&flow) {
+        if !head && self.recent.has(flow) {
             return self.counts.stray(packet.class);
         }
         self.counts.open(packet.class);
         let mut first = None;
         if head {
-            let looked = if flow.proto == UDP {
+            let looked = if packet.flow.proto == UDP {
                 decide::datagram(packet.payload, self.wants)
             } else {
                 decide::stream(packet.class, packet.payload, self.wants, packet.judged)
@@ -98,19 +103,19 @@ impl Lane {
             let tally = Tally::new(packet);
             self.tell(
                 packet.class,
-                &flow,
+                flow,
                 &tally,
                 looked.encrypted,
                 looked.found,
                 found,
             );
             match settle(looked.then, packet.truncated) {
-                Then::Done(fate) => return self.end(packet.class, fate, &flow, packet.time),
+                Then::Done(fate) => return self.end(packet.class, fate, flow, packet.time),
                 Then::More(needed) => first = Some((needed, told)),
             }
         }
-        let Ok(serial) = self.budget.open(&flow, packet.time) else {
-            return self.end(packet.class, Fate::OverBudget, &flow, packet.time);
+        let Ok(serial) = self.budget.open(flow, packet.time) else {
+            return self.end(packet.class, Fate::OverBudget, flow, packet.time);
         };
         let mut stream = Stream::new(serial, packet);
         if let Some((needed, told)) = first {
@@ -118,16 +123,21 @@ impl Lane {
             stream.needed = needed;
             stream.told |= told;
         }
-        self.streams.insert(flow, stream);
-        self.add(packet, false, found);
+        self.streams.insert(*flow, stream);
+        self.add(flow, packet, false, found);
     }
 
     /// Adds a packet to its stream and looks at it, unless it is known that it is too short.
-    fn add(&mut self, packet: &Packet<'_>, count: bool, found: &mut Vec<Finding>) {
-        let flow = packet.flow;
+    fn add(
+        &mut self,
+        flow: &Flow,
+        packet: &Packet<'_>,
+        count: bool,
+        found: &mut Vec<Finding>,
+    ) {
         let stream = self
             .streams
-            .get_mut(&flow)
+            .get_mut(flow)
             .expect("it was there or inserted");
         if count {
             stream.tally.count(packet);
@@ -150,15 +160,15 @@ impl Lane {
         });
         match added {
             Ok(added) => self.budget.charge(added),
-            Err(fate) => return self.end_stream(&flow, fate),
+            Err(fate) => return self.end_stream(flow, fate),
         }
         let Some(head) = stream.head else {
             return;
         };
-        let bytes = stream.pieces.from(head);
-        if bytes.len() < stream.needed {
-            return overwrite(bytes);
+        if stream.pieces.reach(head) < stream.needed {
+            return;
         }
+        let bytes = stream.pieces.from(head);
         let Looked {
             found: names,
             encrypted,
@@ -171,21 +181,21 @@ impl Lane {
         if let Then::More(needed) = then {
             stream.needed = needed;
         }
-        self.tell(class, &flow, &tally, encrypted, names, found);
+        self.tell(class, flow, &tally, encrypted, names, found);
         if let Then::Done(fate) = then {
-            self.end_stream(&flow, fate);
+            self.end_stream(flow, fate);
         }
     }
 
     /// Ends a stream that is held.
-    fn end_stream(&mut self, flow: &FlowKey, fate: Fate) {
+    fn end_stream(&mut self, flow: &Flow, fate: Fate) {
         if let Some(stream) = self.streams.remove(flow) {
             self.budget.close(stream.pieces.held());
             self.end(stream.class, fate, flow, stream.tally.last);
         }
     }
 
-    pub(super) fn expire_stream(&mut self, flow: &FlowKey, serial: u64) {
+    pub(super) fn expire_stream(&mut self, flow: &Flow, serial: u64) {
         let waits = |stream: &&Stream| stream.serial == serial;
         let Some(stream) = self.streams.get(flow).filter(waits) else {
             return;
@@ -200,7 +210,7 @@ impl Lane {
     }
 
     /// Counts an end, and remembers that what the flow still sends belongs to nothing.
-    pub(super) fn end(&mut self, class: Class, fate: Fate, flow: &FlowKey, time: u64) {
+    pub(super) fn end(&mut self, class: Class, fate: Fate, flow: &Flow, time: u64) {
         self.counts.end(class, fate);
         self.recent
             .remember(flow, time.saturating_add(self.budget.wait()));
@@ -224,6 +234,6 @@ pub(super) const fn fate_of(over: Over) -> Fate {
 
 pub(super) fn overwrite(bytes: Cow<'_, [u8]>) {
     if let Cow::Owned(mut copy) = bytes {
-        copy.zeroize();
+        wipe(&mut copy);
     }
 }

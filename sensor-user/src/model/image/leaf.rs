@@ -5,12 +5,15 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Collision, Difference, ImagePattern, ImageRow, RowKey};
-use crate::model::{Direction, PatternKind};
+use crate::model::{Direction, PatternId, PatternKind};
 
 #[derive(Debug)]
 pub(super) struct Leaf {
     /// In the order of pattern id, then marker id.
     pub rows: Box<[ImageRow]>,
+    /// A bit for each of their ids: most ids that are asked for and not here are told without a look
+    /// at rows, which are in no cache.
+    marks: u64,
     pub summary: Summary,
     pub digest: OnceLock<[u8; 32]>,
 }
@@ -50,6 +53,7 @@ impl Leaf {
             }
         }
         let mut leaf = Self {
+            marks: rows.iter().fold(0, |marks, row| marks | mark(row.id)),
             rows: rows.into_boxed_slice(),
             summary: Summary::default(),
             digest: OnceLock::new(),
@@ -64,6 +68,18 @@ impl Leaf {
         }
         leaf.summary = summary;
         Ok(Some(Arc::new(leaf)))
+    }
+
+    /// The rows of a pattern.
+    pub fn of(&self, id: PatternId) -> &[ImageRow] {
+        if self.marks & mark(id) == 0 {
+            return &[];
+        }
+        let rows = &self.rows[self.rows.partition_point(|row| row.id < id)..];
+        if rows.first().is_none_or(|row| row.id != id) {
+            return &[];
+        }
+        &rows[..rows.partition_point(|row| row.id <= id)]
     }
 
     pub fn patterns(&self) -> impl Iterator<Item = ImagePattern> + '_ {
@@ -102,6 +118,11 @@ impl Summary {
             sum
         })
     }
+}
+
+/// By bits behind those that lead to the leaf.
+const fn mark(id: PatternId) -> u64 {
+    1 << (id.0 >> 42 & 63)
 }
 
 fn same_marker(one: &ImageRow, other: &ImageRow) -> bool {

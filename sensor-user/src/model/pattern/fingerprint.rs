@@ -90,25 +90,33 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+/// Writes digits, two a byte, to where there is place for so many.
+fn write_digits(bytes: &[u8], to: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (byte, two) in bytes.iter().zip(to.as_chunks_mut().0) {
+        *two = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, fmt::Error> {
+    str::from_utf8(bytes).map_err(|_| fmt::Error)
 }
 
 impl fmt::Display for Ja3 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_bytes(f, &self.0)
+        let mut digits = [0; 32];
+        write_digits(&self.0, &mut digits);
+        f.write_str(text(&digits)?)
     }
 }
 
 impl fmt::Display for Ja4 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for letter in self.head {
-            write!(f, "{}", char::from(letter))?;
-        }
-        f.write_str("_")?;
-        write_bytes(f, &self.ciphers)?;
-        f.write_str("_")?;
-        write_bytes(f, &self.extensions)
+        let mut parts = [b'_'; HEAD + 2 * 13];
+        parts[..HEAD].copy_from_slice(&self.head);
+        write_digits(&self.ciphers, &mut parts[HEAD + 1..][..12]);
+        write_digits(&self.extensions, &mut parts[HEAD + 14..]);
+        f.write_str(text(&parts)?)
     }
 }
 

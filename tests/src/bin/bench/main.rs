@@ -57,6 +57,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<(), String> {
     if options.has(Part::Packet) {
         packet::run(options, report)?;
     }
+    if options.has(Part::Names) {
+        names::run(options, report)?;
+    }
     if options.has(Part::Live) {
         live::run(options, report)?;
     }

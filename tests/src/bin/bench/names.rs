@@ -3,9 +3,13 @@
 //! Two sensors, alike but for a million names, see the same packets in the same rounds. A packet that
 //! bears a name stays as it is, so that the words of the filter that it asks for are in the caches.
 
+use sensor_common::{LaneClass, LaneFate, Term};
 use sensor_tests::{
-    bench::{sets::SHAPE, statistics::Median},
-    packet::{Body, Frame, Ip4},
+    bench::{
+        sets::{SHAPE, Set},
+        statistics::Median,
+    },
+    packet::{Body, Frame, Ip4, Ip6},
     random::{Random, name::client_hello},
 };
 use sensor_user::{
@@ -21,32 +25,37 @@ use serde_json::json;
 use crate::{
     options::Options,
     report::{Figure, Limit, Report},
-    subjects::{Subjects, said},
+    subjects::said,
 };
 
 const REPEAT: u32 = 1_000_000;
+const SEED: u64 = 20_261_207;
 const XDP_PASS: u32 = 2;
 /// As configured by default.
 const NEW_FLOWS: (u32, u32) = (1_000, 4_000);
+/// Names that are looked for before anything is measured.
+const COMPARED: usize = 500;
 
 /// A packet whose cost is asked for.
 struct Case {
     name: &'static str,
     frame: Vec<u8>,
-    /// Addresses vary: what is asked for is what names add to a packet that bears none.
-    added: bool,
+    /// The class that the program with names decides it in; nothing for a packet that bears none,
+    /// whose addresses vary: what is asked for is what names add to it.
+    decided: Option<LaneClass>,
     limit: Option<f64>,
     with: Vec<f64>,
     without: Vec<f64>,
     empty: Vec<f64>,
 }
 
-pub fn run(options: &Options, subjects: &Subjects, report: &mut Report) -> Result<(), String> {
-    let addresses = subjects.set.image();
-    let names = (0..subjects.many).map(|number| {
+pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
+    let many = if options.quick { 100_000 } else { 1_000_000 };
+    let mut random = Random::new(SEED);
+    let addresses = Set::addresses(&mut random, many / 2, many / 2).image();
+    let names = (0..many).map(|number| {
         let stars = if number % 2 == 0 { "*." } else { "" };
-        let name = format!("{stars}host{number}.zone{}.example", number % 5_000);
-        let pattern = Pattern::domain(&name).expect("a name");
+        let pattern = Pattern::domain(&format!("{stars}{}", member(number))).expect("a name");
         Marker::new(format!("n{number}"), pattern)
     });
     let both = addresses.with(&[], rows(names)).map_err(said)?;
@@ -55,15 +64,15 @@ pub fn run(options: &Options, subjects: &Subjects, report: &mut Report) -> Resul
         Offline::as_live(image, Sizes::default(), Variant::Frags, limit).map_err(said)
     };
     let (mut without, mut with) = (load(&addresses)?, load(&both)?);
+    compare(&mut with, &mut without, many, &mut random)?;
     let mut varied = Varied::new(Variant::Frags).map_err(said)?;
     let mut cases = cases();
-    let mut random = Random::new(20_261_207);
     for round in 0..=options.rounds {
         eprint!("\rnames: round {round} of {} ", options.rounds);
         for case in &mut cases {
             let plan = Plan {
                 seed: 1 + random.bits() / 2,
-                vary: case.added,
+                vary: case.decided.is_none(),
                 per_million: 0,
                 picks: Vec::new(),
                 free: false,
@@ -77,9 +86,18 @@ pub fn run(options: &Options, subjects: &Subjects, report: &mut Report) -> Resul
                     action => Err(format!("VOID: {}: action {action}", case.name)),
                 }
             };
+            let before = (told(&mut with)?, told(&mut without)?);
             let one = time(&mut Target::Sensor(&mut with))?;
             let other = time(&mut Target::Sensor(&mut without))?;
             let empty = time(&mut Target::Empty)?;
+            let after = (told(&mut with)?, told(&mut without)?);
+            let mut expected = before;
+            if let Some(class) = case.decided {
+                expected.0.decided[class as usize] += u64::from(REPEAT);
+            }
+            if after != expected {
+                return Err(format!("VOID: {}: not as it was meant", case.name));
+            }
             if round > 0 {
                 case.with.push(one);
                 case.without.push(other);
@@ -88,7 +106,7 @@ pub fn run(options: &Options, subjects: &Subjects, report: &mut Report) -> Resul
         }
     }
     eprintln!();
-    report.line(format!("\nNames, IPv4, {} of them loaded", subjects.many));
+    report.line(format!("\nNames, {many} of them loaded"));
     for case in &cases {
         tell(case, report);
     }
@@ -98,6 +116,65 @@ pub fn run(options: &Options, subjects: &Subjects, report: &mut Report) -> Resul
         })
     });
     report.raw("names", samples.collect::<Vec<_>>().into());
+    Ok(())
+}
+
+/// What a program has counted: hits, and what of each class it decided; no other end is expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Told {
+    hits: u64,
+    decided: [u64; LaneClass::ALL.len()],
+    other: u64,
+}
+
+fn told(sensor: &mut Offline) -> Result<Told, String> {
+    let counts = sensor.tap().counts();
+    let lane = counts.lane().map_err(said)?;
+    let of = |fate| LaneClass::ALL.map(|class| lane.of(class, fate));
+    let decided = of(LaneFate::Decided);
+    Ok(Told {
+        hits: counts.ledger().map_err(said)?[Term::Hits as usize],
+        decided,
+        other: of(LaneFate::Seen).iter().sum::<u64>() - decided.iter().sum::<u64>(),
+    })
+}
+
+/// A name that is a marker's: every second one with its subdomains.
+fn member(number: usize) -> String {
+    format!("host{number}.zone{}.example", number % 5_000)
+}
+
+/// Void unless the names that are loaded hit, in DNS and TLS, others do not, and without names nothing
+/// does.
+fn compare(
+    with: &mut Offline,
+    without: &mut Offline,
+    many: usize,
+    random: &mut Random,
+) -> Result<(), String> {
+    for _ in 0..COMPARED {
+        let number = random.below(many);
+        let child = format!("www.{}", member(number));
+        for (name, covered) in [
+            (member(number), true),
+            (child, number % 2 == 0),
+            (member(many + number), false),
+        ] {
+            for frame in [
+                frame4(Body::udp(40_000, 53, &query(&name))),
+                frame4(Body::tcp(40_000, 443, &hello(&name))),
+            ] {
+                for (sensor, expected) in [(&mut *with, covered), (&mut *without, false)] {
+                    let before = told(sensor)?.hits;
+                    sensor.run(&frame, 0).map_err(said)?;
+                    let hits = told(sensor)?.hits - before;
+                    if hits != u64::from(expected) {
+                        return Err(format!("VOID: {hits} hits of a name, {expected} expected"));
+                    }
+                }
+            }
+        }
+    }
     Ok(())
 }
 
@@ -112,11 +189,11 @@ fn tell(case: &Case, report: &mut Report) {
         return;
     };
     // Of what names add, the upper end of the interval is held against the limit.
-    let (value, range) = match case.added {
+    let (value, range) = match case.decided.is_none() {
         true => (added.high, added),
         false => (whole.middle, whole),
     };
-    let what = match case.added {
+    let what = match case.decided.is_none() {
         true => "added by names, upper end",
         false => "in all",
     };
@@ -131,65 +208,64 @@ fn tell(case: &Case, report: &mut Report) {
     });
 }
 
+fn frame4(body: Body) -> Vec<u8> {
+    let ip = Ip4::new([192, 0, 2, 1].into(), [192, 0, 2, 2].into(), body);
+    Frame::new(ip).bytes()
+}
+
+fn frame6(body: Body) -> Vec<u8> {
+    let [src, dst] = [1, 2].map(|last| [0x2001, 0xdb8, 0, 0, 0, 0, 0, last].into());
+    Frame::new(Ip6::new(src, dst, body)).bytes()
+}
+
 fn cases() -> Vec<Case> {
-    let frame = |body: Body| {
-        let ip = Ip4::new([192, 0, 2, 1].into(), [192, 0, 2, 2].into(), body);
-        Frame::new(ip).bytes()
-    };
-    let case = |name, body, added, limit| Case {
+    let case = |name, frame, decided, limit| Case {
         name,
-        frame: frame(body),
-        added,
+        frame,
+        decided,
         limit,
         with: Vec::new(),
         without: Vec::new(),
         empty: Vec::new(),
     };
-    let segment = Body::Tcp {
+    let tcp = |flags, payload| Body::Tcp {
         ports: (40_000, 443),
-        flags: 0x18,
-        payload: vec![0x17; 1_200],
+        flags,
+        payload,
     };
-    let acknowledgement = Body::Tcp {
-        ports: (40_000, 443),
-        flags: 0x10,
-        payload: Vec::new(),
-    };
+    let segment = || tcp(0x18, vec![0x17; 1_200]);
+    let acknowledgement = || tcp(0x10, Vec::new());
+    let datagram = || Body::udp(40_000, 443, &[0; 18]);
     let request = b"GET / HTTP/1.1\r\nHost: www.example.com\r\nAccept: */*\r\n\r\n";
+    let query = Body::udp(40_000, 53, &query(STRANGER));
+    let hello = Body::tcp(40_000, 443, &hello(STRANGER));
+    let request = Body::tcp(40_000, 80, request);
+    let none = |name, frame| case(name, frame, None, Some(8.0));
+    let some = |name, body, class, limit| case(name, frame4(body), Some(class), limit);
     vec![
-        case(
-            "UDP without a name",
-            Body::udp(40_000, 443, &[0; 18]),
-            true,
-            Some(8.0),
-        ),
-        case("TCP segment without a name", segment, true, Some(8.0)),
-        case("TCP acknowledgement", acknowledgement, true, Some(8.0)),
-        case(
-            "DNS query of 15 bytes",
-            Body::udp(40_000, 53, &query()),
-            false,
-            Some(200.0),
-        ),
-        case(
+        none("UDP without a name, IPv4", frame4(datagram())),
+        none("UDP without a name, IPv6", frame6(datagram())),
+        none("TCP segment without a name, IPv4", frame4(segment())),
+        none("TCP segment without a name, IPv6", frame6(segment())),
+        none("TCP acknowledgement, IPv4", frame4(acknowledgement())),
+        none("TCP acknowledgement, IPv6", frame6(acknowledgement())),
+        some("DNS query of 15 bytes", query, LaneClass::Dns, Some(200.0)),
+        some(
             "ClientHello of 517 bytes",
-            Body::tcp(40_000, 443, &hello()),
-            false,
+            hello,
+            LaneClass::TlsHello,
             Some(400.0),
         ),
-        case(
-            "request with a host",
-            Body::tcp(40_000, 80, request),
-            false,
-            None,
-        ),
+        some("request with a host", request, LaneClass::HttpHead, None),
     ]
 }
 
-/// `www.example.com`, which is nobody's marker.
-fn query() -> Vec<u8> {
+/// Nobody's marker.
+const STRANGER: &str = "www.example.com";
+
+fn query(name: &str) -> Vec<u8> {
     let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in ["www", "example", "com"] {
+    for label in name.split('.') {
         query.push(label.len() as u8);
         query.extend(label.bytes());
     }
@@ -198,14 +274,14 @@ fn query() -> Vec<u8> {
 }
 
 /// As browsers send it: the name behind a few extensions, padded to 517 bytes (RFC 7685).
-fn hello() -> Vec<u8> {
+fn hello(name: &str) -> Vec<u8> {
     let extension = |kind: u16, content: &[u8]| {
         let mut bytes = kind.to_be_bytes().to_vec();
         bytes.extend((content.len() as u16).to_be_bytes());
         bytes.extend(content);
         bytes
     };
-    let name = b"www.example.com";
+    let name = name.as_bytes();
     let mut list = vec![0, name.len() as u8 + 3, 0, 0, name.len() as u8];
     list.extend(name);
     let mut extensions = [

@@ -5,6 +5,8 @@
 pub enum Part {
     /// Costs of a packet, through BPF_PROG_TEST_RUN.
     Packet,
+    /// The same of names.
+    Names,
     /// Rates through a wire.
     Live,
     /// Times and memory of loads.
@@ -40,6 +42,7 @@ impl Options {
         let mut options = Self {
             parts: vec![
                 Part::Packet,
+                Part::Names,
                 Part::Live,
                 Part::Load,
                 Part::Events,
@@ -90,11 +93,12 @@ impl Options {
 fn part_named(name: &str) -> Result<Part, String> {
     Ok(match name {
         "packet" => Part::Packet,
+        "names" => Part::Names,
         "live" => Part::Live,
         "load" => Part::Load,
         "events" => Part::Events,
         "inspect" => Part::Inspect,
         "peers" => Part::Peers,
-        _ => return Err("--only takes packet, live, load, events, inspect or peers".into()),
+        _ => return Err("--only takes packet, names, live, load, events, inspect or peers".into()),
     })
 }

@@ -21,7 +21,7 @@ use sensor_user::dataplane::{
 };
 
 use crate::{
-    costs, names,
+    costs,
     options::Options,
     report::Report,
     rows::{Mode, Row, rows},
@@ -80,7 +80,6 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     }
     eprintln!();
     costs::tell(&subjects, &rows, report);
-    names::run(options, &subjects, report)?;
     report.line(format!(
         "{checked} measurements: every packet passed, hits were those that were sent, and the \
          kernel's identity of invariant 7 held after each"
