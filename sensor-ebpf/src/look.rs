@@ -108,8 +108,7 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
         (payload, reason)
     };
     let payload = within(payload);
-    let frame = packet.len();
-    let end = if end < frame { end } else { frame };
+    let end = packet.end(end);
     #[expect(
         clippy::implicit_saturating_sub,
         reason = "the verifier follows a comparison"

@@ -77,6 +77,18 @@ impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
         (self.data_end() - self.data()) as u32
     }
 
+    /// Where a packet ends that says it ends there: not behind the frame. The helper is asked only of what
+    /// the linear part does not hold; a call costs as much as a look at all that is there.
+    #[inline(always)]
+    pub fn end(&self, end: u32) -> u32 {
+        let near = (self.data_end() - self.data()) as u32;
+        if end <= near {
+            return end;
+        }
+        let frame = if FRAGS { self.len() } else { near };
+        if end < frame { end } else { frame }
+    }
+
     /// Reads `T` (integers or arrays of them) at `offset`; `None` past the end of the frame.
     #[inline(always)]
     pub fn read<T: Copy>(&self, offset: u32) -> Option<T> {

@@ -7,6 +7,9 @@ use crate::{flows::next, packet::Packet};
 
 /// Label hashes that there is room for: a power of two.
 const LABELS: usize = 128;
+/// Payloads that are copied word by word, bytes: most questions of DNS. A call of the helper takes as long
+/// as a dozen words.
+const SHORT: usize = 64;
 /// Behind the payload, so that eight bytes may be read from any place of it.
 const SLACK: usize = 16;
 
@@ -144,12 +147,27 @@ pub fn load<const F: bool>(packet: &Packet<'_, F>, offset: u32, count: u32, to: 
     if count == 0 {
         return true;
     }
+    let near = Packet::<false>::from_raw(packet.raw());
     if F {
+        if count <= SHORT as u64 && by_words::<{ SHORT / 8 }>(&near, offset, count, to) {
+            return true;
+        }
         // SAFETY: there is room for `count` bytes, as the verifier checks.
         return unsafe { bpf_xdp_load_bytes(packet.raw(), offset, to.cast(), count as u32) == 0 };
     }
+    by_words::<{ SLOT_BYTES / 8 }>(&near, offset, count, to)
+}
+
+/// The same of at most so many words, and not through the helper.
+#[inline(always)]
+fn by_words<const MOST: usize>(
+    packet: &Packet<'_, false>,
+    offset: u32,
+    count: u64,
+    to: *mut u64,
+) -> bool {
     let mut at = 0;
-    while at < SLOT_BYTES / 8 {
+    while at < MOST {
         let from = at as u64 * 8;
         if from + 8 > count {
             break;

@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Direction, Marker, OrderNumber, Pattern, PatternId, PatternKind};
-use leaf::{Leaf, Summary, in_order, pattern_of};
+use leaf::{Leaf, Summary, in_order, mark, pattern_of};
 
 /// Children of a node.
 const FAN: usize = 256;
@@ -93,6 +93,9 @@ struct Root {
 #[derive(Debug)]
 struct Group {
     leaves: Vec<Option<Arc<Leaf>>>,
+    /// A bit for each id in a leaf: what packets bear is mostly in no image, and is told so without a look
+    /// at leaves, which are in no cache.
+    marks: Vec<u64>,
     summary: Summary,
     digest: OnceLock<[u8; 32]>,
 }
@@ -179,7 +182,8 @@ impl Image {
     pub fn rows(&self, id: PatternId) -> &[ImageRow] {
         let (group, leaf) = position(id);
         let group = self.root.groups.get(group).and_then(Option::as_ref);
-        let leaf = group.and_then(|group| group.leaves[leaf].as_ref());
+        let marked = group.filter(|group| group.marks[leaf] & mark(id) != 0);
+        let leaf = marked.and_then(|group| group.leaves[leaf].as_ref());
         leaf.map_or(&[], |leaf| leaf.of(id))
     }
 
@@ -306,7 +310,9 @@ impl Group {
             return None;
         }
         let summary = Summary::sum(leaves.iter().flatten().map(|leaf| &leaf.summary));
+        let marks = leaves.iter().map(|leaf| leaf.as_ref().map_or(0, |leaf| leaf.marks));
         Some(Arc::new(Self {
+            marks: marks.collect(),
             leaves,
             summary,
             digest: OnceLock::new(),

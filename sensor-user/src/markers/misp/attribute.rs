@@ -17,7 +17,7 @@ use super::{
 use crate::{
     markers::{
         Gone,
-        ids::unnamed,
+        ids::{check_id, unnamed},
         intake::Fault,
         uuid::{is_uuid, parse},
     },
@@ -103,11 +103,13 @@ impl Attribute {
                 (uuid, 1) => uuid.into(),
                 (uuid, number) => compact_str::format_compact!("{uuid}.{number}"),
             };
+            // A UUID carries no value, unless the value is a name that is one.
+            check_id(&id, &pattern)?;
             let mut marker = Marker::new(id, pattern);
             marker.direction = direction;
-            marker
+            Ok(marker)
         });
-        Ok(markers.collect())
+        markers.collect()
     }
 
     /// What it is once it is not loaded for this reason; nothing where it has no UUID.
@@ -307,5 +309,17 @@ mod tests {
             assert_eq!(told(&with(more)), expected, "{more}");
         }
         assert_eq!(told(r#"{"to_ids":true}"#), "unknown_type");
+    }
+
+    #[test]
+    fn a_uuid_that_is_the_value_names_no_marker() {
+        let uuid = "5f1e3c2a-0d4b-4c57-9d0e-0a0000000003";
+        let json = format!(
+            r#"{{"to_ids":true,"type":"domain","value":"{uuid}","uuid":"{}"}}"#,
+            uuid.to_uppercase()
+        );
+        let attribute: Attribute = serde_json::from_str(&json).expect("an attribute");
+        let told = attribute.markers(super::super::value::LONGEST_VALUE);
+        assert_eq!(told.expect_err("its id is its value").1, "id_is_value");
     }
 }

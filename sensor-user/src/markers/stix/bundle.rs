@@ -25,6 +25,7 @@ use crate::{
     markers::{
         Gone, Intake, Limits, Place,
         guard::{Bounds, Broke, Guard},
+        ids::check_id,
         intake::Fault,
         metered::Metered,
         uuid::text,
@@ -180,9 +181,13 @@ impl Reader {
                 for (code, count) in more {
                     self.intake.count_refused(code, *count);
                 }
-                let mut markers = indicator.markers(&id);
-                if !markers.all(|marker| self.intake.accept(marker)) {
-                    return Ok(());
+                for marker in indicator.markers(&id) {
+                    // A UUID carries no value, unless the value is a name that is one.
+                    match check_id(&marker.id, &marker.pattern) {
+                        Err(fault) => self.refuse(Some(&id), fault),
+                        Ok(()) if self.intake.accept(marker) => {}
+                        Ok(()) => return Ok(()),
+                    }
                 }
             }
         }

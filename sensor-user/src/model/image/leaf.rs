@@ -11,9 +11,8 @@ use crate::model::{Direction, PatternId, PatternKind};
 pub(super) struct Leaf {
     /// In the order of pattern id, then marker id.
     pub rows: Box<[ImageRow]>,
-    /// A bit for each of their ids: most ids that are asked for and not here are told without a look
-    /// at rows, which are in no cache.
-    marks: u64,
+    /// A bit for each id: [`mark`].
+    pub marks: u64,
     pub summary: Summary,
     pub digest: OnceLock<[u8; 32]>,
 }
@@ -72,9 +71,6 @@ impl Leaf {
 
     /// The rows of a pattern.
     pub fn of(&self, id: PatternId) -> &[ImageRow] {
-        if self.marks & mark(id) == 0 {
-            return &[];
-        }
         let rows = &self.rows[self.rows.partition_point(|row| row.id < id)..];
         if rows.first().is_none_or(|row| row.id != id) {
             return &[];
@@ -120,8 +116,8 @@ impl Summary {
     }
 }
 
-/// By bits behind those that lead to the leaf.
-const fn mark(id: PatternId) -> u64 {
+/// A bit of an id, by bits behind those that lead to its leaf.
+pub(super) const fn mark(id: PatternId) -> u64 {
     1 << (id.0 >> 42 & 63)
 }
 
