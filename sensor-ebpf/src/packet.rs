@@ -77,8 +77,8 @@ impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
         (self.data_end() - self.data()) as u32
     }
 
-    /// Where a packet ends that says it ends there: not behind the frame. The helper is asked only of what
-    /// the linear part does not hold; a call costs as much as a look at all that is there.
+    /// Where a packet ends that says it ends there: not behind the frame. The helper is asked only where the
+    /// linear part does not tell.
     #[inline(always)]
     pub fn end(&self, end: u32) -> u32 {
         let near = (self.data_end() - self.data()) as u32;

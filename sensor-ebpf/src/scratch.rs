@@ -7,8 +7,8 @@ use crate::{flows::next, packet::Packet};
 
 /// Label hashes that there is room for: a power of two.
 const LABELS: usize = 128;
-/// Payloads that are copied word by word, bytes: most questions of DNS. A call of the helper takes as long
-/// as a dozen words.
+/// Payloads of at most so many bytes are copied word by word, most questions of DNS among them: the helper
+/// takes as long as a dozen words.
 const SHORT: usize = 64;
 /// Behind the payload, so that eight bytes may be read from any place of it.
 const SLACK: usize = 16;

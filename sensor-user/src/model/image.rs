@@ -310,7 +310,9 @@ impl Group {
             return None;
         }
         let summary = Summary::sum(leaves.iter().flatten().map(|leaf| &leaf.summary));
-        let marks = leaves.iter().map(|leaf| leaf.as_ref().map_or(0, |leaf| leaf.marks));
+        let marks = leaves
+            .iter()
+            .map(|leaf| leaf.as_ref().map_or(0, |leaf| leaf.marks));
         Some(Arc::new(Self {
             marks: marks.collect(),
             leaves,

@@ -148,7 +148,10 @@ mod tests {
     }
 
     fn texts(name: &Name) -> Vec<String> {
-        name.patterns().iter().map(|text| text.to_string()).collect()
+        name.patterns()
+            .iter()
+            .map(|text| text.to_string())
+            .collect()
     }
 
     #[test]

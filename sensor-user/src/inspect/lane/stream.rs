@@ -128,13 +128,7 @@ impl Lane {
     }
 
     /// Adds a packet to its stream and looks at it, unless it is known that it is too short.
-    fn add(
-        &mut self,
-        flow: &Flow,
-        packet: &Packet<'_>,
-        count: bool,
-        found: &mut Vec<Finding>,
-    ) {
+    fn add(&mut self, flow: &Flow, packet: &Packet<'_>, count: bool, found: &mut Vec<Finding>) {
         let stream = self
             .streams
             .get_mut(flow)
