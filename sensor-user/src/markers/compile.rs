@@ -95,6 +95,16 @@ mod tests {
         assert_eq!(digest(&after), digest(&anew));
         assert!(after.all_rows().eq(anew.all_rows()));
         assert_eq!(after.count_of(PatternKind::Ip), 20_002);
+        // By their ids they are found, and those that are gone or never came are not.
+        assert!(
+            after
+                .all_rows()
+                .all(|row| after.rows(row.id) == [row.clone()])
+        );
+        let strangers = many(20_005, 40_000);
+        let absent = gone.iter().map(|(id, ..)| *id);
+        let mut absent = absent.chain(strangers.iter().map(|row| row.id));
+        assert!(absent.all(|id| after.rows(id).is_empty()));
         assert_eq!(before.count(), 20_000, "the former image is as it was");
         assert_ne!(digest(&before), digest(&after));
         let difference = before.difference(&after, 8).expect("eight");
