@@ -71,11 +71,35 @@ impl Leaf {
 
     /// The rows of a pattern.
     pub fn of(&self, id: PatternId) -> &[ImageRow] {
-        let rows = &self.rows[self.rows.partition_point(|row| row.id < id)..];
-        if rows.first().is_none_or(|row| row.id != id) {
-            return &[];
+        let rows = &self.rows[self.first(id)..];
+        match rows {
+            [first, ..] if first.id != id => &[],
+            // Almost always; what stands behind is in no cache.
+            [_, second, ..] if second.id != id => &rows[..1],
+            _ => &rows[..rows.partition_point(|row| row.id <= id)],
         }
-        &rows[..rows.partition_point(|row| row.id <= id)]
+    }
+
+    /// Where rows of an id stand, or would. Ids are hashes: it is near to where it would be if they were
+    /// evenly apart, and each row that is looked at is one more that is in no cache.
+    fn first(&self, id: PatternId) -> usize {
+        let rows = &self.rows;
+        // Of the bits behind those that lead to the leaf.
+        let even = u128::from(id.0 << 16) * rows.len() as u128;
+        let mut at = (even >> 64) as usize;
+        for _ in 0..NEAR {
+            if rows[at].id < id {
+                at += 1;
+                if at == rows.len() {
+                    return at;
+                }
+            } else if at == 0 || rows[at - 1].id < id {
+                return at;
+            } else {
+                at -= 1;
+            }
+        }
+        rows.partition_point(|row| row.id < id)
     }
 
     pub fn patterns(&self) -> impl Iterator<Item = ImagePattern> + '_ {
@@ -115,6 +139,9 @@ impl Summary {
         })
     }
 }
+
+/// Rows that are tried one by one before they are halved.
+const NEAR: usize = 6;
 
 /// A bit of an id, by bits behind those that lead to its leaf.
 pub(super) const fn mark(id: PatternId) -> u64 {
