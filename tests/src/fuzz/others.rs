@@ -39,8 +39,10 @@ pub(super) fn envelope(bytes: &[u8]) -> Result<Took, String> {
     let line = String::from_utf8_lossy(line);
     let manifest = match serde_json::from_str::<Value>(&line) {
         Ok(Value::Object(mut manifest)) => {
-            let (length, digest) =
-                envelope::measure(&mut Cursor::new(content)).map_err(|error| error.to_string())?;
+            // What is packed is refused here already.
+            let Ok((length, digest)) = envelope::measure(&mut Cursor::new(content)) else {
+                return Ok(took(false));
+            };
             manifest.insert("content_length".into(), json!(length));
             manifest.insert("content_sha256".into(), json!(digest));
             Value::Object(manifest).to_string()
