@@ -39,6 +39,12 @@ pub(super) struct Connection {
     counted: u64,
 }
 
+impl Connection {
+    pub(super) const fn packets(&self) -> u64 {
+        self.tally.packets
+    }
+}
+
 impl Lane {
     pub(super) fn take_datagram(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
         let mut any = false;
