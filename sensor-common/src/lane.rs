@@ -64,7 +64,7 @@ impl LaneClass {
 }
 
 /// What became of a packet of a class: `seen = decided + lent + over_budget + no_slot + ring_full +
-/// unreadable`. `displaced` stands beside: connections forgotten for newer ones.
+/// unreadable`. Beside it stand `displaced` and `encrypted`.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LaneFate {
@@ -84,10 +84,13 @@ pub enum LaneFate {
     Unreadable = 6,
     /// Connections whose beginning was forgotten because another took their place.
     Displaced = 7,
+    /// Of those decided, hellos with an encrypted inner one, or with what looks like it (GREASE): the name
+    /// that was judged is the outer one.
+    Encrypted = 8,
 }
 
 /// Number of [`LaneFate`]s.
-pub const LANE_FATES: usize = 8;
+pub const LANE_FATES: usize = 9;
 
 impl LaneFate {
     /// All of them, by value.
@@ -100,6 +103,7 @@ impl LaneFate {
         Self::RingFull,
         Self::Unreadable,
         Self::Displaced,
+        Self::Encrypted,
     ];
 
     /// The name in metrics, API and CLI.
@@ -114,6 +118,7 @@ impl LaneFate {
             Self::RingFull => "ring_full",
             Self::Unreadable => "unreadable",
             Self::Displaced => "displaced",
+            Self::Encrypted => "encrypted",
         }
     }
 }
@@ -128,6 +133,8 @@ pub struct Lane {
     pub spent: [u64; LANE_CLASSES],
     /// Slot of this CPU to try next: for confirmation, then for the lane.
     pub cursors: [u64; 2],
+    /// Packets lent: the sequence number of the last [`Notice`].
+    pub lent: u64,
 }
 
 /// Payload bytes of a slot; what a packet has beyond them is not lent.
@@ -181,25 +188,31 @@ impl LaneSlot {
 pub struct Notice {
     /// Time in the slot's head: a slot that has another one was zeroed and taken again since.
     pub time: u64,
+    /// Which of the packets that this CPU has lent; the first is 1.
+    pub sequence: u64,
     /// Number of the slot.
     pub slot: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// CPU.
+    pub cpu: u32,
 }
 
 impl Notice {
     /// Bytes of a notice.
-    pub const SIZE: usize = 16;
+    pub const SIZE: usize = 24;
 
     /// Reads a notice as the kernel wrote it; `None` when the length differs.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; Self::SIZE] = bytes.try_into().ok()?;
-        let [a, b, c, d, e, f, g, h, i, j, k, l, ..] = *bytes;
+        let ([time, sequence, ends], []) = bytes.as_chunks::<8>() else {
+            return None;
+        };
+        let [a, b, c, d, e, f, g, h] = *ends;
         Some(Self {
-            time: u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
-            slot: u32::from_ne_bytes([i, j, k, l]),
-            reserved: 0,
+            time: u64::from_ne_bytes(*time),
+            sequence: u64::from_ne_bytes(*sequence),
+            slot: u32::from_ne_bytes([a, b, c, d]),
+            cpu: u32::from_ne_bytes([e, f, g, h]),
         })
     }
 }
@@ -219,14 +232,15 @@ pub struct Young {
 }
 
 /// Bytes of the deadline's value: the kernel's timer of 16, when it was started (0: it rests), sweeps that
-/// found nothing, and slots that it has zeroed.
-pub const DEADLINE_BYTES: usize = 40;
+/// found nothing, slots that it has zeroed; and of the sweep that needs no timer tick and time of its last
+/// step, and the slot where the next one begins.
+pub const DEADLINE_BYTES: usize = 64;
 
 /// Places of [`Young`] connections.
 pub const YOUNG_PLACES: u32 = 16_384;
 
 const _: () = assert!(size_of::<LaneSlot>() == 8 + 56 + 8 + 24 + SLOT_BYTES);
-const _: () = assert!(size_of::<Lane>() == (LANE_CLASSES * (LANE_FATES + 1) + 2) * 8);
+const _: () = assert!(size_of::<Lane>() == (LANE_CLASSES * (LANE_FATES + 1) + 3) * 8);
 const _: () = assert!(size_of::<Notice>() == Notice::SIZE && size_of::<Young>() == 16);
 
 // SAFETY: `repr(C)`, integers only, no padding (the size is asserted above).

@@ -1,20 +1,23 @@
-//! The kernel's own deadline: what nobody came for is zeroed by a timer, also with the agent dead.
+//! The kernel's own deadline: what nobody came for is zeroed, also with the agent dead.
 //!
-//! Timers are of 5.15, loops by call of 5.17: so this is only in the program for frames of several
-//! buffers, which asks for 5.18. The other one zeroes old slots when it wants one.
+//! By a timer. These are of 5.15, loops by call of 5.17: so it is only in the program for frames of several
+//! buffers, which asks for 5.18. The other one goes through the slots by itself, a few at a time, with the
+//! packets that it looks at: a connection that begins is enough.
 
 use core::{ffi::c_void, ptr};
 
 use aya_ebpf::{
     bindings::bpf_timer,
     btf_maps::Array,
-    helpers::generated::{bpf_loop, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start},
+    helpers::generated::{
+        bpf_jiffies64, bpf_loop, bpf_timer_init, bpf_timer_set_callback, bpf_timer_start,
+    },
     macros::btf_map,
 };
 
 use sensor_common::DEADLINE_BYTES;
 
-use crate::lane;
+use crate::{flows::next, lane};
 
 /// Between two sweeps, nanoseconds: with [`lane::DEADLINE`] less than two seconds.
 const PERIOD: u64 = 400_000_000;
@@ -35,10 +38,68 @@ struct Deadline {
     idle: u64,
     /// Slots zeroed.
     swept: u64,
+    /// Tick at which the sweep without a timer was looked after last.
+    tick: u64,
+    /// Monotonic time of its last step.
+    stepped: u64,
+    /// Slot where its next step begins.
+    cursor: u64,
 }
 
 #[btf_map]
 static DEADLINE: Array<Deadline, 1> = Array::new();
+
+/// Between two steps of the sweep without a timer, nanoseconds, and steps to all slots: a third of a
+/// second.
+const STEP: u64 = 10_000_000;
+const STEPS: u32 = 32;
+/// Most slots of a step.
+const MOST: usize = 2048;
+
+/// A step of the sweep without a timer, at most once a tick. Two CPUs may take the same one: a slot is
+/// then looked at twice.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn sweep_step() -> u32 {
+    let Some(deadline) = DEADLINE.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: a helper without arguments, of which the verifier makes a load; aligned words of a map value,
+    // which any CPU may write.
+    unsafe {
+        let tick = bpf_jiffies64();
+        let seen = &raw mut (*deadline).tick;
+        if seen.read_volatile() == tick {
+            return 0;
+        }
+        seen.write_volatile(tick);
+        let now = lane::monotonic();
+        let stepped = &raw mut (*deadline).stepped;
+        if now.wrapping_sub(stepped.read_volatile()) < STEP {
+            return 0;
+        }
+        stepped.write_volatile(now);
+        let all = lane::all_slots();
+        let mut number = (*deadline).cursor as u32;
+        let (mut turn, mut swept) = (0, 0);
+        while turn < MOST {
+            turn = next(turn);
+            if turn > (all / STEPS) as usize + 1 {
+                break;
+            }
+            if number >= all {
+                number = 0;
+            }
+            if let lane::Swept::Zeroed = lane::sweep(number, now) {
+                swept += 1;
+            }
+            number += 1;
+        }
+        (*deadline).cursor = u64::from(number);
+        (*deadline).swept += swept;
+    }
+    1
+}
 
 /// What a sweep carries from slot to slot.
 #[repr(C)]

@@ -3,29 +3,27 @@
 use aya_ebpf::{
     Global,
     bindings::xdp_md,
-    btf_maps::{Array, PerCpuArray, RingBuf},
+    btf_maps::{Array, RingBuf},
     helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
     macros::btf_map,
 };
 use sensor_common::{
-    CONFIRM_SHARE, FLOW_WORDS, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot,
-    Notice, SLOT_BYTES,
+    CONFIRM_SHARE, FLOW_WORDS, LANE_CLASSES, LaneFate, LaneSlot, Notice, SLOT_BYTES,
 };
 
+pub use crate::tally::{count, count_displaced, count_encrypted};
 use crate::{
     deadline, emit,
     flows::next,
     maps::{self, MMAPABLE, SIZED_AT_LOAD, settled},
     packet::Packet,
-    scratch,
+    scratch, tally,
 };
 
 #[btf_map]
 static SLOTS: Array<LaneSlot, SIZED_AT_LOAD, MMAPABLE> = Array::new();
 #[btf_map]
 static LENT: RingBuf<Notice, 4096> = RingBuf::new();
-#[btf_map]
-static LANE: PerCpuArray<Lane, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 pub static CPU_SLOTS: Global<u32> = Global::new(0);
@@ -38,32 +36,6 @@ const TRIES: usize = 4;
 /// What nobody came for within this time, nanoseconds, is zeroed.
 pub const DEADLINE: u64 = 1_500_000_000;
 
-/// Counts a packet of a class under what became of it.
-#[inline(always)]
-pub fn count(class: u32, fate: LaneFate) {
-    if let Some(lane) = LANE.get_ptr_mut(0) {
-        let class = class as usize & 7;
-        if class < LANE_CLASSES {
-            // SAFETY: a per-CPU value; XDP programs do not nest on one CPU.
-            unsafe {
-                (*lane).counts[class][LaneFate::Seen as usize] += 1;
-                (*lane).counts[class][fate as usize] += 1;
-            }
-        }
-    }
-}
-
-/// Counts what is no packet.
-#[inline(always)]
-pub fn count_displaced() {
-    if let Some(lane) = LANE.get_ptr_mut(0) {
-        // SAFETY: as in `count`.
-        unsafe {
-            (*lane).counts[LaneClass::TlsSegment as usize][LaneFate::Displaced as usize] += 1;
-        }
-    }
-}
-
 /// Which part of a CPU's slots.
 #[derive(Clone, Copy)]
 pub enum Part {
@@ -75,7 +47,7 @@ pub enum Part {
 /// Number of a free slot of this CPU. Nobody else takes from it.
 #[inline(always)]
 pub fn free_slot(part: Part, now: u64) -> Option<u32> {
-    let lane = LANE.get_ptr_mut(0)?;
+    let lane = tally::lane()?;
     let all = CPU_SLOTS.load();
     let confirm = all / CONFIRM_SHARE;
     let (from, count, cursor) = match part {
@@ -357,8 +329,9 @@ fn lent<const F: bool>(
     // SAFETY: the reservation is of a notice's size; every field is written.
     unsafe {
         (*notice).time = time;
+        (*notice).sequence = tally::number_of_lent();
         (*notice).slot = number;
-        (*notice).reserved = 0;
+        (*notice).cpu = bpf_get_smp_processor_id() as u32;
     }
     entry.submit(0);
     if F {
@@ -380,7 +353,7 @@ fn within_budget(class: u32, time: u64) -> bool {
     if interval == 0 {
         return true;
     }
-    let Some(lane) = LANE.get_ptr_mut(0) else {
+    let Some(lane) = tally::lane() else {
         return false;
     };
     // SAFETY: as in `count`.
@@ -395,4 +368,4 @@ fn within_budget(class: u32, time: u64) -> bool {
     true
 }
 
-const _: () = assert!(LANE_CLASSES <= 8 && LANE_FATES == 8);
+const _: () = assert!(LANE_CLASSES <= 8);

@@ -99,6 +99,7 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>, Glance(glance): Glance, byte
     let name = if F {
         look_frags(packet.raw(), place, end, bytes)
     } else {
+        deadline::sweep_step();
         look_linear(packet.raw(), place, end, bytes)
     };
     // From here, not from there: the stack of a chain of calls is short.

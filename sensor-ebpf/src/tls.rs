@@ -4,8 +4,9 @@ use sensor_common::{LaneClass, MATCHED_TLS_SNI, SLOT_BYTES};
 
 use crate::{
     flows::next,
+    lane,
     look::{Judged, named},
-    scratch, walk,
+    maps, scratch, walk,
 };
 
 /// Most extensions that are passed over.
@@ -21,6 +22,10 @@ const INCOMPLETE: u64 = 2;
 const UNREADABLE: u64 = 3;
 const NAMELESS: u64 = 4;
 const FOUND: u64 = 5;
+/// Added to the last two: there is an encrypted hello within (RFC 9849), or what looks like it.
+const ENCRYPTED: u64 = 1 << 40;
+/// Its extension.
+const ENCRYPTED_HELLO: u64 = 0xfe0d;
 
 /// Whether four bytes may begin a ClientHello: a handshake record of SSL 3.0 or TLS.
 #[inline(always)]
@@ -36,13 +41,17 @@ pub fn judge() -> Option<Judged> {
     Some(match found & 0xff {
         NO_HELLO => return None,
         INCOMPLETE => Judged::to_lend_until(class, (found >> 8) as u32),
-        NAMELESS => Judged::decided(class, 0),
+        NAMELESS => {
+            lane::count_encrypted(u64::from(found & ENCRYPTED != 0));
+            Judged::decided(class, 0)
+        }
         FOUND => {
             let (start, end) = ((found >> 8 & 0xffff) as u32, (found >> 24 & 0xffff) as u32);
             let walk = walk::walk_text(start, end);
             if walk == walk::BAD {
                 return Some(Judged::unreadable(class));
             }
+            lane::count_encrypted(u64::from(found & ENCRYPTED != 0));
             Judged::decided(class, named(walk, MATCHED_TLS_SNI))
         }
         _ => Judged::unreadable(class),
@@ -105,12 +114,13 @@ pub extern "C" fn find_sni() -> u64 {
     if last > end {
         return UNREADABLE;
     }
+    let mut encrypted = 0;
     let mut turn = 0;
     while turn < EXTENSIONS {
         turn = next(turn);
         at = hello.unknown::<0>(at);
         if at + 4 > last {
-            return NAMELESS;
+            return NAMELESS | encrypted;
         }
         if at + 4 > copied {
             return cut(copied, end);
@@ -126,11 +136,41 @@ pub extern "C" fn find_sni() -> u64 {
             if past > copied {
                 return cut(copied, end);
             }
-            return FOUND | name << 8 | past << 24;
+            if encrypted == 0 && !maps::wants_fingerprints() {
+                encrypted = find_encrypted(at + size, if last < copied { last } else { copied });
+            }
+            return FOUND | name << 8 | past << 24 | encrypted;
+        }
+        if kind == ENCRYPTED_HELLO && !maps::wants_fingerprints() {
+            encrypted = ENCRYPTED;
         }
         at += size;
     }
     UNREADABLE
+}
+
+/// Whether one of the extensions from `at` to `last` is an encrypted hello; where every hello is lent, the
+/// agent counts them.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn find_encrypted(at: u64, last: u64) -> u64 {
+    let Some(hello) = scratch::copied() else {
+        return 0;
+    };
+    let mut at = at;
+    let mut turn = 0;
+    while turn < EXTENSIONS {
+        turn = next(turn);
+        at = hello.unknown::<0>(at);
+        if at + 4 > last {
+            return 0;
+        }
+        if hello.pair(at) == ENCRYPTED_HELLO {
+            return ENCRYPTED;
+        }
+        at += 4 + hello.pair(at + 2);
+    }
+    0
 }
 
 /// What is not where it is looked for: not copied, or not there.

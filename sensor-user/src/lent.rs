@@ -13,7 +13,7 @@ pub use limits::Limits;
 
 use crate::{
     dataplane::{Lent, Tap},
-    hits::{Account, Accounts, Joiner, Surroundings, matched_in, number_of},
+    hits::{Account, Accounts, Joiner, LentPackets, Surroundings, matched_in, number_of},
     inspect::{Budgets, Class, Counts, Finding, Lane, Packet, Part, Wants, names},
     markers::canonical_id,
     model::{Image, Observed, PatternId},
@@ -50,6 +50,9 @@ pub struct Lending {
     lane: Lane,
     lent: Vec<Lent>,
     found: Vec<Finding>,
+    /// Packets taken, and such that were announced and gone.
+    taken: u64,
+    gone: u64,
 }
 
 /// What became of one finding under one pattern.
@@ -69,6 +72,8 @@ impl Lending {
             lane: Lane::new(budgets),
             lent: Vec::new(),
             found: Vec::new(),
+            taken: 0,
+            gone: 0,
         }
     }
 
@@ -80,6 +85,8 @@ impl Lending {
     /// Takes up to `most` packets that were lent; how many were announced.
     pub fn read(&mut self, tap: &mut Tap, most: usize) -> usize {
         let read = tap.read_lent(&mut self.lent, most);
+        self.taken += self.lent.len() as u64;
+        self.gone += (read - self.lent.len()) as u64;
         for lent in self.lent.drain(..) {
             if let Some(packet) = packet(&lent) {
                 self.lane.take(&packet, &mut self.found);
@@ -97,6 +104,19 @@ impl Lending {
     #[must_use]
     pub fn findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.found)
+    }
+
+    /// Where the packets are that were announced to this agent; nothing of them is lost.
+    #[must_use]
+    pub fn packets(&self) -> LentPackets {
+        // A datagram is a packet of each connection that it begins.
+        let held = self.lane.waiting_packets().min(self.taken);
+        LentPackets {
+            taken: self.taken - held,
+            held,
+            gone: self.gone,
+            lost: 0,
+        }
     }
 
     /// What became of everything that was lent.

@@ -16,13 +16,16 @@
 //!    `tests: transit_refuted_and_expired_hits_open_nothing,
 //!    a_name_is_confirmed_on_what_its_packet_bore_and_a_collision_opens_nothing`
 //! 5. What is borrowed is bounded, lives in memory only and is overwritten at the decision or in two seconds.
-//!    `tests: budgets_of_a_flow_and_of_all_are_kept, what_does_not_come_in_time_is_let_go`
+//!    `tests: budgets_of_a_flow_and_of_all_are_kept, what_does_not_come_in_time_is_let_go,
+//!    without_a_timer_what_nobody_fetches_is_zeroed_as_connections_begin,
+//!    a_canary_in_payloads_is_in_no_file_no_answer_and_after_two_seconds_in_no_map`
 //! 6. No event outlives six calendar months; destruction is real and journalled.
 //!    `tests: six_months_and_a_second_later_neither_key_nor_ciphertext_is_left,
 //!    six_months_later_an_event_is_gone_from_the_api_and_every_file, more_than_six_months_are_refused_at_start`
 //! 7. Nothing is lost silently: both identities hold, ring and table full included.
 //!    `tests: a_full_ring_is_counted_and_its_flows_are_told_by_the_table, a_full_flow_table_is_counted,
-//!    a_pattern_announces_what_its_limit_lets_through_and_no_other_pattern_pays`
+//!    a_pattern_announces_what_its_limit_lets_through_and_no_other_pattern_pays,
+//!    what_a_killed_agent_had_taken_and_not_stored_is_counted`
 //! 8. Nothing changes without a journal receipt, which only the journal can make.
 //!    `tests: every_change_has_its_journal_entry`
 //! 9. Killing the agent does not stop detection; starting it neither detaches nor misses. An

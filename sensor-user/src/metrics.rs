@@ -29,6 +29,7 @@ pub struct Metrics {
     kernel_hits: IntCounterVec,
     agent_records: IntCounterVec,
     findings: IntCounterVec,
+    lent: IntGaugeVec,
     flow_events: IntCounterVec,
     events: IntGaugeVec,
     store_bytes: IntGaugeVec,
@@ -64,6 +65,8 @@ pub struct Snapshot {
     pub agent_records: Vec<(&'static str, u64)>,
     /// Term of the identity of findings, count.
     pub findings: Vec<(&'static str, u64)>,
+    /// Term of the identity of lent packets, count.
+    pub lent: Vec<(&'static str, u64)>,
     /// What drained flows told: name, count.
     pub flow_events: Vec<(&'static str, u64)>,
     /// Pattern kind, patterns in force.
@@ -168,6 +171,11 @@ impl Metrics {
             findings: counters(
                 "marker_sensor_findings_total",
                 "What the inspection lane found for a pattern, by what became of it.",
+                &["term"],
+            ),
+            lent: gauges(
+                "marker_sensor_lent_packets",
+                "Packets lent to the inspection lane since the maps were made, by where they are; their sum is what the kernel has lent.",
                 &["term"],
             ),
             flow_events: counters(
@@ -327,6 +335,11 @@ impl Metrics {
             for (label, count) in counts {
                 vec.with_label_values(&[label]).inc_by(*count);
             }
+        }
+        for (term, count) in &snapshot.lent {
+            self.lent
+                .with_label_values(&[term])
+                .set(count.cast_signed());
         }
         for (kind, count) in &snapshot.patterns {
             self.patterns

@@ -15,6 +15,8 @@ pub struct Identities {
     pub agent: BTreeMap<String, u64>,
     /// Findings of the inspection lane and where they ended.
     pub findings: BTreeMap<String, u64>,
+    /// Packets lent to it and where they are.
+    pub lent: BTreeMap<String, u64>,
 }
 
 impl Identities {
@@ -28,7 +30,8 @@ impl Identities {
         wait_until(Duration::from_secs(10), || {
             let now = Self::read(client);
             // Twice the same: no packet is on its way.
-            let quiet = now == last && now.agent["in_flight"] == 0;
+            let arrived = now.agent["in_flight"] + now.lent["in_flight"] == 0;
+            let quiet = now == last && arrived;
             last = now;
             quiet
         });
@@ -52,6 +55,7 @@ impl Identities {
             kernel: terms("kernel_hits"),
             agent,
             findings: terms("findings"),
+            lent: terms("lent"),
         }
     }
 
@@ -67,6 +71,10 @@ impl Identities {
         let found = self.findings["findings"];
         let sum = self.findings.values().sum::<u64>() - found;
         assert_eq!(found, sum, "the identity of findings: {self:?}");
+        assert_eq!(self.lent["in_flight"], 0, "still in flight: {self:?}");
+        let lent = self.lent["lent"];
+        let sum = self.lent.values().sum::<u64>() - lent;
+        assert_eq!(lent, sum, "the identity of lent packets: {self:?}");
     }
 
     fn agent_sum(&self) -> u64 {

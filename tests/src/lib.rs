@@ -5,6 +5,7 @@
 //! disappear with it; no frame leaves them.
 #![forbid(unsafe_code)]
 
+pub mod bearers;
 pub mod bench;
 pub mod capture;
 pub mod certificates;

@@ -90,6 +90,7 @@ impl Subject {
         if let Some((class, fate)) = expected.fate {
             fates.0[class as usize][LaneFate::Seen as usize] += 1;
             fates.0[class as usize][fate as usize] += 1;
+            fates.0[class as usize][LaneFate::Encrypted as usize] += u64::from(expected.encrypted);
             if fate == LaneFate::Lent {
                 assert_eq!(lent.len(), 1, "lent, {}", context());
                 assert_eq!(lent[0].class, Some(class), "{}", context());
@@ -219,6 +220,7 @@ fn program_and_oracle_agree_on_every_name() {
         assert!(of(class, LaneFate::Decided) > 100 && of(class, LaneFate::Lent) > 10);
     }
     assert!(of(LaneClass::QuicInitial, LaneFate::Lent) > 10);
+    assert!(of(LaneClass::TlsHello, LaneFate::Encrypted) > 10);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod watched;
 
 use std::{fs, os::unix::fs::DirBuilderExt as _, sync::Arc};
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use sensor_common::NameKeys;
 use tokio::sync::broadcast;
 
@@ -70,6 +71,10 @@ const TAIL: usize = 4096;
 /// # Errors
 /// [`Error`].
 pub fn run(config: &Config) -> Result<(), Error> {
+    // A core would hold borrowed payload, and keys, in a file that nobody destroys.
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "a crash may leave memory of the agent in a file");
+    }
     let issuers = Issuers::of(&config.issuers)?;
     let features = probe()?;
     let control = &config.control;

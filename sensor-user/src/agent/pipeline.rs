@@ -25,7 +25,7 @@ use crate::{
     clock::KernelClock,
     dataplane::{self, Tap},
     events::{self, Batch, Store},
-    hits::{Account, Floods, Joiner, Judgements, Live, Surroundings},
+    hits::{Account, Floods, Joiner, Judgements, LentPackets, Live, Surroundings},
     lent::{self, Lending, Limits, Noted},
     metrics::Metrics,
     model::{Event, EventRow, PatternId},
@@ -85,6 +85,9 @@ struct Progress {
     accounts: Judgements,
     stored: Judgements,
     sequences: BTreeMap<u32, u64>,
+    /// What former agents left of lent packets, and when it was last noted where they are.
+    left: LentPackets,
+    noted: Instant,
     drained: u64,
     /// Period in which this run began: until its end, records may have gone with a former agent.
     began_in: u64,
@@ -162,6 +165,8 @@ impl Pipeline {
             } else {
                 BTreeMap::new()
             },
+            left: accounts.lent,
+            noted: Instant::now(),
             drained: if same { restored.drained } else { 0 },
             began_in: self.tap.period(),
             uncleared: None,
@@ -176,6 +181,7 @@ impl Pipeline {
         // cleared is only cleared.
         let ended = self.tap.period() - 1;
         let emitted = self.tap.counts().records_by_cpu()?;
+        let lent = self.tap.counts().lent_by_cpu()?;
         // What these counts tell is whole in the ring only when its programs have finished.
         dataplane::grace_period()?;
         let mut records = Vec::with_capacity(BATCH);
@@ -183,6 +189,7 @@ impl Pipeline {
         for (cpu, last) in (0u32..).zip(emitted) {
             progress.account_gap(cpu, last + 1);
         }
+        self.recover_lent(&lent, &mut progress, stop)?;
         if progress.drained < ended {
             self.count_flows(ended, &mut progress, stop)?;
         }
@@ -334,6 +341,7 @@ impl Pipeline {
             }
         }
         progress.new.sort_unstable_by_key(|row| row.seq);
+        self.note_lent(progress, stop);
         if !progress.dirty {
             return Ok(());
         }

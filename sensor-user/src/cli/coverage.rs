@@ -23,6 +23,10 @@ fn text(coverage: &Coverage) -> String {
         text.push('\n');
         text.push_str(&line(class));
     }
+    if !coverage.lost.is_empty() {
+        text.push_str("\nlent");
+        text.push_str(&reasons(&coverage.lost));
+    }
     text.push_str("\nnot counted");
     for unseen in &coverage.unseen {
         text.push_str("\n  ");
@@ -42,7 +46,7 @@ fn line(class: &ClassCoverage) -> String {
     let encrypted = match class.encrypted {
         0 => String::new(),
         count => {
-            format!("; {count} with an encrypted ClientHello, judged by the name of its front")
+            format!("; {count} with an encrypted ClientHello or GREASE, judged by the outer name")
         }
     };
     format!(
@@ -103,14 +107,19 @@ mod tests {
                 count: 1,
             }],
             classes: vec![tls, class("dot", false, 3, 0), class("dns", true, 0, 0)],
+            lost: vec![Count {
+                term: "lost_at_restart".into(),
+                count: 4,
+            }],
             unseen: vec!["answers".into()],
         };
         assert_eq!(
             text(&coverage),
             "packets       199 of 200 judged (99.5 %); not: fragment=1\n\
-             tls_hello     7 of 8 judged (87.5 %); not: timed_out=1; 2 with an encrypted ClientHello, judged by the name of its front\n\
+             tls_hello     7 of 8 judged (87.5 %); not: timed_out=1; 2 with an encrypted ClientHello or GREASE, judged by the outer name\n\
              dot           3 seen, none judged: no pattern in force looks at them\n\
              dns           0 of 0 judged (none seen)\n\
+             lent; not: lost_at_restart=4\n\
              not counted\n  answers\n"
         );
     }

@@ -271,6 +271,7 @@ fn identities(status: &Status, out: &Out) -> String {
         ("kernel", "hits", &status.kernel_hits),
         ("agent", "records", &status.agent_records),
         ("lane", "findings", &status.findings),
+        ("lane", "lent", &status.lent),
     ] {
         let (ok, sentence) = identity(total, terms);
         let word = if ok { "OK" } else { "BROKEN" };

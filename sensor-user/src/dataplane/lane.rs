@@ -78,6 +78,8 @@ impl Budgets {
 pub(super) struct Slots {
     slots: Mapped,
     pub(super) lent: RingBuf<MapData>,
+    /// By CPU, number of the first packet whose notice was read; 0: none was.
+    first: Vec<u64>,
 }
 
 impl Slots {
@@ -88,6 +90,7 @@ impl Slots {
         Ok(Self {
             slots: Mapped::new(&slots, LaneSlot::WORDS).in_map(map::SLOTS)?,
             lent: RingBuf::try_from(take(instance, map::LENT)).in_map(map::LENT)?,
+            first: Vec::new(),
         })
     }
 
@@ -102,9 +105,27 @@ impl Slots {
             let notice = Notice::decode(&item).expect("the program writes whole notices");
             drop(item);
             notices += 1;
+            self.note_first(&notice);
             into.extend(self.fetch(notice.slot, notice.time));
         }
         notices
+    }
+
+    fn note_first(&mut self, notice: &Notice) {
+        let cpu = notice.cpu as usize;
+        if cpu >= self.first.len() {
+            self.first.resize(cpu + 1, 0);
+        }
+        if self.first[cpu] == 0 {
+            self.first[cpu] = notice.sequence;
+        }
+    }
+
+    /// Of so many packets that each CPU had lent, those whose notices somebody else had read.
+    pub(super) fn read_before(&self, lent: &[u64]) -> u64 {
+        let first = |cpu: usize| self.first.get(cpu).filter(|first| **first > 0);
+        let before = |(cpu, lent): (usize, &u64)| first(cpu).map_or(*lent, |first| first - 1);
+        lent.iter().enumerate().map(before).sum()
     }
 
     /// The payload of the packet that a record tells.
@@ -186,6 +207,12 @@ fn lent(words: &[AtomicU64], time: u64) -> Option<Lent> {
         generation: half(11, true),
         payload,
     })
+}
+
+/// Packets lent, by CPU.
+pub(super) fn lent_by_cpu(lane: &PerCpuArray<MapData, Lane>) -> Result<Vec<u64>, Error> {
+    let lanes = lane.get(&0, 0).in_map(map::LANE)?;
+    Ok(lanes.iter().map(|lane| lane.lent).collect())
 }
 
 /// The counters, summed over the CPUs.

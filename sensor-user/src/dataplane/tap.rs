@@ -81,6 +81,14 @@ impl Counts {
         lane::counts(&self.lane)
     }
 
+    /// Packets lent, by CPU: the number of the last one.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn lent_by_cpu(&self) -> Result<Vec<u64>, Error> {
+        lane::lent_by_cpu(&self.lane)
+    }
+
     /// Slots that the kernel's deadline has zeroed because nobody came for them.
     ///
     /// # Errors
@@ -237,6 +245,13 @@ impl Tap {
     /// kernel has zeroed because nobody came for it is announced, but not there.
     pub fn read_lent(&mut self, into: &mut Vec<Lent>, most: usize) -> usize {
         self.slots.read(into, most)
+    }
+
+    /// Of so many packets that each CPU had lent ([`Counts::lent_by_cpu`]), those that went to a former
+    /// agent. To be asked when everything that was announced until then has been read.
+    #[must_use]
+    pub fn lent_before(&self, lent: &[u64]) -> u64 {
+        self.slots.read_before(lent)
     }
 
     /// The payload of the packet that a record tells, when its pattern is a name: what the name is

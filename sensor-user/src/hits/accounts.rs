@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::LentPackets;
+
 /// A term of one of two identities, and what stands beside them. Of the kernel's records: `records = events
 /// + joined + refuted + transit + expired + store_failed + store_full + lost_at_restart + unconfirmed`. Of
 /// the inspection lane's findings, one for each pattern that covers what was found in borrowed bytes:
@@ -105,13 +107,15 @@ impl Account {
     }
 }
 
-/// Where records and findings ended, each by its own identity.
+/// Where records, findings and lent packets ended, each by its own identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Judgements {
     /// Records of the kernel.
     pub records: Accounts,
     /// Findings of the inspection lane.
     pub findings: Accounts,
+    /// Packets that the kernel lent to it.
+    pub lent: LentPackets,
 }
 
 /// What stored counts of findings have before their names.
@@ -128,6 +132,7 @@ impl Judgements {
         Self {
             records: Accounts::from_stored(stored),
             findings: Accounts::from_stored(&findings.collect()),
+            lent: LentPackets::from_stored(stored),
         }
     }
 
@@ -137,15 +142,17 @@ impl Judgements {
         let mut stored = self.records.to_stored();
         let findings = self.findings.to_stored().into_iter();
         stored.extend(findings.map(|(name, count)| (format!("{OF_FINDINGS}{name}"), count)));
+        stored.extend(self.lent.to_stored());
         stored
     }
 
-    /// As [`Accounts::behind`].
+    /// As [`Accounts::behind`]; lent packets that the store does not know of are on their way.
     #[must_use]
     pub fn behind(&self, stored: &Self) -> Self {
         Self {
             records: self.records.behind(&stored.records),
             findings: self.findings.behind(&stored.findings),
+            lent: stored.lent,
         }
     }
 }

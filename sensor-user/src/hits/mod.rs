@@ -6,6 +6,7 @@ mod floods;
 mod index;
 mod join;
 mod live;
+mod packets;
 mod subscribers;
 
 pub use accounts::{Account, Accounts, Judgements};
@@ -14,4 +15,5 @@ pub use floods::Floods;
 pub use index::{Index, References};
 pub use join::{Change, Joiner, Surroundings, Timeouts};
 pub use live::{Changed, Doom, Doomed, Indexes, Live};
+pub use packets::LentPackets;
 pub use subscribers::{Subscribers, Zone};

@@ -2,6 +2,8 @@
 //!
 //! Only what it decides by one packet: connections of which it has seen nothing before.
 
+use std::ops::Range;
+
 use sensor_common::{
     LaneClass, LaneFate, MATCHED_DNS, MATCHED_HTTP_HOST, MATCHED_TLS_SNI, SLOT_BYTES,
 };
@@ -18,6 +20,8 @@ pub struct Named {
     pub name: Option<(Name, u8)>,
     /// The class of the packet and what becomes of it; `None` for a packet of no class.
     pub fate: Option<(LaneClass, LaneFate)>,
+    /// It is a hello that was decided, and hides another one.
+    pub encrypted: bool,
 }
 
 impl Named {
@@ -25,6 +29,7 @@ impl Named {
         Self {
             name,
             fate: Some((class, LaneFate::Decided)),
+            encrypted: false,
         }
     }
 
@@ -32,6 +37,7 @@ impl Named {
         Self {
             name: None,
             fate: Some((class, fate)),
+            encrypted: false,
         }
     }
 }
@@ -166,29 +172,54 @@ fn hello(bytes: &[u8]) -> Named {
         Ok(Some(name)) => name.as_ptr().addr() + name.len() <= bytes.as_ptr().addr() + SLOT_BYTES,
         _ => false,
     };
+    let encrypted = encrypted(body, bytes.len().min(SLOT_BYTES) - 9);
+    let decided = |name| Named {
+        encrypted,
+        ..Named::decided(class, name)
+    };
     match server_name(body) {
         // What is not in the copy that the kernel looks at is lent.
         found if length + 9 > SLOT_BYTES && !seen(found) => lent,
         Err(()) => unreadable,
-        Ok(None) => Named::decided(class, None),
+        Ok(None) => decided(None),
         Ok(Some(name)) => match text(name, MATCHED_TLS_SNI) {
             None => unreadable,
-            name => Named::decided(class, name),
+            name => decided(name),
         },
     }
 }
 
-/// The server name of a ClientHello's body.
-fn server_name(body: &[u8]) -> Result<Option<&[u8]>, ()> {
+/// Where the extensions of a ClientHello's body are; nowhere when it has none.
+fn extensions(body: &[u8]) -> Result<Range<usize>, ()> {
     let mut at = 34;
     at += 1 + number(body, at, 1).ok_or(())?;
     at += 2 + number(body, at, 2).ok_or(())?;
     at += 1 + number(body, at, 1).ok_or(())?;
     if at == body.len() {
-        return Ok(None);
+        return Ok(at..at);
     }
     let length = number(body, at, 2).ok_or(())?;
-    let mut rest = body.get(at + 2..at + 2 + length).ok_or(())?;
+    Ok(at + 2..at + 2 + length)
+}
+
+/// Whether one of them, in the first `seen` bytes, is an encrypted hello (RFC 9849 §5).
+fn encrypted(body: &[u8], seen: usize) -> bool {
+    let Ok(Range { start: mut at, end }) = extensions(body) else {
+        return false;
+    };
+    let body = &body[..end.min(seen).min(body.len())];
+    while let (Some(kind), Some(size)) = (number(body, at, 2), number(body, at + 2, 2)) {
+        if kind == 0xfe0d {
+            return true;
+        }
+        at += 4 + size;
+    }
+    false
+}
+
+/// The server name of a ClientHello's body.
+fn server_name(body: &[u8]) -> Result<Option<&[u8]>, ()> {
+    let mut rest = body.get(extensions(body)?).ok_or(())?;
     while rest.len() >= 4 {
         let (kind, length) = (number(rest, 0, 2), number(rest, 2, 2).ok_or(())?);
         if kind == Some(0) {

@@ -218,7 +218,13 @@ fn hello(random: &mut Random) -> Vec<u8> {
             } else {
                 random.below(40)
             };
-            extensions.extend([0x2a, number as u8 | 1]);
+            let other = [0x2a, number as u8 | 1];
+            let kind = if random.percent(4) {
+                [0xfe, 0x0d]
+            } else {
+                other
+            };
+            extensions.extend(kind);
             extensions.extend((size as u16).to_be_bytes());
             extensions.extend(random.bytes(size));
         }

@@ -14,6 +14,7 @@ const FILES: &[&str] = &[
     "sensor-ebpf/src/packet.rs",
     "sensor-ebpf/src/scratch.rs",
     "sensor-ebpf/src/sighting.rs",
+    "sensor-ebpf/src/tally.rs",
     "sensor-ebpf/src/young.rs",
     // Implementations of `aya::Pod` for the types of the ABI.
     "sensor-common/src/",

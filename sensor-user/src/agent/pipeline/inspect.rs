@@ -1,13 +1,45 @@
 //! What the kernel lends, on its way to events.
 
-use std::sync::atomic::AtomicBool;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 
 use super::{BATCH, Error, Pipeline, Progress};
-use crate::{hits::Surroundings, lent};
+use crate::{fault, hits::Surroundings, lent};
+
+/// How often it is stored where lent packets are when nothing else is: who dies in between has lost more
+/// than was.
+const NOTE: Duration = Duration::from_secs(1);
 
 impl Pipeline {
+    /// Notes where lent packets are, with everything else that is stored or by itself.
+    pub(super) fn note_lent(&self, progress: &mut Progress, stop: &AtomicBool) {
+        let due = stop.load(Ordering::Relaxed) || progress.noted.elapsed() >= NOTE;
+        if !progress.dirty && !due {
+            return;
+        }
+        progress.noted = Instant::now();
+        let lent = progress.left.with(self.lending.packets());
+        progress.dirty |= progress.accounts.lent != lent;
+        progress.accounts.lent = lent;
+    }
+
+    /// Takes what is announced at the start, so that it can be told what a former agent took, and had not
+    /// stored, of the packets that each CPU had lent.
+    pub(super) fn recover_lent(
+        &mut self,
+        lent: &[u64],
+        progress: &mut Progress,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        while self.inspect(progress, stop)? == BATCH {}
+        progress.left = progress.left.left(self.tap.lent_before(lent));
+        Ok(())
+    }
+
     /// Takes up to a batch of what was lent and accounts for what is found in it; how many packets.
     pub(super) fn inspect(
         &mut self,
@@ -16,6 +48,10 @@ impl Pipeline {
     ) -> Result<usize, Error> {
         self.lending.look_for(self.live.indexes().image());
         let read = self.lending.read(&mut self.tap, BATCH);
+        if read > 0 {
+            // Here a test lets the agent die; to fail is nothing that it can do.
+            let _ = fault::point("lent_taken");
+        }
         self.lending.expire(self.clock.to_kernel(Timestamp::now()));
         let findings = self.lending.findings();
         self.told.tell(self.lending.inspected());

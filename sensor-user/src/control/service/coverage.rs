@@ -18,7 +18,7 @@ use crate::{
 const UNSEEN: [&str; 6] = [
     "names in DNS answers are not matched, only question names",
     "DNS on ports other than 53, DNS over HTTPS and DNS over QUIC cannot be told from other traffic",
-    "names inside an encrypted ClientHello: the name that is judged is that of its front",
+    "names inside an encrypted ClientHello: the outer name is judged; GREASE in its place looks the same and is counted with it, and a hello over several segments is counted if it stands before the end of what had to be read",
     "what IP fragments, tunnels and ICMP messages carry is not read for names",
     "handshakes in the middle of a connection (STARTTLS, proxies) and requests inside encrypted ones",
     "what the router itself sends: programs see packets that come in",
@@ -67,6 +67,12 @@ impl Sensor {
                     class_coverage(&lane, &inspected, class, agent, looked_at)
                 })
                 .collect(),
+            lost: {
+                let lent = self.parts.live.accounts().lent;
+                let lost = [("gone", lent.gone), ("lost_at_restart", lent.lost)].into_iter();
+                let lost = lost.filter(|(_, count)| *count > 0);
+                lost.map(|(term, count)| told(term, count)).collect()
+            },
             unseen: UNSEEN.map(str::to_owned).into(),
         })
     }
@@ -159,6 +165,6 @@ fn class_coverage(
         },
         judged: by_kernel + by_agent,
         not_judged,
-        encrypted: counts.encrypted,
+        encrypted: lane.of(class, LaneFate::Encrypted) + counts.encrypted,
     }
 }

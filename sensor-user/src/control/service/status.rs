@@ -62,6 +62,11 @@ impl Sensor {
                 .chain(self.findings())
                 .map(|(term, value)| count(term, value))
                 .collect(),
+            lent: self
+                .lent_packets()?
+                .into_iter()
+                .map(|(term, value)| count(term, value))
+                .collect(),
             journal: JournalStatus {
                 size: head.size,
                 root: hex(&head.root),
@@ -111,6 +116,7 @@ impl Sensor {
             // The whole is the kernel's term; the parts alone are shown beside it.
             agent_records: agent_records.into_iter().skip(1).collect(),
             findings: self.findings(),
+            lent: self.lent_packets()?.into_iter().skip(1).collect(),
             flow_events: BESIDE
                 .iter()
                 .map(|account| (account.name(), accounts.get(*account)))
@@ -167,6 +173,17 @@ impl Sensor {
         terms
             .map(|account| (account.name(), findings.get(*account)))
             .collect()
+    }
+
+    /// Packets that the kernel lent, then where each is, then those still on their way to the store's accounts.
+    fn lent_packets(&self) -> Result<Vec<(&'static str, u64)>, Error> {
+        let accounts = self.parts.live.accounts().lent;
+        let by_cpu = self.parts.counts.lent_by_cpu().map_err(internal)?;
+        let lent: u64 = by_cpu.iter().sum();
+        let mut terms = vec![("lent", lent)];
+        terms.extend(accounts.terms());
+        terms.push(("in_flight", lent.saturating_sub(accounts.sum())));
+        Ok(terms)
     }
 
     /// Records that the kernel emitted, then where each ended, then those still on their way.

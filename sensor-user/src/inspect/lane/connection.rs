@@ -40,6 +40,12 @@ pub(super) struct Connection {
     counted: u64,
 }
 
+impl Connection {
+    pub(super) const fn packets(&self) -> u64 {
+        self.tally.packets
+    }
+}
+
 impl Lane {
     pub(super) fn take_datagram(
         &mut self,

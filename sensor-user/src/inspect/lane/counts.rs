@@ -95,7 +95,8 @@ pub struct OfClass {
     pub stray: u64,
     /// Handshakes that were begun.
     pub opened: u64,
-    /// Of those decided, such with an encrypted inner hello: the name is that of a front.
+    /// Of those judged, such with an encrypted inner hello, or with what looks like it: the name is the outer
+    /// one.
     pub encrypted: u64,
     fates: [u64; Fate::ALL.len()],
 }

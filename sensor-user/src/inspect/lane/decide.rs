@@ -44,6 +44,7 @@ impl Wants {
 /// What came out of looking.
 pub(super) struct Looked {
     pub(super) found: Vec<(MatchedIn, Observed)>,
+    /// A hello that was judged hides an inner one.
     pub(super) encrypted: bool,
     pub(super) then: Then,
 }
@@ -153,7 +154,7 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
     };
     Looked {
         found,
-        encrypted: hello.encrypted,
+        encrypted: hello.encrypted && matches!(then, Then::Done(fate) if fate.is_judged()),
         then,
     }
 }

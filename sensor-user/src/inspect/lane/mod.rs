@@ -199,7 +199,7 @@ impl Lane {
         names: Vec<(MatchedIn, Observed)>,
         found: &mut Vec<Finding>,
     ) {
-        if encrypted && !names.is_empty() {
+        if encrypted {
             self.counts.encrypted(class);
         }
         let findings = names.into_iter();
@@ -216,6 +216,14 @@ impl Lane {
     #[must_use]
     pub const fn held(&self) -> usize {
         self.budget.held()
+    }
+
+    /// Packets of handshakes that wait for more.
+    #[must_use]
+    pub fn waiting_packets(&self) -> u64 {
+        let streams = self.streams.values().map(Stream::packets);
+        let connections = self.connections.values().flatten();
+        streams.chain(connections.map(Connection::packets)).sum()
     }
 
     /// Handshakes that wait for more.

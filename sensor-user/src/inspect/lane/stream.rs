@@ -49,6 +49,10 @@ impl Stream {
         }
     }
 
+    pub(super) const fn packets(&self) -> u64 {
+        self.tally.packets
+    }
+
     fn position(&self, sequence: u32) -> i64 {
         // Half of the sequence space lies behind, half before (RFC 9293 §3.4).
         i64::from(sequence.wrapping_sub(self.base).cast_signed())

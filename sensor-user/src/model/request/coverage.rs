@@ -15,6 +15,9 @@ pub struct Coverage {
     pub packets_not_judged: Vec<Count>,
     /// What bears names, by class.
     pub classes: Vec<ClassCoverage>,
+    /// Packets that were lent and never judged, by reason: in no class, because nobody has looked at them.
+    #[serde(default)]
+    pub lost: Vec<Count>,
     /// What no counter can show, in words.
     pub unseen: Vec<String>,
 }
@@ -32,7 +35,7 @@ pub struct ClassCoverage {
     pub judged: u64,
     /// The others, and parts without a beginning, by reason.
     pub not_judged: Vec<Count>,
-    /// Of those that the agent read, such with an encrypted inner ClientHello: the name that was judged
-    /// is that of a front.
+    /// Of those judged, such with an encrypted inner ClientHello, or with GREASE in its place (RFC 9849 §6.2),
+    /// which nobody can tell from it: the name that was judged is the outer one.
     pub encrypted: u64,
 }

@@ -42,6 +42,9 @@ pub struct Status {
     /// Findings of the inspection lane, and every term of their identity.
     #[serde(default)]
     pub findings: Vec<Count>,
+    /// Packets lent to the inspection lane, and every term of their identity.
+    #[serde(default)]
+    pub lent: Vec<Count>,
     /// Journal size and root.
     pub journal: JournalStatus,
 }

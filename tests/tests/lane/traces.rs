@@ -1,0 +1,155 @@
+//! What is left of payloads: nothing, in no file, no answer and no map of the kernel.
+
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use sensor_common::{LAYOUT_VERSION, map};
+use sensor_tests::{
+    bearers::{frame, greeting, hello, message, question, request, segment, server_name},
+    command::{output, run, said, wait_until},
+    daemon::{Home, Interface, Sensord, Settings},
+    identity::{Identities, events},
+    need,
+    netns::Wire,
+    packet::Body,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What no trace may have; it stands in payloads, never in a marker.
+const CANARY: &str = "canary-4b1d9e7f";
+const MARKERS: &str = "domain *.evil.example id=name\nurl http://evil.example/gate id=url\n";
+
+/// The canary wherever a name, a path, a header or a body may be: in names that match, and that do not.
+fn frames(first: u16) -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    for (port, parent) in (first..).step_by(10).zip(["evil.example", "other.example"]) {
+        let name = format!("{CANARY}.{parent}");
+        let sni = server_name(&name);
+        let whole = hello(&[(51, vec![9; 300]), sni.clone(), (16, CANARY.into())]);
+        let long = hello(&[sni, (51, CANARY.as_bytes().repeat(60))]);
+        frames.push(question(port, &name));
+        frames.push(frame(Body::udp(port + 1, 53, &message(&name, 2))));
+        frames.push(greeting(port + 2, &whole));
+        frames.push(segment((port + 3, 443), 0, 2, &[]));
+        frames.push(segment((port + 3, 443), 1, 0x18, &long[..700]));
+        frames.push(segment((port + 3, 443), 701, 0x18, &long[700..]));
+        frames.push(request(port + 4, &name, &format!("/{CANARY}?{CANARY}")));
+        frames.push(request(port + 5, parent, "/gate"));
+        let cut = format!("POST /{CANARY} HTTP/1.1\r\nX-Y: {CANARY}\r\nHo");
+        frames.push(segment((port + 6, 80), 1, 0x18, cut.as_bytes()));
+        frames.push(frame(Body::udp(port + 7, 4_500, CANARY.as_bytes())));
+        frames.push(segment((port + 8, 7_000), 1, 0x18, CANARY.as_bytes()));
+    }
+    frames
+}
+
+/// Every file below a directory that has the canary.
+fn holding(place: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(place).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(holding(&path));
+        } else if let Ok(content) = fs::read(&path)
+            && content
+                .windows(CANARY.len())
+                .any(|window| window == CANARY.as_bytes())
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Those of these pinned maps that have it.
+fn maps_holding(home: &Home, mut maps: Vec<&'static str>) -> Vec<&'static str> {
+    let bytes: Vec<String> = CANARY
+        .bytes()
+        .map(|byte| format!("\"{byte:#04x}\""))
+        .collect();
+    let bytes = bytes.join(",");
+    let pins = home.pins().join(LAYOUT_VERSION.to_string());
+    let has = |name: &&str| {
+        let pin = pins.join(name);
+        let words = ["bpftool", "-j", "map", "dump", "pinned"];
+        let pin = pin.to_str().expect("UTF-8");
+        let (code, text, error) = said(output(&[&words[..], &[pin]].concat()));
+        assert_eq!(code, 0, "{name}: {error}");
+        text.contains(&bytes)
+    };
+    maps.retain(has);
+    maps
+}
+
+#[test]
+fn a_canary_in_payloads_is_in_no_file_no_answer_and_after_two_seconds_in_no_map() {
+    if !need::root_and(&["tcpreplay", "curl", "bpftool", "prlimit"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let eve = home.state().join("eve");
+    let mut settings = Settings::on(vec![Interface::new(Wire::IN, &["10.0.0.0/8"])]);
+    settings.drain_interval = "200ms".into();
+    settings.table_entries = 1_024;
+    settings.more = format!(
+        "[[sink]]\nname = \"siem\"\nrecipient = \"operator\"\n[sink.eve]\ndirectory = {eve:?}\n"
+    );
+    let mut daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    client.load(MARKERS);
+    wire.send(&frames(1_000), 500);
+    let places = ["dns", "tls_sni", "http_host", "http_url"];
+    let seen = || {
+        let events = events(&client);
+        places
+            .iter()
+            .all(|place| events.iter().any(|event| event["matched_in"] == *place))
+    };
+    assert!(wait_until(PATIENCE, seen), "{:?}", events(&client));
+    let delivered = || fs::read_dir(&eve).is_ok_and(|mut files| files.next().is_some());
+    assert!(wait_until(PATIENCE, delivered), "the sink has its file");
+    let told = |path: &str| client.get(path).expect("an answer").body.to_string();
+    for (what, text) in [
+        ("metrics", daemon.metrics()),
+        ("status", told("/v1/status")),
+        ("coverage", told("/v1/coverage")),
+        ("events", told("/v1/events?limit=1000")),
+        ("journal", told("/v1/journal?limit=1000")),
+        ("log", daemon.stderr()),
+    ] {
+        assert!(!text.contains(CANARY), "in the {what}: {text}");
+    }
+
+    // It dies with payload in its memory, and leaves the kernel with more.
+    run(&[
+        "prlimit",
+        "--core=unlimited:unlimited",
+        &format!("--pid={}", daemon.id()),
+    ]);
+    fs::write(home.fault(), "lent_taken die").expect("a writable directory");
+    wire.send(&frames(2_000), 5_000);
+    let status = daemon.wait().expect("it dies");
+    assert!(status.signal().is_some(), "{status}");
+    assert!(!status.core_dumped(), "no core holds what it had borrowed");
+    wire.send(&frames(3_000), 5_000);
+    let slots = vec![map::SLOTS];
+    assert_eq!(maps_holding(&home, slots.clone()), slots, "it is there now");
+    thread::sleep(Duration::from_secs(2));
+    // Rings have no keys; what they carry has no payload.
+    let mut all = map::SHARED.to_vec();
+    all.retain(|name| ![map::RECORDS, map::LENT].contains(name));
+    assert_eq!(maps_holding(&home, all), [""; 0], "nobody came: zeroed");
+
+    fs::remove_file(home.fault()).expect("it was there");
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let _ = Identities::settled(&daemon.client());
+    assert!(daemon.stop().success());
+    assert_eq!(holding(&home.state()), [""; 0].map(PathBuf::from));
+    let log = fs::read_to_string(home.log()).expect("the log");
+    assert!(!log.contains(CANARY), "{log}");
+}
