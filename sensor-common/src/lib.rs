@@ -41,7 +41,7 @@ pub use record::Record;
 pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
 
 /// Version of every layout in this crate; part of the bpffs path.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
