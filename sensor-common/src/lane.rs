@@ -11,14 +11,15 @@ use crate::FlowKey;
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LaneClass {
-    /// A TLS ClientHello on any TCP port: lent when it does not fit its packet, or while a fingerprint
-    /// is looked for.
+    /// A TLS ClientHello on any TCP port: lent when it does not fit its packet, when it has not one name,
+    /// or while a fingerprint is looked for.
     TlsHello = 0,
     /// A segment of a connection whose ClientHello has not been seen whole: before or behind its
     /// first one.
     TlsSegment = 1,
     /// The head of an HTTP/1 request on any TCP port: lent while a URL is looked for, or when it
-    /// does not end in its packet and has no host there. The segments after it are of this class, too.
+    /// does not end in its packet and has no host there, or when its target names a host. The segments
+    /// after it are of this class, too.
     HttpHead = 2,
     /// A QUIC Initial of version 1 or 2 on any UDP port; always lent.
     QuicInitial = 3,

@@ -46,7 +46,9 @@ impl LabelHash {
     #[inline(always)]
     #[must_use]
     pub const fn with(self, bytes: u64, keys: NameKeys) -> Self {
+        // Twice: the highest bit passes one product as it is, and the next word could cancel it.
         let word = (self.0 ^ lower(bytes)).wrapping_mul(keys.0[1]);
+        let word = (word ^ (word >> 32)).wrapping_mul(keys.0[2]);
         Self(word ^ (word >> 29))
     }
 
@@ -145,6 +147,25 @@ mod tests {
             let [first, _, third, fourth, ..] = lower(word).to_le_bytes();
             assert_eq!((first, fourth), (b'a', byte.to_ascii_lowercase()));
             assert_eq!(third, (!byte).to_ascii_lowercase());
+        }
+    }
+
+    /// Bits that one product passes as they are, and bits that cancel what comes of them in the next word.
+    #[test]
+    fn no_pair_of_labels_is_one_for_every_key() {
+        let pairs: [(&[u8], &[u8]); 2] = [
+            (b"updates-service-cdn", b"updates\xadservmce\xadcdn"),
+            (b"0123456789abcdefg", b"0123456\xb789abgde\xe6g"),
+        ];
+        for seed in 0..1000 {
+            let keys = NameKeys::new([seed, !seed]);
+            for (one, other) in pairs {
+                assert_ne!(label_hash(one, keys), label_hash(other, keys), "{seed}");
+            }
+            // Whatever cancels one difference for these keys, another key makes another difference.
+            let step = |bytes: u64| LabelHash::new(keys).with(bytes, keys);
+            let apart = step(0x2d2d).0 ^ step(0x2d2d | 1 << 63).0;
+            assert!(apart.count_ones() > 4, "{apart:x}");
         }
     }
 

@@ -89,19 +89,19 @@ fn account(
     };
     let time = now(steering);
     let generation = maps::generation();
-    if maps::wants_names() && matched_in > MATCHED_DST_IP && !known {
+    if maps::wants_names() && matched_in > MATCHED_DST_IP {
         // What confirms a name goes with its record: without both, the flow is not known, and its next
-        // packet tries again.
-        let Some(slot) = lane::free_slot(Part::Confirm, lane::monotonic()) else {
-            return Term::LaneFull;
-        };
-        lane::keep_copied(slot, time, bytes);
-        if !maps::send(words, time, bytes, matched_in, slot as u16 + 1) {
-            lane::zero_slot(slot);
+        // packet tries again. What confirmed it before may have been lost on the way: in each period one
+        // packet of a flow that goes on is told anew, as far as the limit allows.
+        let announced = (!known || within_limit(pattern, steering, time))
+            && announce(time, bytes, u32::from(matched_in)) != 0;
+        if announced {
+            key.insert(period, free, time, generation, matched_in);
+            return Term::Records;
+        }
+        if !known {
             return Term::LaneFull;
         }
-        key.insert(period, free, time, generation, matched_in);
-        return Term::Records;
     }
     let Some(flow) = key.insert(period, free, time, generation, matched_in) else {
         return Term::FlowTableFull;
@@ -115,6 +115,24 @@ fn account(
         return Term::RingLost;
     }
     Term::Records
+}
+
+/// Sends a record of the flow set aside with the payload that was copied; 0 when there is no room.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn announce(time: u64, bytes: u32, matched_in: u32) -> u32 {
+    let Some(words) = maps::sighting_words() else {
+        return 0;
+    };
+    let Some(slot) = lane::free_slot(Part::Confirm, lane::monotonic()) else {
+        return 0;
+    };
+    lane::keep_copied(slot, time, bytes);
+    if !maps::send(words, time, bytes, matched_in as u8, slot as u16 + 1) {
+        lane::zero_slot(slot);
+        return 0;
+    }
+    1
 }
 
 /// Whether the pattern may announce one more flow on this CPU, which it then has (a token bucket

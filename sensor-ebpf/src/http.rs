@@ -5,7 +5,7 @@ use sensor_common::{LaneClass, MATCHED_HTTP_HOST, lower};
 use crate::{
     flows::next,
     look::{Judged, named},
-    scratch, walk,
+    maps, scratch, walk,
     walk::{NONE, find, find_below, first_mask, first_of},
 };
 
@@ -44,24 +44,103 @@ pub const fn begins(token: u32) -> bool {
         || token == word(b"TRAC")
 }
 
+/// Whether four bytes are a line break, which servers pass over (RFC 9112 §2.2), and two letters of a
+/// method.
+#[inline(always)]
+pub const fn begins_late(token: u32) -> bool {
+    const MASK: u32 = u32::from_ne_bytes([0xff, 0xff, 0xe0, 0xe0]);
+    token & MASK == u32::from_ne_bytes([b'\r', b'\n', 0x40, 0x40])
+}
+
+/// Whether the first one to three bytes of a connection may begin a head.
+#[inline(always)]
+pub const fn may_begin(bytes: u64, length: u32) -> bool {
+    let mut at = 0;
+    while at < 3 {
+        let byte = bytes >> (8 * at) & 0xff;
+        if at < length && byte & 0xe0 != 0x40 && !is_break(byte) {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
+
+/// Bytes of a first segment that are looked at for a method that nobody knows.
+pub const OPENING: u32 = 40;
+
+/// Whether what was copied of a connection's first segment opens a head of any method: a word, a blank,
+/// and what targets begin with.
+#[inline(always)]
+pub fn opens() -> bool {
+    let Some(head) = scratch::copied() else {
+        return false;
+    };
+    let copied = u64::from(head.head().copied);
+    if is_break(head.byte(0)) {
+        return true;
+    }
+    let mut at = 0u64;
+    while at < OPENING as u64 - 8 {
+        let stop = first_of(find_below(head.eight(at), b'!'));
+        if stop != NONE {
+            let blank = at + stop;
+            let target = head.byte(blank + 1);
+            let is_target =
+                target == b'/' as u64 || target == b'*' as u64 || target | 0x20 == b'h' as u64;
+            let ends = head.byte(blank) == b' ' as u64 && blank + 1 < copied;
+            return blank > 0 && ends && is_target;
+        }
+        at += 8;
+    }
+    false
+}
+
 /// Looks at the head that was copied.
 #[inline(always)]
 pub fn judge() -> Judged {
     let class = LaneClass::HttpHead;
     let found = find_host();
-    match found & 0xff {
-        NAMELESS => Judged::decided(class, 0),
+    let name = match found & 0xff {
+        NAMELESS => 0,
         FOUND => {
             let (start, end) = ((found >> 8 & 0xffff) as u32, (found >> 24 & 0xffff) as u32);
-            let walk = walk::walk_text(start, end);
-            if walk == walk::BAD {
+            let name = match walk::walk_text(start, end) {
                 // Empty or too long for a name: it is none.
-                return Judged::decided(class, 0);
+                walk::BAD => 0,
+                walk => named(walk, MATCHED_HTTP_HOST),
+            };
+            let copied = scratch::copied().map_or(0, |head| head.head().copied);
+            if maps::wants_urls() && end + PORT > copied {
+                // The port, which a URL tells, is perhaps not there.
+                return Judged::named_and_to_lend(class, name);
             }
-            Judged::decided(class, named(walk, MATCHED_HTTP_HOST))
+            name
         }
-        _ => Judged::to_lend(class),
+        _ => return Judged::to_lend(class),
+    };
+    if asks_for_a_path() {
+        return Judged::decided(class, name);
     }
+    Judged::decided_and_to_lend(class, name)
+}
+
+/// Bytes of the longest port, with its colon and the end of its line.
+const PORT: u32 = 8;
+
+/// Whether the target is a path or `*`: of another, its own host counts (RFC 9112 §3.2.2).
+#[inline(always)]
+fn asks_for_a_path() -> bool {
+    let Some(head) = scratch::copied() else {
+        return true;
+    };
+    let mut blank = first_of(find(head.eight(0), b' '));
+    if blank == NONE {
+        blank += first_of(find(head.eight(8), b' '));
+    }
+    let target = head.byte(blank + 1);
+    let is_there = blank + 1 < u64::from(head.head().copied);
+    is_there && (target == b'/' as u64 || target == b'*' as u64)
 }
 
 /// Looks for the host: what there is in the low byte, where it begins and ends above.
@@ -128,6 +207,10 @@ fn host(start: u64, copied: u64) -> u64 {
             break;
         }
         start += 1;
+    }
+    let byte = head.byte(start);
+    if byte == b' ' as u64 || byte == b'\t' as u64 {
+        return INCOMPLETE;
     }
     let mut at = start;
     let mut turn = 0;

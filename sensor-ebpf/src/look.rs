@@ -5,7 +5,7 @@ use sensor_common::{LaneClass, LaneFate, LaneSlot, SLOT_BYTES};
 
 use crate::{
     dns, http, lane, maps,
-    names::{DOT, First, reason, tcp, udp},
+    names::{DNS, DOT, First, reason, tcp, udp},
     packet::{Packet, within},
     parse::TCP,
     scratch, tls,
@@ -27,6 +27,8 @@ pub struct Judged {
     fate: LaneFate,
     /// Where an incomplete hello ends.
     until: u32,
+    /// It is to be lent although it is decided.
+    besides: bool,
 }
 
 impl Judged {
@@ -37,6 +39,25 @@ impl Judged {
             name,
             fate: LaneFate::Decided,
             until: 0,
+            besides: false,
+        }
+    }
+
+    /// Its name is to be compared; it may bear another.
+    #[inline(always)]
+    pub const fn decided_and_to_lend(class: LaneClass, name: u32) -> Self {
+        Self {
+            besides: true,
+            ..Self::decided(class, name)
+        }
+    }
+
+    /// Its name is to be compared, and what follows to be lent.
+    #[inline(always)]
+    pub const fn named_and_to_lend(class: LaneClass, name: u32) -> Self {
+        Self {
+            name,
+            ..Self::to_lend(class)
         }
     }
 
@@ -47,6 +68,7 @@ impl Judged {
             name: 0,
             fate: LaneFate::Unreadable,
             until: 0,
+            besides: false,
         }
     }
 
@@ -62,6 +84,7 @@ impl Judged {
             name: 0,
             fate: LaneFate::Lent,
             until,
+            besides: false,
         }
     }
 }
@@ -120,6 +143,22 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
         true => packet.read::<u32>(transport + 4).map_or(0, u32::from_be),
         false => 0,
     };
+    let (reason, sequence) = if reason == reason::SYN {
+        if is_dot() {
+            lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
+        }
+        let first = sequence.wrapping_add(1);
+        young::begin(first, Begun::Not, young::REACH);
+        if length == 0 {
+            return 0;
+        }
+        // It may bear what the connection begins with (RFC 7413).
+        (opening(packet, payload, length), first)
+    } else if reason == reason::DNS && over_tcp && young::began_with_other() {
+        (reason::YOUNG, sequence)
+    } else {
+        (reason, sequence)
+    };
     let lend = |class: LaneClass, flags: u32| {
         let class = class as u32 | flags << 8;
         lane::lend(packet, payload | length << 16, sequence, bytes, class);
@@ -131,13 +170,6 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     };
     let most = SLOT_BYTES as u32;
     match reason {
-        reason::SYN => {
-            if is_dot() {
-                lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
-            }
-            young::begin(sequence.wrapping_add(1), Begun::Not, young::REACH);
-            0
-        }
         reason::DOT => {
             lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
             0
@@ -200,19 +232,25 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
             let Some(segment) = young::segment(sequence) else {
                 return 0;
             };
-            let first = match copy(0, 8) {
-                true => scratch::copied().map_or(0, |payload| payload.byte(0)),
-                false => 0,
+            let first = segment.ahead == 0;
+            let begun = match first {
+                true if copy(0, http::OPENING) => begun_with(length),
+                true => Begun::Not,
+                false => segment.begun,
             };
-            let (class, begun) = match segment.begun {
-                Begun::Http => (LaneClass::HttpHead, Begun::Http),
-                _ => (LaneClass::TlsSegment, Begun::Tls),
+            let (class, wanted) = match begun {
+                Begun::Http => (LaneClass::HttpHead, maps::wants_hosts()),
+                Begun::Tls if first => (LaneClass::TlsHello, maps::wants_hellos()),
+                Begun::Tls => (LaneClass::TlsSegment, maps::wants_hellos()),
+                Begun::Not if maps::wants_hellos() => (LaneClass::TlsSegment, !first),
+                Begun::Not => (LaneClass::HttpHead, !first),
             };
-            // The first bytes of a hello, too few to be known by, or of something else.
-            let other = segment.ahead == 0 && (first != 0x16 || length >= 4);
-            if other || begun == Begun::Tls && !maps::wants_hellos() {
+            if !wanted {
                 segment.end();
                 return 0;
+            }
+            if first {
+                young::begin(sequence, begun, young::REACH);
             }
             segment.spend();
             lend(class, 0);
@@ -233,18 +271,70 @@ fn conclude(
     match judged.fate {
         LaneFate::Lent => {
             young::begin(sequence, begun, judged.until);
-            lend(judged.class, 0);
+            let flags = if judged.name != 0 {
+                LaneSlot::JUDGED
+            } else {
+                0
+            };
+            lend(judged.class, flags);
         }
         fate => {
             young::decided();
-            if all && matches!(fate, LaneFate::Decided) {
+            let decided = matches!(fate, LaneFate::Decided);
+            if decided && (all || judged.besides) {
                 lend(judged.class, LaneSlot::JUDGED);
+            } else if all {
+                // Its name cannot be read; the rest can.
+                lend(judged.class, 0);
             } else {
                 lane::count(judged.class as u32, fate);
             }
         }
     }
     judged.name
+}
+
+/// Why to look at what a SYN bears.
+#[inline(always)]
+fn opening<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> u32 {
+    let token = match packet.read::<u32>(payload) {
+        Some(token) if length >= 4 => token,
+        _ => return reason::YOUNG,
+    };
+    if maps::wants_hellos() && tls::begins(token) {
+        reason::HELLO
+    } else if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
+        reason::HTTP
+    } else if maps::wants_names() && to_dns() {
+        reason::DNS
+    } else {
+        reason::YOUNG
+    }
+}
+
+/// What the first segment of a connection, which was copied, is the beginning of: too few bytes to be
+/// known by, or a method that nobody knows.
+#[inline(always)]
+fn begun_with(length: u32) -> Begun {
+    let Some(payload) = scratch::copied() else {
+        return Begun::Not;
+    };
+    let bytes = payload.eight(0);
+    if length >= 4 {
+        return if http::opens() {
+            Begun::Http
+        } else {
+            Begun::Not
+        };
+    }
+    if bytes & 0xff == 0x16 && (length < 2 || bytes & 0xff00 == 0x0300) {
+        return Begun::Tls;
+    }
+    if http::may_begin(bytes, length) {
+        Begun::Http
+    } else {
+        Begun::Not
+    }
 }
 
 /// The length before a DNS message over TCP (RFC 1035 §4.2.2), when the segment begins with one: a
@@ -261,6 +351,12 @@ fn prefix<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> O
 #[inline(always)]
 fn is_tcp() -> bool {
     maps::sighting().is_some_and(|flow| flow.proto == TCP)
+}
+
+/// Whether it goes to the port of DNS.
+#[inline(always)]
+fn to_dns() -> bool {
+    maps::sighting().is_some_and(|flow| flow.dst_port == DNS)
 }
 
 /// Whether it goes to the port of DNS over TLS.

@@ -11,7 +11,7 @@ use crate::{
     tls, walk, young,
 };
 
-const DNS: u16 = 53;
+pub const DNS: u16 = 53;
 /// DNS over TLS (RFC 7858) and over QUIC (RFC 9250).
 pub const DOT: u16 = 853;
 /// Bytes of a UDP header.
@@ -121,42 +121,51 @@ pub fn udp<const F: bool>(
     (src, dst): (u16, u16),
 ) -> First {
     let payload = offset + UDP_HEADER;
-    if src == DNS || dst == DNS {
-        return if maps::wants_names() {
-            First::Look(payload, reason::DNS)
-        } else {
-            First::Nothing
-        };
-    }
     if !maps::wants_hellos() {
         return First::Nothing;
     }
-    if dst == DOT {
+    // Whatever else it is.
+    let otherwise = if (src == DNS || dst == DNS) && maps::wants_names() {
+        First::Look(payload, reason::DNS)
+    } else {
+        First::Nothing
+    };
+    if dst == DOT && src != DNS {
         return First::Look(payload, reason::DOT);
     }
     if payload + 8 > end {
-        return First::Nothing;
+        return otherwise;
     }
     let Some(head) = packet.read::<u64>(payload) else {
-        return First::NotThere;
+        return match otherwise {
+            First::Nothing => First::NotThere,
+            otherwise => otherwise,
+        };
     };
     let head = u64::from_le(head);
     // A long header (RFC 9000 §17.2) of an Initial of version 1, or of 2 (RFC 9369 §3.2).
     let initial = match (head >> 8) as u32 {
         VERSION_1 => 0xc0,
         VERSION_2 => 0xd0,
-        _ => return First::Nothing,
+        _ => return otherwise,
     };
     if head & 0xf0 == initial {
         First::Look(payload, reason::QUIC)
     } else {
-        First::Nothing
+        otherwise
     }
 }
 
 /// Versions as the lowest byte of a word is the first.
 const VERSION_1: u32 = 0x0000_0001u32.swap_bytes();
 const VERSION_2: u32 = 0x6b33_43cfu32.swap_bytes();
+
+/// Whether what seems to be a handshake record is a DNS message of that length: where the kind of the
+/// handshake message would stand.
+#[inline(always)]
+fn is_message<const F: bool>(packet: &Packet<'_, F>, payload: u32) -> bool {
+    packet.read::<u8>(payload + 5).is_some_and(|kind| kind != 1)
+}
 
 #[inline(always)]
 pub fn tcp<const F: bool>(
@@ -177,9 +186,6 @@ pub fn tcp<const F: bool>(
     if payload >= end || head & RST != 0 {
         return First::Nothing;
     }
-    if (src == DNS || dst == DNS) && maps::wants_names() {
-        return First::Look(payload, reason::DNS);
-    }
     let token = if payload + 4 <= end {
         match packet.read::<u32>(payload) {
             Some(token) => token,
@@ -188,11 +194,15 @@ pub fn tcp<const F: bool>(
     } else {
         0
     };
-    if maps::wants_hellos() && tls::begins(token) {
+    let dns = (src == DNS || dst == DNS) && maps::wants_names();
+    if maps::wants_hellos() && tls::begins(token) && !(dns && is_message(packet, payload)) {
         return First::Look(payload, reason::HELLO);
     }
-    if maps::wants_hosts() && http::begins(token) {
+    if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
         return First::Look(payload, reason::HTTP);
+    }
+    if dns {
+        return First::Look(payload, reason::DNS);
     }
     if is_young() {
         return First::Look(payload, reason::YOUNG);

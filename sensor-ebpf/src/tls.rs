@@ -13,6 +13,8 @@ use crate::{
 const EXTENSIONS: usize = 64;
 /// Longest hello that is believed.
 const LONGEST: u64 = 0x4000;
+/// Longest record: what protection may add is more than a hello needs (RFC 5246 §6.2.3).
+const LONGEST_RECORD: u64 = 0x4800;
 /// Bytes before a handshake message: the record's header.
 const RECORD: u64 = 5;
 
@@ -78,14 +80,19 @@ pub extern "C" fn find_sni() -> u64 {
         };
     }
     let message = hello.byte(RECORD + 1) << 16 | hello.pair(RECORD + 2);
+    let record = hello.pair(3);
     if hello.byte(RECORD) != 1 {
         return NO_HELLO;
     }
-    if message > LONGEST {
+    if record < 4 {
+        // The length of the message goes on in another record.
+        return INCOMPLETE | (LONGEST << 8);
+    }
+    if message > LONGEST || record > LONGEST_RECORD {
         return UNREADABLE;
     }
     let end = RECORD + 4 + message;
-    if hello.pair(3) < message + 4 {
+    if record < message + 4 {
         // Over several records, each with a header.
         return INCOMPLETE | (LONGEST << 8);
     }
@@ -128,10 +135,17 @@ pub extern "C" fn find_sni() -> u64 {
         let (kind, size) = (hello.pair(at), hello.pair(at + 2));
         at += 4;
         if kind == 0 {
+            if size < 5 || at + size > last {
+                return UNREADABLE;
+            }
+            if at + 5 > copied {
+                return cut(copied, end);
+            }
             let (name, size_of_name) = (at + 5, hello.pair(at + 3));
             let past = name + size_of_name;
-            if size < 5 || past > at + size || past > last || hello.byte(at + 2) != 0 {
-                return UNREADABLE;
+            if past != at + size || hello.pair(at) + 2 != size || hello.byte(at + 2) != 0 {
+                // Several names, or another kind first: not all servers refuse that.
+                return INCOMPLETE | (end << 8);
             }
             if past > copied {
                 return cut(copied, end);

@@ -6,6 +6,9 @@ use sensor_common::{LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, Pa
 
 use crate::{confirm::probe_key, flows::next, lookup::has, maps, scratch};
 
+/// Longest label (RFC 1035 §2.3.4).
+const LONGEST_LABEL: u64 = 63;
+
 /// Steps over the longest names: eight bytes each, and one for each label.
 const TURNS: usize = 160;
 
@@ -73,7 +76,8 @@ pub extern "C" fn walk_text(start: u32, end: u32) -> u32 {
     if at < end && text.byte(end - 1) == u64::from(b'.') {
         end -= 1;
     }
-    if at >= end || end - at >= LONGEST_NAME as u64 {
+    // As text, without the length of the first label and the root.
+    if at >= end || end - at > LONGEST_NAME as u64 - 2 {
         return BAD;
     }
     let (mut size, mut labels) = (0u64, 0u64);
@@ -103,7 +107,7 @@ pub extern "C" fn walk_text(start: u32, end: u32) -> u32 {
             size += dots;
             at += dots + 1;
         }
-        if labels >= MOST_LABELS as u64 {
+        if labels >= MOST_LABELS as u64 || size == 0 || size > LONGEST_LABEL {
             return BAD;
         }
         text.set_label(labels, hash.finish(size as u32));

@@ -9,8 +9,8 @@ use crate::{emit, lane, maps};
 #[btf_map]
 static YOUNG: Array<Young, { YOUNG_PLACES as usize }> = Array::new();
 
-/// Segments of one connection that are lent.
-const SEGMENTS: u32 = 8;
+/// Segments of one connection that are lent: some clients send their hello in many small ones.
+const SEGMENTS: u32 = 64;
 /// How far behind its first byte a connection is young.
 pub const REACH: u32 = 0x4000;
 /// How long it is, in steps of 2^20 ns: ten seconds.
@@ -99,6 +99,17 @@ pub fn begin(sequence: u32, begun: Begun, end: u32) {
         (*young).time = time;
         (*young).state = SEGMENTS | kind | end << 16;
     }
+}
+
+/// Whether the connection of the packet set aside began with a hello or a head.
+#[inline(always)]
+pub fn began_with_other() -> bool {
+    let Some((at, tag)) = place_of_sighting() else {
+        return false;
+    };
+    YOUNG
+        .get(at)
+        .is_some_and(|young| young.tag == tag && matches!(young.state & 0xff00, TLS | HTTP))
 }
 
 /// A segment of a young connection.

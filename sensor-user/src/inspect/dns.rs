@@ -1,11 +1,19 @@
 //! DNS messages (RFC 1035 §4): the names in their question section, queries and responses alike.
 
-use domain::base::Message;
+use domain::{
+    base::{Message, ParsedName},
+    dep::octseq::Parser,
+};
 
 use crate::model::Name;
 
 /// Bytes of the length before each message over TCP (RFC 7766 §8).
 pub const PREFIX: usize = 2;
+
+/// Bytes of a message's header.
+const HEADER: usize = 12;
+/// Bytes behind the name of a question.
+const TYPE_AND_CLASS: usize = 4;
 
 /// Most questions that are read: nobody asks more than one, and a message of 64 KiB could say so
 /// thirteen thousand times.
@@ -15,21 +23,27 @@ pub const MOST_QUESTIONS: usize = 16;
 /// cut. The root is no name here.
 #[must_use]
 pub fn questions(message: &[u8]) -> Vec<Name> {
-    let Ok(message) = Message::from_slice(message) else {
+    let Ok(header) = Message::from_slice(message) else {
         return Vec::new();
     };
-    let questions = message.question().map_while(Result::ok);
-    questions
-        .take(MOST_QUESTIONS)
-        .filter_map(|question| {
-            let labels = question.qname().iter();
-            Name::of_labels(
-                labels
-                    .filter(|label| !label.is_root())
-                    .map(|label| label.as_slice()),
-            )
-        })
-        .collect()
+    let asked = usize::from(header.header_counts().qdcount());
+    let mut parser = Parser::from_ref(message);
+    let mut names = Vec::new();
+    if parser.advance(HEADER).is_err() {
+        return names;
+    }
+    for _ in 0..asked.min(MOST_QUESTIONS) {
+        let Ok(name) = ParsedName::parse_ref(&mut parser) else {
+            break;
+        };
+        let labels = name.iter().filter(|label| !label.is_root());
+        names.extend(Name::of_labels(labels.map(|label| label.as_slice())));
+        // Type and class of the last one need not be there: the kernel does not look at them.
+        if parser.advance(TYPE_AND_CLASS).is_err() {
+            break;
+        }
+    }
+    names
 }
 
 /// The first message of a TCP stream that begins with its length, and whether more of it is needed;
@@ -73,8 +87,9 @@ mod tests {
             .map(|labels| labels.iter().map(|label| label.to_vec()).collect())
             .collect();
         assert_eq!(names(&message), all);
-        assert_eq!(names(&message[..message.len() - 1]), all[..2]);
-        assert_eq!(names(&message[..40]), all[..1]);
+        assert_eq!(names(&message[..message.len() - 4]), all);
+        assert_eq!(names(&message[..message.len() - 5]), all[..2]);
+        assert_eq!(names(&message[..37]), all[..1]);
         assert!(names(&message[..20]).is_empty());
         assert!(names(&message[..11]).is_empty());
     }

@@ -1,8 +1,11 @@
 //! Heads of HTTP/1.x requests (RFC 9112 §3): the host and the URL that they ask for.
 
+mod scan;
+
 use zeroize::Zeroizing;
 
 use crate::model::{Name, Pattern};
+use scan::Scanned;
 
 /// Most header fields; servers allow about a hundred.
 const MOST_FIELDS: usize = 128;
@@ -12,6 +15,9 @@ const MOST_FIELDS: usize = 128;
 pub struct Asked {
     /// Name of the host, where it is one.
     pub host: Option<Name>,
+    /// Name in a target that is not a path, where it is another: what Host says does not count then
+    /// (RFC 9112 §3.2.2), but not every server heeds that.
+    pub target: Option<Name>,
     /// Canonical URL, where there is one.
     pub url: Option<Zeroizing<String>>,
 }
@@ -21,6 +27,8 @@ pub struct Asked {
 pub enum Head {
     /// To its end.
     Whole(Asked),
+    /// It may go on, or some of it is odd; what it asks for is there.
+    Enough(Asked),
     /// It goes on behind the bytes that are there.
     Cut,
     /// No head of a request.
@@ -34,8 +42,19 @@ pub fn head(stream: &[u8]) -> Head {
     let mut request = httparse::Request::new(&mut fields);
     match request.parse(stream) {
         Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) => return Head::Cut,
-        Err(_) => return Head::Other,
+        Ok(httparse::Status::Partial) => {
+            return match scan::request(stream) {
+                Scanned::Request(request) => enough(&request),
+                _ => Head::Cut,
+            };
+        }
+        Err(_) => {
+            return match scan::request(stream) {
+                Scanned::Request(request) => enough(&request),
+                Scanned::Cut => Head::Cut,
+                Scanned::Other => Head::Other,
+            };
+        }
     }
     let mut hosts = request
         .headers
@@ -46,47 +65,86 @@ pub fn head(stream: &[u8]) -> Head {
         request.method.unwrap_or_default(),
         request.path.unwrap_or_default(),
     );
-    Head::Whole(asked(method, target, host))
+    Head::Whole(asked(method.as_bytes(), target.as_bytes(), host))
 }
 
-/// The Host field of a head that may be cut behind it, as the kernel reads it.
+fn enough(request: &scan::Request<'_>) -> Head {
+    Head::Enough(asked(request.method, request.target, request.host))
+}
+
+/// The Host field of a head that may be cut behind it, by the kernel's own rule: whatever else the head
+/// is.
 #[must_use]
 pub fn host(stream: &[u8]) -> Option<Name> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut request = httparse::Request::new(&mut fields);
-    // Fields before a cut or a fault are there all the same.
-    let _ = request.parse(stream);
-    let mut fields = request.headers.iter();
-    let field = fields.find(|field| field.name.eq_ignore_ascii_case("host"))?;
-    name_of(field.value)
+    scan::host(stream).and_then(Name::of_text)
 }
 
 /// RFC 9112 §3.2: of a target in absolute form, Host says nothing.
-fn asked(method: &str, target: &str, host: Option<&[u8]>) -> Asked {
+fn asked(method: &[u8], target: &[u8], host: Option<&[u8]>) -> Asked {
     let name = host.and_then(name_of);
-    if method == "CONNECT" || target == "*" {
-        return Asked {
-            host: name,
-            url: None,
-        };
+    let authority = authority(method, target).and_then(name_of);
+    Asked {
+        url: url(method, target, host),
+        target: authority.filter(|authority| Some(authority) != name.as_ref()),
+        host: name,
     }
+}
+
+/// Host and port in a target that is no path (RFC 9112 §3.2.2, §3.2.3).
+fn authority<'a>(method: &[u8], target: &'a [u8]) -> Option<&'a [u8]> {
+    if method == b"CONNECT" {
+        return Some(target);
+    }
+    let behind = target.windows(3).position(|window| window == b"://")? + 3;
+    if target[..behind - 3].contains(&b'/') {
+        return None;
+    }
+    let authority = &target[behind..];
+    let end = authority
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    let authority = &authority[..end.unwrap_or(authority.len())];
+    authority.rsplit(|byte| *byte == b'@').next()
+}
+
+fn url(method: &[u8], target: &[u8], host: Option<&[u8]>) -> Option<Zeroizing<String>> {
+    if method == b"CONNECT" || target == b"*" {
+        return None;
+    }
+    let target = readable(target);
     let mut text = Zeroizing::new(String::new());
     if target.starts_with('/') {
         if let Some(host) = host.and_then(|host| std::str::from_utf8(host).ok()) {
             text.reserve_exact(7 + host.len() + target.len());
             text.push_str("http://");
             text.push_str(host.trim_matches([' ', '\t']));
-            text.push_str(target);
+            text.push_str(&target);
         }
     } else {
-        text.reserve_exact(target.len());
-        text.push_str(target);
+        text = target;
     }
-    let url = match Pattern::url(&text) {
+    match Pattern::url(&text) {
         Ok(Pattern::Url(url)) => Some(Zeroizing::new(String::from(url))),
         _ => None,
-    };
-    Asked { host: name, url }
+    }
+}
+
+/// A target as text: what is no text is escaped, as a marker would write it.
+fn readable(target: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(3 * target.len()));
+    if let Ok(plain) = std::str::from_utf8(target) {
+        text.push_str(plain);
+        return text;
+    }
+    let digit = |digit: u8| char::from(b"0123456789ABCDEF"[usize::from(digit)]);
+    for byte in target {
+        if byte.is_ascii() {
+            text.push(char::from(*byte));
+        } else {
+            text.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    text
 }
 
 /// The name of a Host field (RFC 9110 §7.2), its port left out.
@@ -95,7 +153,7 @@ fn name_of(value: &[u8]) -> Option<Name> {
     if value.starts_with(b"[") {
         return None;
     }
-    let end = value.iter().position(|byte| *byte == b':');
+    let end = value.iter().position(|byte| *byte == b':' || *byte <= b' ');
     Name::of_text(&value[..end.unwrap_or(value.len())])
 }
 
@@ -105,7 +163,7 @@ mod tests {
 
     fn asked(head: &str) -> (Option<Name>, Option<String>) {
         match super::head(head.as_bytes()) {
-            Head::Whole(asked) => {
+            Head::Whole(asked) | Head::Enough(asked) => {
                 let url = asked.url.as_ref().map(|url| url.to_string());
                 (asked.host.clone(), url)
             }
@@ -167,15 +225,17 @@ mod tests {
         let head = "GET /a HTTP/1.1\r\nHost: evil.example\r\nCookie: a=b\r\n\r\n";
         let seen_at = head.find("Cookie").expect("it is there");
         for cut in 0..head.len() {
-            assert!(
-                matches!(super::head(&head.as_bytes()[..cut]), Head::Cut),
-                "{cut}"
-            );
-            if cut >= seen_at {
-                assert_eq!(
-                    host(&head.as_bytes()[..cut]),
-                    Name::of_text(b"evil.example")
-                );
+            // The end of the name, or that of its line.
+            let (named, enough) = (cut + 1 >= seen_at, cut >= seen_at);
+            let head = &head.as_bytes()[..cut];
+            assert_eq!(host(head).is_some(), named, "{cut}");
+            match super::head(head) {
+                Head::Cut => assert!(!enough, "{cut}"),
+                Head::Enough(asked) => {
+                    let url = asked.url.as_ref().map(|url| url.as_str());
+                    assert!(enough && url == Some("http://evil.example/a"), "{cut}");
+                }
+                other => panic!("{cut} {other:?}"),
             }
         }
         for other in [
@@ -184,6 +244,73 @@ mod tests {
             b"GET  / x\r\n\r\n",
         ] {
             assert!(matches!(super::head(other), Head::Other));
+        }
+    }
+
+    #[test]
+    fn odd_heads_are_read_as_servers_read_them() {
+        for (head, path) in [
+            (
+                &b"GET /a b HTTP/1.1\r\nHost: evil.example\r\n\r\n"[..],
+                "/a%20b",
+            ),
+            (
+                b"GET /caf\xe9 HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+                "/caf%E9",
+            ),
+            (b"GET /a HTTP/1.2\nHost: evil.example\n\n", "/a"),
+            (
+                b"GET /a HTTP/1.1\r\nX@y: 1\r\nHost: evil.example\r\nX",
+                "/a",
+            ),
+            (
+                b"GET /a HTTP/1.1\r\nX: 1\r\n 2\r\nHost: evil.example\r\n\r\n",
+                "/a",
+            ),
+            (
+                b"\r\n\r\n\nBREW /a HTTP/1.1\r\nHost:\t evil.example\r\n",
+                "/a",
+            ),
+        ] {
+            assert_eq!(host(head), Name::of_text(b"evil.example"));
+            let (Head::Whole(asked) | Head::Enough(asked)) = super::head(head) else {
+                panic!("{}", head.escape_ascii());
+            };
+            let expected = format!("http://evil.example{path}");
+            assert_eq!(asked.url.as_ref().map(|url| url.as_str()), Some(&*expected));
+        }
+        let many = format!(
+            "GET / HTTP/1.1\r\n{}Host: a.example\r\n\r\n",
+            "A: b\r\n".repeat(999)
+        );
+        assert_eq!(host(many.as_bytes()), Name::of_text(b"a.example"));
+        assert!(matches!(super::head(many.as_bytes()), Head::Enough(_)));
+        assert_eq!(host(b"GET / HTTP/1.1\r\nHost: evil.exam"), None);
+        assert_eq!(host(b"GET / HTTP/1.1\r\n\r\nHost: evil.example\r\n"), None);
+    }
+
+    #[test]
+    fn a_target_that_is_no_path_has_a_name_of_its_own() {
+        let target = |head: &str| match super::head(head.as_bytes()) {
+            Head::Whole(asked) | Head::Enough(asked) => asked.target,
+            other => panic!("{other:?}"),
+        };
+        let host = "HTTP/1.1\r\nHost: good.example\r\n\r\n";
+        let evil = Name::of_text(b"evil.example");
+        for line in [
+            "GET http://Evil.example/",
+            "GET http://u@evil.example:8080?x",
+            "CONNECT evil.example:443",
+        ] {
+            assert_eq!(target(&format!("{line} {host}")), evil, "{line}");
+        }
+        for line in [
+            "GET /",
+            "OPTIONS *",
+            "GET http://good.example/",
+            "GET /x/http://evil.example/",
+        ] {
+            assert_eq!(target(&format!("{line} {host}")), None, "{line}");
         }
     }
 }

@@ -23,10 +23,13 @@ pub fn names(matched_in: MatchedIn, payload: &[u8]) -> Vec<Name> {
         MatchedIn::TlsSni => {
             let handshake = tls::handshake(payload);
             let hello = handshake.and_then(|handshake| tls::hello(&handshake.bytes));
-            hello
-                .and_then(|hello| hello.server_name)
-                .into_iter()
-                .collect()
+            hello.map_or_else(Vec::new, |hello| {
+                hello
+                    .server_name
+                    .into_iter()
+                    .chain(hello.more_names)
+                    .collect()
+            })
         }
         MatchedIn::HttpHost => http::host(payload).into_iter().collect(),
         _ => Vec::new(),

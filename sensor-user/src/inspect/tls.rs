@@ -55,6 +55,8 @@ pub struct Hello {
     pub extensions: Vec<u16>,
     /// Host name of the extension `server_name`, where it is one.
     pub server_name: Option<Name>,
+    /// Such that stand behind it, there or in a second extension: neither is allowed, and servers differ.
+    pub more_names: Vec<Name>,
     /// Named groups.
     pub groups: Vec<u16>,
     /// Formats of points.
@@ -78,6 +80,7 @@ impl Hello {
             ciphers: Vec::new(),
             extensions: Vec::new(),
             server_name: None,
+            more_names: Vec::new(),
             groups: Vec::new(),
             formats: Vec::new(),
             signatures: Vec::new(),
@@ -277,9 +280,16 @@ impl Hello {
         };
         match extension {
             TlsExtension::SNI(names) => {
-                let mut names = names.into_iter();
-                let host = names.find(|(kind, _)| *kind == SNIType::HostName);
-                self.server_name = host.and_then(|(_, name)| Name::of_text(name));
+                let hosts = names
+                    .into_iter()
+                    .filter(|(kind, _)| *kind == SNIType::HostName);
+                for name in hosts.filter_map(|(_, name)| Name::of_text(name)) {
+                    if self.server_name.is_none() {
+                        self.server_name = Some(name);
+                    } else {
+                        self.more_names.push(name);
+                    }
+                }
             }
             TlsExtension::EllipticCurves(groups) => {
                 self.groups = groups.into_iter().map(|group| group.0).collect();

@@ -64,9 +64,6 @@ pub fn named(frame: &[u8]) -> Named {
     let (ports, bytes) = (found.ports, &frame[found.range]);
     let dns = ports.0 == 53 || ports.1 == 53;
     if found.proto == 17 {
-        if dns {
-            return message(bytes);
-        }
         let initial = bytes.len() >= 8
             && match bytes[1..5] {
                 [0, 0, 0, 1] => bytes[0] & 0xf0 == 0xc0,
@@ -74,18 +71,52 @@ pub fn named(frame: &[u8]) -> Named {
                 _ => false,
             };
         return match initial {
-            _ if ports.1 == 853 => Named::not(LaneClass::Dot, LaneFate::Unreadable),
+            _ if ports.1 == 853 && ports.0 != 53 => {
+                Named::not(LaneClass::Dot, LaneFate::Unreadable)
+            }
             true => Named::not(LaneClass::QuicInitial, LaneFate::Lent),
+            false if dns => message(bytes),
             false => Named::default(),
         };
     }
+    let is_message = dns && bytes.get(5).is_some_and(|kind| *kind != 1);
     match bytes {
         [] => Named::default(),
-        _ if dns => over_tcp(bytes),
-        [0x16, 3, _, _, ..] => hello(bytes),
+        [0x16, 3, _, _, ..] if !is_message => hello(bytes),
         _ if is_request(bytes) => request(bytes),
+        _ if dns => over_tcp(bytes),
+        _ if found.opens => opening(bytes),
         _ => Named::default(),
     }
+}
+
+/// What a connection begins with: too little to be known by, or a head of a method that nobody knows.
+fn opening(bytes: &[u8]) -> Named {
+    let blank = bytes[..bytes.len().min(40)]
+        .iter()
+        .position(|byte| *byte <= b' ');
+    let class = match bytes {
+        [0x16] | [0x16, 3] | [0x16, 3, _] => LaneClass::TlsHello,
+        [_] | [_, _] | [_, _, _]
+            if bytes
+                .iter()
+                .all(|byte| byte & 0xe0 == 0x40 || matches!(byte, b'\r' | b'\n')) =>
+        {
+            LaneClass::HttpHead
+        }
+        [b'\r' | b'\n', _, _, _, ..] => LaneClass::HttpHead,
+        [_, _, _, _, ..] => match blank {
+            Some(at @ 1..32)
+                if bytes[at] == b' '
+                    && matches!(bytes.get(at + 1), Some(b'/' | b'*' | b'h' | b'H')) =>
+            {
+                LaneClass::HttpHead
+            }
+            _ => return Named::default(),
+        },
+        _ => return Named::default(),
+    };
+    Named::not(class, LaneFate::Lent)
 }
 
 /// RFC 1035 §4.2.2: two bytes of length before the message. A segment that does not begin with a message of
@@ -142,7 +173,7 @@ fn text(bytes: &[u8], matched_in: u8) -> Option<(Name, u8)> {
     let bytes = bytes.strip_suffix(b".").unwrap_or(bytes);
     let labels = bytes.split(|byte| *byte == b'.').map(<[u8]>::to_vec);
     let labels: Name = labels.collect();
-    let fits = !bytes.is_empty() && bytes.len() < 255 && labels.len() <= 127;
+    let fits = bytes.len() < 254 && labels.iter().all(|label| (1..64).contains(&label.len()));
     fits.then_some((labels, matched_in))
 }
 
@@ -161,14 +192,17 @@ fn hello(bytes: &[u8]) -> Named {
     }
     let length = number(bytes, 6, 3).expect("nine bytes");
     let record = number(bytes, 3, 2).expect("nine bytes");
-    if length > 0x4000 {
+    if record < 4 {
+        return lent;
+    }
+    if length > 0x4000 || record > 0x4800 {
         return unreadable;
     }
     if record < length + 4 || bytes.len() < 9 + length {
         return lent;
     }
     let body = &bytes[9..9 + length];
-    let seen = |found: Result<Option<&[u8]>, ()>| match found {
+    let seen = |found: Result<Option<&[u8]>, LaneFate>| match found {
         Ok(Some(name)) => name.as_ptr().addr() + name.len() <= bytes.as_ptr().addr() + SLOT_BYTES,
         _ => false,
     };
@@ -180,7 +214,7 @@ fn hello(bytes: &[u8]) -> Named {
     match server_name(body) {
         // What is not in the copy that the kernel looks at is lent.
         found if length + 9 > SLOT_BYTES && !seen(found) => lent,
-        Err(()) => unreadable,
+        Err(fate) => Named::not(class, fate),
         Ok(None) => decided(None),
         Ok(Some(name)) => match text(name, MATCHED_TLS_SNI) {
             None => unreadable,
@@ -190,15 +224,16 @@ fn hello(bytes: &[u8]) -> Named {
 }
 
 /// Where the extensions of a ClientHello's body are; nowhere when it has none.
-fn extensions(body: &[u8]) -> Result<Range<usize>, ()> {
+fn extensions(body: &[u8]) -> Result<Range<usize>, LaneFate> {
+    let unreadable = LaneFate::Unreadable;
     let mut at = 34;
-    at += 1 + number(body, at, 1).ok_or(())?;
-    at += 2 + number(body, at, 2).ok_or(())?;
-    at += 1 + number(body, at, 1).ok_or(())?;
+    at += 1 + number(body, at, 1).ok_or(unreadable)?;
+    at += 2 + number(body, at, 2).ok_or(unreadable)?;
+    at += 1 + number(body, at, 1).ok_or(unreadable)?;
     if at == body.len() {
         return Ok(at..at);
     }
-    let length = number(body, at, 2).ok_or(())?;
+    let length = number(body, at, 2).ok_or(unreadable)?;
     Ok(at + 2..at + 2 + length)
 }
 
@@ -217,20 +252,23 @@ fn encrypted(body: &[u8], seen: usize) -> bool {
     false
 }
 
-/// The server name of a ClientHello's body.
-fn server_name(body: &[u8]) -> Result<Option<&[u8]>, ()> {
-    let mut rest = body.get(extensions(body)?).ok_or(())?;
+/// The server name of a ClientHello's body; `Lent` where there is not exactly one.
+fn server_name(body: &[u8]) -> Result<Option<&[u8]>, LaneFate> {
+    let unreadable = LaneFate::Unreadable;
+    let mut rest = body.get(extensions(body)?).ok_or(unreadable)?;
     while rest.len() >= 4 {
-        let (kind, length) = (number(rest, 0, 2), number(rest, 2, 2).ok_or(())?);
+        let (kind, length) = (number(rest, 0, 2), number(rest, 2, 2).expect("four bytes"));
         if kind == Some(0) {
-            let list = &rest[4..];
-            let size = number(list, 3, 2).ok_or(())?;
-            let name = list.get(5..5 + size).filter(|_| 5 + size <= length);
-            let name = name.ok_or(())?;
-            return if list[2] == 0 {
+            let content = rest.get(4..4 + length).filter(|_| length >= 5);
+            let content = content.ok_or(unreadable)?;
+            let name = &content[5..];
+            let one = number(content, 0, 2) == Some(length - 2)
+                && content[2] == 0
+                && number(content, 3, 2) == Some(name.len());
+            return if one {
                 Ok(Some(name))
             } else {
-                Err(())
+                Err(LaneFate::Lent)
             };
         }
         rest = rest.get(4 + length..).unwrap_or_default();
@@ -242,7 +280,25 @@ fn is_request(bytes: &[u8]) -> bool {
     let methods: [&[u8]; 9] = [
         b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"TRAC",
     ];
-    methods.iter().any(|method| bytes.starts_with(method))
+    let late = matches!(bytes, [b'\r', b'\n', one, two, ..]
+        if one & 0xe0 == 0x40 && two & 0xe0 == 0x40);
+    late || methods.iter().any(|method| bytes.starts_with(method))
+}
+
+/// What is decided of a head; its target, unless it is a path or `*`, names a host, too (RFC 9112
+/// §3.2.2).
+fn decided(head: &[u8], name: Option<(Name, u8)>) -> Named {
+    let first = &head[..head.len().min(16)];
+    let blank = first.iter().position(|byte| *byte == b' ').unwrap_or(16);
+    let fate = match head.get(blank + 1) {
+        Some(b'/' | b'*') => LaneFate::Decided,
+        _ => LaneFate::Lent,
+    };
+    Named {
+        name,
+        fate: Some((LaneClass::HttpHead, fate)),
+        encrypted: false,
+    }
 }
 
 /// RFC 9112 §3.2: the first host of a head.
@@ -257,21 +313,21 @@ fn request(bytes: &[u8]) -> Named {
     // A head whose last byte ends a line goes on.
     for line in &mut lines {
         if line[0] == b'\r' || line[0] == b'\n' {
-            return Named::decided(class, None);
+            return decided(seen, None);
         }
         if line.len() < 5 || !line[..5].eq_ignore_ascii_case(b"host:") {
             continue;
         }
         let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
         let start = line[5..].iter().position(|byte| !blank(byte));
-        let Some(start) = start else {
+        let Some(start) = start.filter(|start| *start <= 48) else {
             return lent;
         };
         let value = &line[5 + start..];
         let end = value.iter().position(|byte| *byte <= b' ' || *byte == b':');
         return match end {
             None => lent,
-            Some(end) => Named::decided(class, text(&value[..end], MATCHED_HTTP_HOST)),
+            Some(end) => decided(seen, text(&value[..end], MATCHED_HTTP_HOST)),
         };
     }
     lent

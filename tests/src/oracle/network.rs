@@ -23,22 +23,25 @@ pub struct Sight {
 pub struct Payload {
     pub proto: u8,
     pub ports: (u16, u16),
+    /// Whether the segment opens a connection.
+    pub opens: bool,
     pub range: std::ops::Range<usize>,
 }
 
-/// The payload of a frame's outermost packet, if it has ports; a segment that opens or resets a connection
-/// has none.
+/// The payload of a frame's outermost packet, if it has ports; a segment that resets a connection has
+/// none.
 pub fn payload(frame: &[u8]) -> Option<Payload> {
     let sight = sight(frame).1?;
     let (ports, at) = (sight.ports?, sight.packet + sight.transport?);
     let end = frame.len().min(sight.packet + sight.bytes as usize);
+    let mut opens = false;
     let start = match sight.proto {
         6 => {
             let (offset, flags) = (*frame.get(at + 12)?, *frame.get(at + 13)?);
-            let opens = flags & 0x16 == 0x02 || flags & 0x04 != 0;
-            if opens {
+            if flags & 0x04 != 0 {
                 return None;
             }
+            opens = flags & 0x16 == 0x02;
             at + usize::from(offset >> 4) * 4
         }
         17 => at + 8,
@@ -47,6 +50,7 @@ pub fn payload(frame: &[u8]) -> Option<Payload> {
     Some(Payload {
         proto: sight.proto,
         ports,
+        opens,
         range: start.min(end)..end,
     })
 }

@@ -134,6 +134,8 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
     let named = hello.server_name.as_ref().filter(|_| wants.names);
     if let Some(name) = named.filter(|_| !told) {
         found.push((named_in, Observed::Name(name.clone())));
+        let more = hello.more_names.iter().cloned();
+        found.extend(more.map(|name| (named_in, Observed::Name(name))));
     }
     let enough = named.is_some() && !wants.fingerprints();
     let then = match hello.extent {
@@ -162,12 +164,15 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
 fn http_head(bytes: &[u8], wants: Wants, told: bool) -> Looked {
     let names = wants.names && !told;
     match http::head(bytes) {
-        http::Head::Whole(asked) => {
+        http::Head::Whole(asked) | http::Head::Enough(asked) => {
             let host = asked.host.filter(|_| names);
+            // The kernel compares Host alone.
+            let target = asked.target.filter(|_| wants.names);
+            let host = host.into_iter().chain(target);
             let url = asked.url.filter(|_| wants.urls);
             let host = host.map(|name| (MatchedIn::HttpHost, Observed::Name(name)));
             let url = url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url)));
-            Looked::done(host.into_iter().chain(url).collect())
+            Looked::done(host.chain(url).collect())
         }
         http::Head::Cut => {
             let host = http::host(bytes).filter(|_| names && !wants.urls);
