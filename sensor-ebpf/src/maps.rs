@@ -24,8 +24,7 @@ pub use crate::wants::{
 };
 use crate::{flows::Edition, parse::Link};
 
-/// Capacities below are placeholders: the agent sizes these maps from the image and its
-/// configuration before it creates them.
+/// Capacities below are placeholders: the agent sizes these maps before it creates them.
 pub const SIZED_AT_LOAD: usize = 1;
 
 /// `BPF_F_MMAPABLE` (5.5), for its side effect: values begin on a page, so that what is laid out by
@@ -243,10 +242,11 @@ pub fn generation() -> u32 {
 /// The set of patterns as it is now. What is looked up behind this is of this edition, or later.
 #[inline(always)]
 pub fn edition() -> Edition {
-    let edits = GENERATION.get(0).map_or(0, |words| {
+    let edits = match GENERATION.get(0) {
         // SAFETY: an aligned word, which the agent may change at any time.
-        unsafe { (&raw const words[1]).read_volatile() }
-    });
+        Some(words) => unsafe { (&raw const words[1]).read_volatile() },
+        None => 0,
+    };
     edition_of(edits)
 }
 
