@@ -82,8 +82,12 @@ pub struct FlowSlot {
     pub key: FlowKey,
     /// What has been counted on it.
     pub flow: Flow,
-    /// Zero: whole cache lines.
-    pub reserved: [u64; 3],
+    /// See [`verdict`]; 0: its packets are judged one by one.
+    pub verdict: u64,
+    /// First nanosecond at which the pattern no longer matches.
+    pub until: u64,
+    /// Number of the place among those of both tables, once it is a flow's.
+    pub number: u64,
 }
 
 /// Places in one value of the flow table's map: a page.
@@ -120,9 +124,20 @@ pub fn flow_hash_keys(seed: u64) -> [u64; 4] {
     })
 }
 
+/// What stands in a flow's place once a packet of it was judged in full, and the flow's pattern was the only
+/// one found: until then, and until something is changed in the set, its packets need no judgement.
+/// The set is told by the number under which its generation was built and how often it was edited since.
+/// One word for all of it, so that of two CPUs that write one place at once neither is believed wrongly.
+#[inline(always)]
+#[must_use]
+pub const fn verdict(built_as: u32, edits: u32, until: u64) -> u64 {
+    let set = (built_as as u64) << 32 | (edits as u64) << 1 | 1;
+    set ^ until.wrapping_mul(crate::filter::GOLDEN)
+}
+
 /// Where a flow stands in the index: products that do not wait for each other, because a hit waits
 /// for their sum. The seven words are those of a [`FlowKey`],
-/// the first one anything that tells the patterns apart that one packet may match.
+/// the first one anything that tells most patterns apart that one packet may match.
 #[inline(always)]
 #[must_use]
 pub const fn flow_place(words: [u64; FLOW_WORDS], keys: [u64; 4]) -> crate::Place {
@@ -148,4 +163,29 @@ const _: () = assert!(size_of::<Flow>() == 40 && align_of::<Flow>() == 8);
 mod pod {
     // SAFETY: `repr(C)`, integers only, no padding (the sizes are asserted above).
     unsafe impl aya::Pod for super::FlowSlot {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_holds_for_its_set_and_its_deadline_alone() {
+        let until = 1_700_000_000_000_000_000;
+        let noted = verdict(7, 3, until);
+        assert_ne!(noted, 0, "an empty place has none");
+        for other in [
+            verdict(8, 3, until),
+            verdict(7, 4, until),
+            verdict(7, 3, until + 1),
+            verdict(7, 3, u64::MAX),
+        ] {
+            assert_ne!(noted, other);
+        }
+        assert_ne!(
+            verdict(0, 0, 0),
+            0,
+            "nor has a place that is read while it is cleared"
+        );
+    }
 }

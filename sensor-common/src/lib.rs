@@ -24,7 +24,7 @@ pub use flow::{
     Address, FLOW_WORDS, FLOWS_PER_PAGE, Flow, FlowKey, FlowPage, FlowSlot, MATCHED_DNS,
     MATCHED_DST_IP, MATCHED_HTTP_HOST, MATCHED_HTTP_URL, MATCHED_JA3, MATCHED_JA4,
     MATCHED_QUIC_SNI, MATCHED_SRC_IP, MATCHED_TLS_SNI, flow_hash_keys, flow_index_pages,
-    flow_pages, flow_place,
+    flow_pages, flow_place, verdict,
 };
 pub use lane::{
     CONFIRM_SHARE, DEADLINE_BYTES, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot,
@@ -85,7 +85,7 @@ pub mod map {
     pub const PATTERNS: &str = "PATTERNS";
     /// Blocked Bloom filter over addresses and prefixes; one per generation.
     pub const FILTER: &str = "FILTER";
-    /// Number of the generation; one per generation.
+    /// Number of the generation, and how often it was edited; one per generation.
     pub const GENERATION: &str = "GENERATION";
     /// Packets and bytes by interface slot and outcome; shared.
     pub const TRAFFIC: &str = "TRAFFIC";

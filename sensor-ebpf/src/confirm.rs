@@ -7,14 +7,14 @@
 use core::arch::asm;
 
 use sensor_common::{
-    Address, BLOCK4, BLOCK6, BUCKET_WORDS, Block, MATCHED_DST_IP, MATCHED_SRC_IP, NUMBER_BITS,
-    Pattern, PatternKey, Place, WIDEST4, WIDEST6, rest_short6, rest4, rest6, short_lengths4,
-    short4,
+    Address, BLOCK4, BLOCK6, BUCKET_WORDS, Block, FlowKey, MATCHED_DST_IP, MATCHED_SRC_IP,
+    NUMBER_BITS, Pattern, PatternKey, Place, WIDEST4, WIDEST6, rest_short6, rest4, rest6,
+    short_lengths4, short4,
 };
 
 use crate::{
-    emit,
-    flows::{Key, next},
+    emit::{self, probed},
+    flows::{Key, next, set_verdict},
     lookup::has,
     maps::{self, Filter},
 };
@@ -31,6 +31,8 @@ impl Present {
     const DST: u32 = 1;
     /// Ports.
     const PORTS: u32 = 2;
+    /// Everything: what matches such a packet is told by its flow.
+    const ALL: u32 = Self::DST | Self::PORTS;
 
     #[inline(always)]
     pub const fn of(dst: bool, ports: bool) -> u32 {
@@ -45,27 +47,28 @@ pub extern "C" fn confirm4(bytes: u32, present: u32) -> u32 {
     let (Some(flow), Some(filter)) = (maps::sighting(), maps::filter()) else {
         return 0;
     };
+    let flow = begin(flow);
     let (src, dst) = (flow.src[3], flow.dst[3]);
-    let has_ports = present & Present::PORTS != 0 && maps::ENDPOINTS.load() != 0;
     let blocks = (Block::of4(src), Block::of4(dst));
     let words = (filter.word4(blocks.0), filter.word4(blocks.1));
-    let mut matched = 0;
+    let has_ports = present & Present::PORTS != 0 && maps::ENDPOINTS.load() != 0;
+    let mut probed = 0;
     if has(words.0, blocks.0.mark(rest4(src), 32)) {
-        matched += probe(bytes, PatternKey::v4(src, 0, 0, 32), MATCHED_SRC_IP);
+        probed += probe(bytes, PatternKey::v4(src, 0, 0, 32), MATCHED_SRC_IP);
         if has_ports {
             let key = PatternKey::v4(src, flow.src_port, flow.proto, 32);
-            matched += probe(bytes, key, MATCHED_SRC_IP);
+            probed += probe(bytes, key, MATCHED_SRC_IP);
         }
     }
     let has_dst = present & Present::DST != 0;
     // The same pattern on both sides is one hit.
     if has_dst && has(words.1, blocks.1.mark(rest4(dst), 32)) {
         if src != dst {
-            matched += probe(bytes, PatternKey::v4(dst, 0, 0, 32), MATCHED_DST_IP);
+            probed += probe(bytes, PatternKey::v4(dst, 0, 0, 32), MATCHED_DST_IP);
         }
         if has_ports && (src != dst || flow.src_port != flow.dst_port) {
             let key = PatternKey::v4(dst, flow.dst_port, flow.proto, 32);
-            matched += probe(bytes, key, MATCHED_DST_IP);
+            probed += probe(bytes, key, MATCHED_DST_IP);
         }
     }
     let sides = (
@@ -73,7 +76,7 @@ pub extern "C" fn confirm4(bytes: u32, present: u32) -> u32 {
         Side4::of(filter, dst, has(words.1, blocks.1.occupied())),
     );
     if !(sides.0.any || has_dst && sides.1.any) {
-        return matched;
+        return conclude(probed, present);
     }
     for index in 0..LENGTHS4 {
         let Some(length) = maps::length4(index) else {
@@ -82,13 +85,59 @@ pub extern "C" fn confirm4(bytes: u32, present: u32) -> u32 {
         let mask = (((!0u64) << (32 - u32::from(length))) as u32).to_be();
         let (src, dst) = (src & mask, dst & mask);
         if sides.0.may_have(blocks.0, words.0, src, length) {
-            matched += probe(bytes, PatternKey::v4(src, 0, 0, length), MATCHED_SRC_IP);
+            probed += probe(bytes, PatternKey::v4(src, 0, 0, length), MATCHED_SRC_IP);
         }
         if has_dst && src != dst && sides.1.may_have(blocks.1, words.1, dst, length) {
-            matched += probe(bytes, PatternKey::v4(dst, 0, 0, length), MATCHED_DST_IP);
+            probed += probe(bytes, PatternKey::v4(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
-    matched
+    conclude(probed, present)
+}
+
+/// Whether the flow of the packet set aside has a verdict in force, by which it is counted then. `rest` and
+/// the side are of the pattern that is guessed: of an address that is marked; prefixes are judged packet by
+/// packet. A function of its own: what it keeps on the stack is free again when a pattern is looked up.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn is_judged(bytes: u32, present: u32, rest: u64, matched_in: u32) -> u32 {
+    let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
+        return 0;
+    };
+    if present != Present::ALL {
+        return 0;
+    }
+    let kind = kind_of(rest, matched_in);
+    let flow = Key::new(words, kind, steering);
+    flow.remember(kind);
+    emit::hit_again(flow, steering, bytes).into()
+}
+
+/// What tells a flow of one pattern from the same flow of another, before any pattern is found: the side and
+/// the length of what covers it.
+#[inline(always)]
+fn kind_of(rest: u64, matched_in: u32) -> u64 {
+    // Without the port and the protocol, which are the flow's own.
+    rest >> 24 | u64::from(matched_in) << 40
+}
+
+/// The flow, by which patterns are then looked up in a set that is not older than what is set aside of it.
+#[inline(always)]
+fn begin(flow: &'static FlowKey) -> &'static FlowKey {
+    let edition = maps::edition();
+    maps::set_edits(edition.edits);
+    edition.before(flow)
+}
+
+/// How many patterns matched; notes the verdict on the flow, if there is one.
+#[inline(always)]
+fn conclude(probed: u32, present: u32) -> u32 {
+    if present == Present::ALL
+        && probed::one(probed)
+        && let Some(noted) = maps::noted()
+    {
+        set_verdict(noted);
+    }
+    probed::matched(probed)
 }
 
 /// What the filter tells of the prefixes around an IPv4 address.
@@ -138,10 +187,11 @@ pub extern "C" fn confirm6(bytes: u32, present: u32) -> u32 {
     let (Some(flow), Some(filter)) = (maps::sighting(), maps::filter()) else {
         return 0;
     };
+    let flow = begin(flow);
     let same = flow.src == flow.dst;
     let has_ports = present & Present::PORTS != 0 && maps::ENDPOINTS.load() != 0;
     let has_dst = present & Present::DST != 0;
-    let mut matched = 0;
+    let mut probed = 0;
     for side in [MATCHED_SRC_IP, MATCHED_DST_IP] {
         let (address, port) = if side == MATCHED_SRC_IP {
             (flow.src, flow.src_port)
@@ -152,16 +202,16 @@ pub extern "C" fn confirm6(bytes: u32, present: u32) -> u32 {
             continue;
         }
         if side == MATCHED_SRC_IP || !same {
-            matched += probe(bytes, PatternKey::v6(address, 0, 0, 128), side);
+            probed += probe(bytes, PatternKey::v6(address, 0, 0, 128), side);
         }
         if has_ports && (side == MATCHED_SRC_IP || !same || flow.src_port != flow.dst_port) {
             let key = PatternKey::v6(address, port, flow.proto, 128);
-            matched += probe(bytes, key, side);
+            probed += probe(bytes, key, side);
         }
     }
     let near = (near6(filter, flow.src), has_dst && near6(filter, flow.dst));
     if !(near.0 || near.1) {
-        return matched;
+        return conclude(probed, present);
     }
     for index in 0..LENGTHS6 {
         let Some(length) = maps::length6(index) else {
@@ -169,14 +219,14 @@ pub extern "C" fn confirm6(bytes: u32, present: u32) -> u32 {
         };
         let src = masked6(&flow.src, length);
         if near.0 && may_have6(filter, flow.src, src, length) {
-            matched += probe(bytes, PatternKey::v6(src, 0, 0, length), MATCHED_SRC_IP);
+            probed += probe(bytes, PatternKey::v6(src, 0, 0, length), MATCHED_SRC_IP);
         }
         let dst = masked6(&flow.dst, length);
         if near.1 && src != dst && may_have6(filter, flow.dst, dst, length) {
-            matched += probe(bytes, PatternKey::v6(dst, 0, 0, length), MATCHED_DST_IP);
+            probed += probe(bytes, PatternKey::v6(dst, 0, 0, length), MATCHED_DST_IP);
         }
     }
-    matched
+    conclude(probed, present)
 }
 
 /// Whether a prefix may be around an IPv6 address.
@@ -218,19 +268,28 @@ fn probe(bytes: u32, key: PatternKey, matched_in: u8) -> u32 {
     probe_key(key.high, key.low, key.rest, bytes, u32::from(matched_in))
 }
 
-/// Looks one key up and accounts for its hit. A global function: one body for all callers.
+/// Looks one key up and accounts for its hit; see [`probed`]. A global function: one body for all callers.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_in: u32) -> u32 {
+    let Some(pattern) = find(PatternKey { high, low, rest }) else {
+        return 0;
+    };
     let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
         return 0;
     };
-    let flow = Key::new(words, rest ^ high ^ u64::from(matched_in) << 40, steering);
-    flow.approach(steering.period());
-    match find(PatternKey { high, low, rest }) {
-        Some(pattern) => emit::hit(pattern, flow, steering, bytes, matched_in),
-        None => 0,
-    }
+    // Of the value from here on: what is kept meanwhile takes stack.
+    let PatternKey { high, rest, .. } = pattern.key;
+    let kind = if maps::wants_names() && matched_in > u32::from(MATCHED_DST_IP) {
+        rest ^ high ^ u64::from(matched_in) << 40
+    } else {
+        kind_of(rest, matched_in)
+    };
+    let flow = match Key::remembered(words, kind) {
+        Some(flow) => flow,
+        None => Key::new(words, kind, steering),
+    };
+    probed::FOUND + emit::hit(pattern, flow, steering, bytes, matched_in)
 }
 
 #[inline(always)]

@@ -9,6 +9,35 @@ use crate::{
     maps::{self, Steering},
 };
 
+/// What came of a key that was looked up, in one word of which sums can be made: how many patterns in force
+/// match, and above them how many were found.
+pub mod probed {
+    pub const FOUND: u32 = 1 << 16;
+
+    #[inline(always)]
+    pub const fn matched(probed: u32) -> u32 {
+        probed & 0xffff
+    }
+
+    /// Whether one pattern was found, and that one matches.
+    #[inline(always)]
+    pub const fn one(probed: u32) -> bool {
+        probed == FOUND + 1
+    }
+}
+
+/// Counts a packet whose flow has a verdict, see [`sensor_common::verdict`].
+#[inline(always)]
+pub fn hit_again(flow: Key, steering: Steering, bytes: u32) -> bool {
+    let time = time_of_tick(steering);
+    let Some(flow) = flow.find_judged(steering.period(), maps::edition(), time) else {
+        return false;
+    };
+    flow.add(time, bytes);
+    maps::count_hit(Term::Aggregated);
+    true
+}
+
 /// Accounts for one (packet, pattern) match; 1 when the pattern is in force.
 #[inline(always)]
 pub fn hit(pattern: &Pattern, flow: Key, steering: Steering, bytes: u32, matched_in: u32) -> u32 {
@@ -23,6 +52,7 @@ pub fn hit(pattern: &Pattern, flow: Key, steering: Steering, bytes: u32, matched
     let term = if pattern.flags & Pattern::BREAKER != 0 {
         Term::Breaker
     } else {
+        flow.set_until(pattern);
         account(pattern.id, flow, steering, time, bytes, matched_in as u8)
     };
     maps::count_hit(term);
@@ -73,6 +103,7 @@ fn account(
     let words = key.complete(pattern);
     let free = match key.find(period) {
         Found::Flow(flow) => {
+            key.note(flow);
             flow.add(time, bytes);
             return Term::Aggregated;
         }

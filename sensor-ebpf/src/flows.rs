@@ -10,10 +10,10 @@ use core::arch::asm;
 use aya_ebpf::{Global, btf_maps::Array, macros::btf_map};
 use sensor_common::{
     BUCKET_WORDS, BUCKETS_PER_PAGE, Chunk, FLOW_WORDS, FLOWS_PER_PAGE, Flow, FlowKey, FlowPage,
-    FlowSlot, Place, flow_place,
+    FlowSlot, Pattern, Place, flow_place, verdict,
 };
 
-use crate::maps::{MMAPABLE, SIZED_AT_LOAD, Steering, settled};
+use crate::maps::{self, MMAPABLE, SIZED_AT_LOAD, Steering, settled};
 
 #[btf_map]
 static FLOWS: Array<FlowPage, SIZED_AT_LOAD, MMAPABLE> = Array::new();
@@ -53,6 +53,43 @@ pub enum Found {
 #[derive(Clone, Copy)]
 pub struct Counted(*mut FlowSlot);
 
+/// A set of patterns as it was at one moment.
+#[derive(Clone, Copy)]
+pub struct Edition {
+    pub built_as: u32,
+    pub edits: u32,
+}
+
+impl Edition {
+    /// The same value, but where it is is known only once the edition was read: what is looked up by it is
+    /// read later than that, on every processor.
+    #[inline(always)]
+    pub fn before<T>(self, value: &'static T) -> &'static T {
+        let mut at = core::ptr::from_ref(value);
+        let zero = u64::from(self.edits);
+        #[expect(
+            clippy::pointers_in_nomem_asm_block,
+            reason = "nothing is read through the pointer"
+        )]
+        // SAFETY: nothing is added to the pointer.
+        unsafe {
+            asm!(
+                "{zero} &= 0",
+                "{at} += {zero}",
+                zero = inout(reg) zero => _,
+                at = inout(reg) at,
+                options(nomem, nostack)
+            );
+            &*at
+        }
+    }
+
+    #[inline(always)]
+    fn verdict(self, until: u64) -> u64 {
+        verdict(self.built_as, self.edits, until)
+    }
+}
+
 impl Key {
     /// `kind` tells the patterns apart that one packet may match, before any is found: so the flow
     /// is looked for while the pattern is.
@@ -64,22 +101,34 @@ impl Key {
         Self { words, place }
     }
 
-    /// Fetches what [`Key::find`] will read, and does not wait for it.
+    /// The same, if it was made for this packet before, so that what [`Key::find`] reads is in the caches.
     #[inline(always)]
-    pub fn approach(&self, period: u64) {
-        let table = period as u32 & 1;
-        let Some(words) = self.bucket(table) else {
-            return;
+    pub fn remembered(words: *mut [u64; FLOW_WORDS], kind: u64) -> Option<Self> {
+        let place = maps::remembered(words, kind)?;
+        Some(Self { words, place })
+    }
+
+    /// Sets it aside for [`Key::remembered`].
+    #[inline(always)]
+    pub fn remember(&self, kind: u64) {
+        maps::remember(self.words, kind, self.place);
+    }
+
+    /// Sets the deadline of the pattern that was found aside.
+    #[inline(always)]
+    pub fn set_until(&self, pattern: &Pattern) {
+        // What is to begin later is judged packet by packet.
+        let until = match pattern.not_before {
+            0 => pattern.not_after,
+            _ => 0,
         };
-        // SAFETY: in map values.
-        unsafe {
-            if let Some(number) = self.place.number((*words)[0])
-                && let Some(slot) = slot(table, number)
-            {
-                (&raw const (*slot).key.pattern).read_volatile();
-                (&raw const (*slot).flow.packets).read_volatile();
-            }
-        }
+        maps::set_until(self.words, until);
+    }
+
+    /// Sets the flow aside, for its verdict.
+    #[inline(always)]
+    pub fn note(&self, flow: Counted) {
+        maps::set_place(self.words, flow.number());
     }
 
     /// Completes the key, once the pattern is found; the words.
@@ -116,27 +165,58 @@ impl Key {
                 return Found::Free(word);
             }
             if let Some(number) = self.place.number(held)
-                && let Some(found) = self.at(table, number)
+                && let Some(slot) = slot(table, number)
+                && self.differs::<0>(slot) == 0
             {
-                return Found::Flow(found);
+                return Found::Flow(Counted(slot));
             }
             at = next(at);
         }
         Found::Full
     }
 
-    /// The place of this number, if it is this flow's.
+    /// The flow, if it is there with a verdict that is in force: see [`verdict`].
     #[inline(always)]
-    fn at(&self, table: u32, number: u32) -> Option<Counted> {
-        let slot = slot(table, number)?;
+    pub fn find_judged(&self, period: u64, edition: Edition, time: u64) -> Option<Counted> {
+        let table = period as u32 & 1;
+        let words = self.bucket(table)?;
+        let mut at = 0;
+        while at < BUCKET_WORDS {
+            // SAFETY: within the page, which other CPUs write by the word.
+            let held = unsafe { (&raw const (*words)[at]).read_volatile() };
+            if held == 0 {
+                return None;
+            }
+            if let Some(number) = self.place.number(held)
+                && let Some(slot) = slot(table, number)
+                && self.differs::<1>(slot) == 0
+            {
+                // SAFETY: aligned words of a map value.
+                let (verdict, until) = unsafe {
+                    (
+                        (&raw const (*slot).verdict).read_volatile(),
+                        (&raw const (*slot).until).read_volatile(),
+                    )
+                };
+                let holds = verdict == edition.verdict(until) && time < until;
+                return holds.then_some(Counted(slot));
+            }
+            at = next(at);
+        }
+        None
+    }
+
+    /// In which bits a place's key is another from this word on; the first is the pattern's.
+    #[inline(always)]
+    fn differs<const FROM: usize>(&self, slot: *mut FlowSlot) -> u64 {
         // SAFETY: a place is whole words; one that is being written has another key.
         let key: *const u64 = unsafe { (&raw const (*slot).key).cast() };
         let mut different = 0;
-        for at in 0..FLOW_WORDS {
+        for at in FROM..FLOW_WORDS {
             // SAFETY: as above.
             different |= unsafe { key.add(at).read_volatile() ^ (*self.words)[at] };
         }
-        (different == 0).then_some(Counted(slot))
+        different
     }
 
     /// Gives the flow a place in the table of `period`, told by the free word; `None` when all places
@@ -159,6 +239,8 @@ impl Key {
             for at in 1..FLOW_WORDS {
                 key.add(at).write_volatile((*self.words)[at]);
             }
+            let before = table * FLOW_PAGES.load() * FLOWS_PER_PAGE as u32;
+            (*slot).number = u64::from(before + number);
             (*slot).flow.first = time;
             (*slot).flow.last = time;
             (*slot).flow.generation = generation;
@@ -171,6 +253,13 @@ impl Key {
 }
 
 impl Counted {
+    /// Number of the place.
+    #[inline(always)]
+    pub fn number(self) -> u32 {
+        // SAFETY: a place is in a map value.
+        unsafe { (*self.0).number as u32 }
+    }
+
     #[inline(always)]
     pub fn add(self, time: u64, bytes: u32) {
         // SAFETY: a place is in a map value.
@@ -179,6 +268,26 @@ impl Counted {
             add_atomic(&raw mut (*flow).packets, 1);
             add_atomic(&raw mut (*flow).bytes, u64::from(bytes));
             (*flow).last = time;
+        }
+    }
+}
+
+/// Notes that the pattern of the flow in this place is the only one that its packets match.
+#[inline(always)]
+pub fn set_verdict(noted: maps::Noted) {
+    let (number, until) = (noted.place, noted.until);
+    let Some(page) = FLOWS.get_ptr_mut(number / FLOWS_PER_PAGE as u32) else {
+        return;
+    };
+    let page = settled(page);
+    let verdict = maps::edition_of(noted.edits).verdict(until);
+    // SAFETY: within the page; aligned words.
+    unsafe {
+        let slot = &raw mut (*page)[number as usize % FLOWS_PER_PAGE];
+        // What is there already is not written again and again to a line that other CPUs read.
+        if (&raw const (*slot).verdict).read_volatile() != verdict {
+            (&raw mut (*slot).until).write_volatile(until);
+            (&raw mut (*slot).verdict).write_volatile(verdict);
         }
     }
 }

@@ -3,7 +3,9 @@
 //! The words of both addresses are loaded before the first branch, so that their cache misses
 //! overlap. Behind a positive stands [`crate::confirm`], which asks again, side by side.
 
-use sensor_common::{Block, Outcome, rest4, rest6, short4};
+use sensor_common::{
+    Block, MATCHED_DST_IP, MATCHED_SRC_IP, Outcome, PatternKey, rest4, rest6, short4,
+};
 
 use crate::{
     confirm::{self, Present},
@@ -18,12 +20,15 @@ pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
     let Some(filter) = filter() else {
         return otherwise;
     };
-    if !may_match4(filter, ip.src, ip.dst) {
+    let Some(guess) = may_match4(filter, ip.src, ip.dst) else {
         return otherwise;
-    }
+    };
     let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
     set_sighting([0, src], [0, dst], link, &ip.transport, 4);
     let present = Present::of(ip.has_dst, ip.transport.has_ports);
+    if guess.is_judged(PatternKey::v4(0, 0, 0, 32), ip.bytes, present) {
+        return Outcome::Hit;
+    }
     class(confirm::confirm4(ip.bytes, present), otherwise)
 }
 
@@ -34,12 +39,32 @@ pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
     let Some(filter) = filter() else {
         return otherwise;
     };
-    if !may_match6(filter, ip.src, ip.dst) {
+    let Some(guess) = may_match6(filter, ip.src, ip.dst) else {
         return otherwise;
-    }
+    };
     set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
     let present = Present::of(ip.has_dst, ip.transport.has_ports);
+    if guess.is_judged(PatternKey::v6([0; 4], 0, 0, 128), ip.bytes, present) {
+        return Outcome::Hit;
+    }
     class(confirm::confirm6(ip.bytes, present), otherwise)
+}
+
+/// What a pattern may cover, after the first look.
+#[derive(Clone, Copy)]
+struct Guess(u32);
+
+impl Guess {
+    const SRC: Self = Self(MATCHED_SRC_IP as u32);
+    const DST: Self = Self(MATCHED_DST_IP as u32);
+    /// There are prefixes around an address.
+    const NEAR: Self = Self(0);
+
+    /// Whether a flow of the guessed pattern has a verdict; `key` is of the kind of pattern, no matter which.
+    #[inline(always)]
+    fn is_judged(self, key: PatternKey, bytes: u32, present: u32) -> bool {
+        self.0 != 0 && confirm::is_judged(bytes, present, key.rest, self.0) != 0
+    }
 }
 
 #[inline(always)]
@@ -50,29 +75,34 @@ fn filter() -> Option<Filter> {
     maps::filter()
 }
 
-/// Whether a pattern may cover one of the addresses.
+/// Whether a pattern may cover one of the addresses, and which.
 #[inline(always)]
-fn may_match4(filter: Filter, src: u32, dst: u32) -> bool {
+fn may_match4(filter: Filter, src: u32, dst: u32) -> Option<Guess> {
     let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::prefixes4());
     if exact || prefixes {
         let blocks = (Block::of4(src), Block::of4(dst));
         let words = (filter.word4(blocks.0), filter.word4(blocks.1));
         if exact {
             let marks = (blocks.0.mark(rest4(src), 32), blocks.1.mark(rest4(dst), 32));
-            if has(words.0, marks.0) || has(words.1, marks.1) {
-                return true;
+            if has(words.0, marks.0) {
+                return Some(Guess::SRC);
+            }
+            if has(words.1, marks.1) {
+                return Some(Guess::DST);
             }
         }
         if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
-            return true;
+            return Some(Guess::NEAR);
         }
     }
-    maps::SHORT4.load() != 0 && (filter.bits(short4(src)) | filter.bits(short4(dst))) & 1 != 0
+    let short =
+        maps::SHORT4.load() != 0 && (filter.bits(short4(src)) | filter.bits(short4(dst))) & 1 != 0;
+    short.then_some(Guess::NEAR)
 }
 
 /// The same of IPv6.
 #[inline(always)]
-fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> bool {
+fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
     let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::prefixes6());
     if exact || prefixes {
         let blocks = (Block::of6(src[0]), Block::of6(dst[0]));
@@ -82,22 +112,25 @@ fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> bool {
                 blocks.0.mark(rest6(src[0], src[1]), 128),
                 blocks.1.mark(rest6(dst[0], dst[1]), 128),
             );
-            if has(words.0, marks.0) || has(words.1, marks.1) {
-                return true;
+            if has(words.0, marks.0) {
+                return Some(Guess::SRC);
+            }
+            if has(words.1, marks.1) {
+                return Some(Guess::DST);
             }
         }
         if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
-            return true;
+            return Some(Guess::NEAR);
         }
     }
     if maps::HASHED_SHORT6.load() != 0 {
         let blocks = (Block::short6(src[0]), Block::short6(dst[0]));
         let words = (filter.short_word6(blocks.0), filter.short_word6(blocks.1));
         if has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied()) {
-            return true;
+            return Some(Guess::NEAR);
         }
     }
-    maps::WIDE6.load() != 0
+    (maps::WIDE6.load() != 0).then_some(Guess::NEAR)
 }
 
 #[inline(always)]

@@ -15,14 +15,16 @@ use sensor_common::{
     Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
 
-use crate::parse::Link;
-pub use crate::sighting::{pair, set_sighting, set_time, sighting, sighting_words, time_at};
+pub use crate::sighting::{
+    Noted, noted, pair, remember, remembered, set_edits, set_place, set_sighting, set_time,
+    set_until, sighting, sighting_words, time_at,
+};
 pub use crate::wants::{
     looks_at_payloads, wants_fingerprints, wants_hellos, wants_hosts, wants_names, wants_urls,
 };
+use crate::{flows::Edition, parse::Link};
 
-/// Capacities below are placeholders: the agent sizes these maps from the image and its
-/// configuration before it creates them.
+/// Capacities below are placeholders: the agent sizes these maps before it creates them.
 pub const SIZED_AT_LOAD: usize = 1;
 
 /// `BPF_F_MMAPABLE` (5.5), for its side effect: values begin on a page, so that what is laid out by
@@ -36,7 +38,7 @@ static PATTERNS: Array<PatternPage, SIZED_AT_LOAD, MMAPABLE> = Array::new();
 #[btf_map]
 static FILTER: Array<[u64; FILTER_PLACEHOLDER], 1> = Array::new();
 #[btf_map]
-static GENERATION: Array<u32, 1> = Array::new();
+static GENERATION: Array<[u32; 2], 1> = Array::new();
 
 #[btf_map]
 static TRAFFIC: PerCpuArray<Traffic, { (INTERFACE_SLOTS * OUTCOMES) as usize }> =
@@ -234,7 +236,27 @@ pub fn pattern(number: u32) -> Option<&'static Pattern> {
 /// Number of the generation.
 #[inline(always)]
 pub fn generation() -> u32 {
-    GENERATION.get(0).copied().unwrap_or_default()
+    GENERATION.get(0).map_or(0, |words| words[0])
+}
+
+/// The set of patterns as it is now. What is looked up behind this is of this edition, or later.
+#[inline(always)]
+pub fn edition() -> Edition {
+    let edits = match GENERATION.get(0) {
+        // SAFETY: an aligned word, which the agent may change at any time.
+        Some(words) => unsafe { (&raw const words[1]).read_volatile() },
+        None => 0,
+    };
+    edition_of(edits)
+}
+
+/// The set after so many edits.
+#[inline(always)]
+pub fn edition_of(edits: u32) -> Edition {
+    Edition {
+        built_as: BUILT_AS.load(),
+        edits,
+    }
 }
 
 /// Counts a packet under its outcome.

@@ -1,7 +1,7 @@
 //! What one CPU sets aside while it judges a packet: its flow, and the time of the last look at a clock.
 
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
-use sensor_common::{FLOW_WORDS, FlowKey};
+use sensor_common::{FLOW_WORDS, FlowKey, Place};
 
 /// What one CPU sets aside.
 #[repr(C)]
@@ -11,6 +11,15 @@ struct Sighting {
     /// The kernel's tick at which it was `time`.
     tick: u64,
     time: u64,
+    /// Number of the place of the flow that the packet was counted on, and one; 0 for none.
+    place: u64,
+    /// The deadline of its pattern.
+    until: u64,
+    /// Edits made to the set before anything was looked up in it.
+    edits: u64,
+    /// What was looked up of the flow last (never 0), and where that stands in the index.
+    kind: u64,
+    at: Place,
 }
 
 #[btf_map]
@@ -42,6 +51,28 @@ pub fn set_sighting(src: [u64; 2], dst: [u64; 2], vantage: u32, ports: (u16, u16
         } else {
             ends[0] << 32 | ends[1] << 16
         };
+        let sighting: *mut Sighting = words.cast();
+        (*sighting).place = 0;
+        (*sighting).kind = 0;
+    }
+}
+
+/// Where the flow set aside stands in the index, if that was asked for this kind before.
+#[inline(always)]
+pub fn remembered(words: *mut [u64; FLOW_WORDS], kind: u64) -> Option<Place> {
+    let sighting: *mut Sighting = words.cast();
+    // SAFETY: the whole map value, which `sighting_words` told; as in `count_packet`.
+    unsafe { ((*sighting).kind == kind).then_some((*sighting).at) }
+}
+
+/// Sets it aside.
+#[inline(always)]
+pub fn remember(words: *mut [u64; FLOW_WORDS], kind: u64, at: Place) {
+    let sighting: *mut Sighting = words.cast();
+    // SAFETY: as in `remembered`.
+    unsafe {
+        (*sighting).kind = kind;
+        (*sighting).at = at;
     }
 }
 
@@ -72,6 +103,52 @@ pub fn sighting_words() -> Option<*mut [u64; FLOW_WORDS]> {
 pub fn time_at(tick: u64) -> Option<u64> {
     let sighting = SIGHTING.get(0)?;
     (sighting.tick == tick).then_some(sighting.time)
+}
+
+/// Sets aside how often the set was edited before anything is looked up in it.
+#[inline(always)]
+pub fn set_edits(edits: u32) {
+    if let Some(sighting) = SIGHTING.get_ptr_mut(0) {
+        // SAFETY: as in `count_packet`.
+        unsafe { (*sighting).edits = u64::from(edits) };
+    }
+}
+
+/// What can be noted of a flow.
+pub struct Noted {
+    /// Number of its place.
+    pub place: u32,
+    /// See [`set_edits`].
+    pub edits: u32,
+    /// The deadline of the pattern.
+    pub until: u64,
+}
+
+/// The flow that the packet was counted on last.
+#[inline(always)]
+pub fn noted() -> Option<Noted> {
+    let sighting = SIGHTING.get(0)?;
+    Some(Noted {
+        place: (sighting.place as u32).checked_sub(1)?,
+        edits: sighting.edits as u32,
+        until: sighting.until,
+    })
+}
+
+/// Sets the deadline of the pattern that was found aside.
+#[inline(always)]
+pub fn set_until(words: *mut [u64; FLOW_WORDS], until: u64) {
+    let sighting: *mut Sighting = words.cast();
+    // SAFETY: as in `remembered`.
+    unsafe { (*sighting).until = until };
+}
+
+/// Sets the place of the flow aside that the packet is counted on.
+#[inline(always)]
+pub fn set_place(words: *mut [u64; FLOW_WORDS], place: u32) {
+    let sighting: *mut Sighting = words.cast();
+    // SAFETY: as in `remembered`.
+    unsafe { (*sighting).place = u64::from(place) + 1 };
 }
 
 /// Sets it aside.

@@ -317,3 +317,53 @@ fn an_event_whose_pattern_lost_or_gained_a_marker_ends_and_the_next_names_the_ri
     assert_ne!(daemon.control(&["events", "show", &id[..7]]).0, 0);
     assert!(daemon.stop().success());
 }
+
+/// Packets of one flow, more than enough for its verdict to be noted.
+const AGAIN: u64 = 6;
+
+#[test]
+fn a_flow_that_goes_on_is_judged_by_the_set_of_now_after_each_change() {
+    if !need::root_and(&["tcpreplay"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let daemon = start(&home, &wire);
+    let client = daemon.client();
+    let to = "203.0.113.5".parse().expect("an address");
+    let frames = vec![frame(to, 4_000); AGAIN as usize];
+    // Both kinds from the start, so that what follows is done in place.
+    let whole = "ip 198.51.100.1 id=other\ncidr 198.51.100.0/24 id=net\n";
+    post(&client, "/v1/markers", whole);
+    let mut hits = 0;
+    let mut send = |patterns: u64, what: &str| {
+        wire.send(&frames, 1_000);
+        hits += AGAIN * patterns;
+        let kernel = || Identities::settled(&client).kernel["hits"];
+        assert!(wait_until(PATIENCE, || kernel() >= hits), "{what}");
+        assert_eq!(kernel(), hits, "{what}");
+    };
+    send(0, "nothing is marked");
+    post(&client, "/v1/markers", "ip 203.0.113.5 id=a\n");
+    send(1, "an address");
+    post(&client, "/v1/markers", "cidr 203.0.113.0/24 id=b\n");
+    send(2, "a prefix came");
+    post(&client, "/v1/markers/remove", "a\n");
+    send(1, "the address went");
+    post(
+        &client,
+        "/v1/markers",
+        "ip 203.0.113.5 id=a direction=source\n",
+    );
+    send(1, "it came back for sources only");
+    post(&client, "/v1/markers/remove", "b\n");
+    send(0, "the prefix went");
+    post(&client, "/v1/markers/remove", "a\n");
+    let until = Timestamp::now() + Duration::from_secs(3);
+    let short = format!("ip 203.0.113.5 id=a until={until}\n");
+    post(&client, "/v1/markers", &short);
+    send(1, "it came back until soon");
+    closed(&client);
+    assert!(Timestamp::now() >= until, "not before its end");
+    send(0, "it is over");
+    assert!(daemon.stop().success());
+}

@@ -1,7 +1,10 @@
 //! The program against the oracle: 12,000 random (packet, marker set) pairs through
 //! BPF_PROG_TEST_RUN, truncated everywhere, split everywhere. `SENSOR_SEED` repeats a run.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use sensor_common::{FlowKey, Outcome, Record, Term, Traffic};
 use sensor_tests::{
@@ -20,11 +23,16 @@ const SETS: usize = 300;
 const FRAMES: usize = 40;
 /// One frame in so many is truncated at every byte.
 const TRUNCATED: usize = 10;
+/// Marker sets whose flows come again and again.
+const NOTED_SETS: usize = 100;
 const XDP_PASS: u32 = 2;
 const SEED: u64 = 20_261_122;
 
 /// What a test can see of a hit.
 type Seen = (String, u8, u8, IpAddr, IpAddr, u16, u16, u8, u32, u32);
+
+/// Packets by pattern and addresses.
+type Told = BTreeMap<(String, IpAddr, IpAddr), u64>;
 
 /// The program with one marker set, and what it counted so far.
 struct Subject {
@@ -87,6 +95,44 @@ impl Subject {
         assert_eq!(self.hits, terms, "invariant 7, {}", context());
     }
 
+    /// Runs a frame and compares what was counted with what the oracle says; its hits.
+    fn counts(&mut self, frame: &[u8]) -> Vec<oracle::OracleHit> {
+        self.offline.run(frame, 1).expect("it runs");
+        let expected = oracle::judge(frame, &self.patterns);
+        assert_eq!(self.outcome(), expected.outcome, "{}", hex(frame));
+        let ledger = self.offline.tap().counts().ledger().expect("counters");
+        self.hits += expected.hits.len() as u64;
+        assert_eq!(ledger[Term::Hits as usize], self.hits, "{}", hex(frame));
+        expected.hits
+    }
+
+    /// Packets by pattern and addresses: those that records tell, and those that were counted.
+    fn told(&mut self) -> (Told, Told) {
+        let (mut told, mut counted) = (Told::new(), Told::new());
+        let tap = self.offline.tap();
+        let mut records = Vec::new();
+        tap.read_records(&mut records, usize::MAX);
+        let ended = tap.flip_alone().expect("flip");
+        let flows = tap.flows(ended).expect("flows");
+        for record in records {
+            let seen = self.told_by_program(&record);
+            *told.entry((seen.0, seen.3, seen.4)).or_default() += 1;
+        }
+        for (key, flow) in flows {
+            let pattern = self.pattern(&key).to_string();
+            let ends = (address(&key, &key.src), address(&key, &key.dst));
+            *counted.entry((pattern, ends.0, ends.1)).or_default() += flow.packets;
+        }
+        (told, counted)
+    }
+
+    fn pattern(&self, key: &FlowKey) -> &Pattern {
+        let mut patterns = self.patterns.iter();
+        patterns
+            .find(|pattern| pattern_id(pattern).0 == key.pattern)
+            .expect("a pattern of the set")
+    }
+
     /// The class whose counter moved, by one packet.
     fn outcome(&mut self) -> Outcome {
         let now = self.offline.tap().counts().traffic(0).expect("counters");
@@ -123,14 +169,9 @@ impl Subject {
     }
 
     fn told_by_program(&self, record: &Record) -> Seen {
-        let pattern = self
-            .patterns
-            .iter()
-            .find(|pattern| pattern_id(pattern).0 == record.key.pattern)
-            .expect("a pattern of the set");
         let key = &record.key;
         (
-            pattern.to_string(),
+            self.pattern(key).to_string(),
             record.matched_in,
             key.family,
             address(key, &key.src),
@@ -234,4 +275,52 @@ fn every_split_of_a_frame_gives_the_same_verdict() {
             }
         }
     }
+}
+
+/// What a set says of a frame must not depend on what was noted of its flow: packets of one flow over and
+/// over, whole, cut and as fragments, without the flow being forgotten in between.
+#[test]
+fn what_is_noted_of_a_flow_is_what_its_packets_are_judged_by() {
+    if !need::root() {
+        return;
+    }
+    let pool = Pool::default();
+    let mut random = Random::from_env(SEED + 2);
+    let (mut again, mut many) = (0, 0);
+    for set in 0..NOTED_SETS {
+        let patterns = pool.patterns(&mut random, 24);
+        let variant = if set % 4 == 0 {
+            Variant::Linear
+        } else {
+            Variant::Frags
+        };
+        let mut subject = Subject::new(&patterns, variant);
+        let frames: Vec<_> = (0..6).map(|_| pool.frame(&mut random)).collect();
+        let mut expected = Told::new();
+        for _ in 0..60 {
+            let frame = &frames[random.below(frames.len())];
+            let end = match random.percent(20) {
+                true => 14 + random.below(frame.len().max(15) - 14),
+                false => frame.len(),
+            };
+            let frame = &frame[..end.min(frame.len())];
+            if frame.len() < 14 {
+                continue;
+            }
+            let hits = subject.counts(frame);
+            many += usize::from(hits.len() > 1);
+            for hit in hits {
+                let flow = (hit.pattern.to_string(), hit.src, hit.dst);
+                *expected.entry(flow).or_default() += 1;
+            }
+        }
+        let (records, flows) = subject.told();
+        again += flows.values().sum::<u64>();
+        let mut told = records;
+        for (flow, packets) in flows {
+            *told.entry(flow).or_default() += packets;
+        }
+        assert_eq!(told, expected, "set {set}: {patterns:?}");
+    }
+    assert!(again > 1_000 && many > 100, "{again} again, {many} several");
 }

@@ -122,7 +122,19 @@ impl Editor {
     /// Makes the edits, one by one, and tells how to take them back. When a map refuses or a bucket
     /// is full ([`Editor::fits`] tells that before), what was done is taken back.
     pub(super) fn apply(&mut self, edits: &[Edit]) -> Result<Vec<Edit>, Error> {
+        if edits.is_empty() {
+            return Ok(Vec::new());
+        }
         self.admit(edits)?;
+        let undo = self.make(edits)?;
+        if let Err(error) = self.anchor.set_edited() {
+            self.undo(&undo)?;
+            return Err(error);
+        }
+        Ok(undo)
+    }
+
+    fn make(&mut self, edits: &[Edit]) -> Result<Vec<Edit>, Error> {
         let mut undo: Vec<Edit> = Vec::new();
         for edit in edits {
             let outcome = match edit.value {
@@ -158,7 +170,7 @@ impl Editor {
                 None => drop(self.remove(edit.key)?),
             }
         }
-        Ok(())
+        self.anchor.set_edited()
     }
 
     /// Makes the generation that was built as `number` the one that judges.

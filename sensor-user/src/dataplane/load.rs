@@ -272,8 +272,17 @@ impl Instance {
 
     /// Writes the number of the generation.
     pub(super) fn set_generation(&mut self, generation: u32) -> Result<(), Error> {
-        let mut array = self.array::<u32>(map::GENERATION)?;
-        array.set(0, generation, 0).in_map(map::GENERATION)
+        let mut array = self.array::<[u32; 2]>(map::GENERATION)?;
+        let [_, edits] = array.get(&0, 0).in_map(map::GENERATION)?;
+        array.set(0, [generation, edits], 0).in_map(map::GENERATION)
+    }
+
+    /// Tells the programs that the set was edited: what they have noted of flows before holds no more.
+    pub(super) fn set_edited(&mut self) -> Result<(), Error> {
+        let mut array = self.array::<[u32; 2]>(map::GENERATION)?;
+        let [generation, edits] = array.get(&0, 0).in_map(map::GENERATION)?;
+        let edited = [generation, edits.wrapping_add(1)];
+        array.set(0, edited, 0).in_map(map::GENERATION)
     }
 
     /// Writes pages from number `first` on, and checks that the map holds them.

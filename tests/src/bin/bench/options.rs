@@ -27,6 +27,8 @@ pub struct Options {
     pub quick: bool,
     /// Only the sensor's own programs, to a million markers: for work on the data path.
     pub own: bool,
+    /// Of these only hits, and the misses that they are held against.
+    pub hits: bool,
     /// Ten million markers whatever the memory, and twelve million events.
     pub full: bool,
     pub json: bool,
@@ -51,6 +53,7 @@ impl Options {
             rounds: 0,
             quick: false,
             own: false,
+            hits: false,
             full: false,
             json: false,
             save: true,
@@ -58,8 +61,9 @@ impl Options {
         for argument in arguments {
             match argument.split_once('=').unwrap_or((&argument, "")) {
                 ("--quick", "") => options.quick = true,
-                ("--own", "") => {
+                ("--own" | "--hits", "") => {
                     options.own = true;
+                    options.hits |= argument == "--hits";
                     options.parts = vec![Part::Packet];
                 }
                 ("--full", "") => options.full = true,

@@ -132,7 +132,7 @@ impl Subjects {
             Program::Sensor(Box::new(parse_only)),
         ));
         for size in [0, 1_000, 100_000] {
-            if size != many {
+            if size != many && (size == 100_000 || !options.hits) {
                 all.push(ours(random, size)?);
             }
         }
@@ -158,6 +158,17 @@ impl Subjects {
             all.push(ours(random, most)?);
         }
 
+        if options.hits {
+            eprintln!();
+            return Ok(Self {
+                all,
+                many,
+                most,
+                prefixes,
+                set,
+                _filter: None,
+            });
+        }
         say("prefixes");
         let with = set
             .clone()
