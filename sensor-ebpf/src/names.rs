@@ -130,32 +130,50 @@ pub fn udp<const F: bool>(
     if !maps::wants_hellos() {
         return First::Nothing;
     }
-    if dst == DOT {
-        return First::Look(payload, reason::DOT);
-    }
+    let otherwise = if dst == DOT {
+        First::Look(payload, reason::DOT)
+    } else {
+        First::Nothing
+    };
     if payload + 8 > end {
-        return First::Nothing;
+        return otherwise;
     }
     let Some(head) = packet.read::<u64>(payload) else {
         return First::NotThere;
     };
     let head = u64::from_le(head);
-    // A long header (RFC 9000 §17.2) of an Initial of version 1, or of 2 (RFC 9369 §3.2).
-    let initial = match (head >> 8) as u32 {
-        VERSION_1 => 0xc0,
-        VERSION_2 => 0xd0,
-        _ => return First::Nothing,
+    // A long header (RFC 9000 §17.2) of an Initial: most datagrams end here.
+    let (kind, version) = (head & 0xf0, (head >> 8) as u32);
+    let initial = match kind {
+        0xc0 => version == VERSION_1 || is_former(version),
+        // RFC 9369 §3.2.
+        0xd0 => version == VERSION_2,
+        _ => false,
     };
-    if head & 0xf0 == initial {
+    if initial {
         First::Look(payload, reason::QUIC)
     } else {
-        First::Nothing
+        otherwise
     }
 }
 
 /// Versions as the lowest byte of a word is the first.
 const VERSION_1: u32 = 0x0000_0001u32.swap_bytes();
 const VERSION_2: u32 = 0x6b33_43cfu32.swap_bytes();
+
+/// Whether a version is one of those before 1 that bear a ClientHello: drafts of the IETF, Facebook's,
+/// Google's `T05`, and those that force a server to negotiate (RFC 9000 §15).
+#[inline(always)]
+const fn is_former(version: u32) -> bool {
+    const fn first(bytes: [u8; 3]) -> u32 {
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
+    }
+    let three = version & 0x00ff_ffff;
+    three == first([0xff, 0, 0])
+        || three == first([0xfa, 0xce, 0xb0])
+        || three == first(*b"T05")
+        || version & 0x0f0f_0f0f == 0x0a0a_0a0a
+}
 
 #[inline(always)]
 pub fn tcp<const F: bool>(
@@ -170,11 +188,13 @@ pub fn tcp<const F: bool>(
     };
     let head = u16::from_be(head);
     let payload = offset + u32::from(head >> 12) * 4;
-    if head & (SYN | ACK | RST) == SYN {
-        return First::Look(payload, reason::SYN);
-    }
+    let begins = head & (SYN | ACK | RST) == SYN;
     if payload >= end || head & RST != 0 {
-        return First::Nothing;
+        return if begins {
+            First::Look(payload, reason::SYN)
+        } else {
+            First::Nothing
+        };
     }
     if (src == DNS || dst == DNS) && maps::wants_names() {
         return First::Look(payload, reason::DNS);
@@ -192,6 +212,10 @@ pub fn tcp<const F: bool>(
     }
     if maps::wants_hosts() && http::begins(token) {
         return First::Look(payload, reason::HTTP);
+    }
+    // With a payload (RFC 7413) that is nothing of the kind.
+    if begins {
+        return First::Look(payload, reason::SYN);
     }
     if is_young() {
         return First::Look(payload, reason::YOUNG);

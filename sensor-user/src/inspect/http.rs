@@ -14,6 +14,8 @@ pub struct Asked {
     pub host: Option<Name>,
     /// Canonical URL, where there is one.
     pub url: Option<Zeroizing<String>>,
+    /// Bytes of the head, with those of a body whose length it tells (RFC 9112 §6.3).
+    pub length: usize,
 }
 
 /// How far a head could be read.
@@ -32,11 +34,16 @@ pub enum Head {
 pub fn head(stream: &[u8]) -> Head {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
-    match request.parse(stream) {
-        Ok(httparse::Status::Complete(_)) => {}
+    // As servers do (RFC 9112 §3): blanks of any number, and faulty fields left out.
+    let mut parser = httparse::ParserConfig::default();
+    parser
+        .allow_multiple_spaces_in_request_line_delimiters(true)
+        .ignore_invalid_headers_in_requests(true);
+    let length = match parser.parse_request(&mut request, stream) {
+        Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return Head::Cut,
         Err(_) => return Head::Other,
-    }
+    };
     let mut hosts = request
         .headers
         .iter()
@@ -46,19 +53,44 @@ pub fn head(stream: &[u8]) -> Head {
         request.method.unwrap_or_default(),
         request.path.unwrap_or_default(),
     );
-    Head::Whole(asked(method, target, host))
+    let mut bodies = request
+        .headers
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let body = bodies.next().and_then(|field| number(field.value));
+    Head::Whole(Asked {
+        length: length.saturating_add(body.unwrap_or(0)),
+        ..asked(method, target, host)
+    })
 }
 
-/// The Host field of a head that may be cut behind it, as the kernel reads it.
+/// A length in decimal digits.
+fn number(text: &[u8]) -> Option<usize> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Whether bytes behind a head may be another: most bodies are none by their first bytes.
+#[must_use]
+pub fn may_begin(bytes: &[u8]) -> bool {
+    bytes.iter().take(3).all(u8::is_ascii_uppercase)
+}
+
+/// The Host field of a head that may be cut behind it, or be faulty elsewhere, as the kernel reads it.
 #[must_use]
 pub fn host(stream: &[u8]) -> Option<Name> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut request = httparse::Request::new(&mut fields);
-    // Fields before a cut or a fault are there all the same.
-    let _ = request.parse(stream);
-    let mut fields = request.headers.iter();
-    let field = fields.find(|field| field.name.eq_ignore_ascii_case("host"))?;
-    name_of(field.value)
+    let lines = stream.split_inclusive(|byte| *byte == b'\n').skip(1);
+    let host = lines
+        .take_while(|line| !matches!(line.first(), Some(b'\r' | b'\n')))
+        .find_map(|line| {
+            let (field, value) = line.split_first_chunk::<5>()?;
+            field.eq_ignore_ascii_case(b"host:").then_some(value)
+        })?;
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = host.iter().position(|byte| !blank(byte))?;
+    // One that is cut is not the name that it seems.
+    let stops = |byte: &u8| *byte <= b' ' || *byte == b':';
+    let length = host[start..].iter().position(stops)?;
+    name_of(&host[start..start + length])
 }
 
 /// RFC 9112 §3.2: of a target in absolute form, Host says nothing.
@@ -67,7 +99,7 @@ fn asked(method: &str, target: &str, host: Option<&[u8]>) -> Asked {
     if method == "CONNECT" || target == "*" {
         return Asked {
             host: name,
-            url: None,
+            ..Asked::default()
         };
     }
     let mut text = Zeroizing::new(String::new());
@@ -86,7 +118,11 @@ fn asked(method: &str, target: &str, host: Option<&[u8]>) -> Asked {
         Ok(Pattern::Url(url)) => Some(Zeroizing::new(String::from(url))),
         _ => None,
     };
-    Asked { host: name, url }
+    Asked {
+        host: name,
+        url,
+        length: 0,
+    }
 }
 
 /// The name of a Host field (RFC 9110 §7.2), its port left out.
@@ -151,6 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn a_head_tells_where_the_next_one_is() {
+        let length = |head: &str| match super::head(head.as_bytes()) {
+            Head::Whole(asked) => asked.length,
+            other => panic!("{other:?}"),
+        };
+        let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(length(&format!("{get}{get}")), get.len());
+        let post = "POST / HTTP/1.1\r\ncontent-LENGTH: 12 \r\n\r\n";
+        assert_eq!(length(post), post.len() + 12);
+        let odd = "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n";
+        assert_eq!(length(odd), odd.len());
+        assert!(may_begin(b"GET /") && !may_begin(b"get") && may_begin(b"G"));
+    }
+
+    #[test]
     fn the_host_is_a_name_without_its_port() {
         let host = |head: &str| asked(head).0;
         let evil = Name::of_text(b"evil.example");
@@ -178,6 +229,10 @@ mod tests {
                 );
             }
         }
+        // What a server would take all the same.
+        let odd = b"GET    /a HTTP/1.1\r\nBad Field\r\nhOsT:\tevil.example:80\r\n\r\n";
+        assert_eq!(host(odd), Name::of_text(b"evil.example"));
+        assert!(matches!(super::head(odd), Head::Whole(_)));
         for other in [
             &b"\x16\x03\x01\x02\0"[..],
             b"HTTP/1.1 200 OK\r\n\r\n",

@@ -63,13 +63,16 @@ pub fn named(frame: &[u8]) -> Named {
         }
         let initial = bytes.len() >= 8
             && match bytes[1..5] {
-                [0, 0, 0, 1] => bytes[0] & 0xf0 == 0xc0,
                 [0x6b, 0x33, 0x43, 0xcf] => bytes[0] & 0xf0 == 0xd0,
-                _ => false,
+                [0, 0, 0, 1] | [0xff, 0, 0, _] | [0xfa, 0xce, 0xb0, _] | [b'T', b'0', b'5', _] => {
+                    bytes[0] & 0xf0 == 0xc0
+                }
+                // RFC 9000 §15: every second digit is `a`.
+                _ => bytes[0] & 0xf0 == 0xc0 && bytes[1..5].iter().all(|byte| byte & 15 == 10),
             };
         return match initial {
-            _ if ports.1 == 853 => Named::not(LaneClass::Dot, LaneFate::Unreadable),
             true => Named::not(LaneClass::QuicInitial, LaneFate::Lent),
+            false if ports.1 == 853 => Named::not(LaneClass::Dot, LaneFate::Unreadable),
             false => Named::default(),
         };
     }
@@ -77,24 +80,35 @@ pub fn named(frame: &[u8]) -> Named {
         [] => Named::default(),
         _ if dns => over_tcp(bytes),
         [0x16, 3, _, _, ..] => hello(bytes),
+        // RFC 8446 §D.4: a change of cipher before the second hello.
+        [0x14, 3, _, 0, 1, 1, 0x16, 3, ..] => hello(&bytes[6..]),
         _ if is_request(bytes) => request(bytes),
         _ => Named::default(),
     }
 }
 
-/// RFC 1035 §4.2.2: two bytes of length before the message. A segment that does not begin with a message of
-/// one question is none.
+/// RFC 1035 §4.2.2: two bytes of length before the message, alone or with it. A segment that does not begin
+/// with a message of one question is none.
 fn over_tcp(bytes: &[u8]) -> Named {
     let Some(length) = number(bytes, 0, 2) else {
         return Named::default();
     };
+    if bytes.len() == 2 && length >= 12 {
+        return Named::not(LaneClass::Dns, LaneFate::Lent);
+    }
     if length < 12 || bytes.len() < 14 || number(bytes, 6, 2) != Some(1) {
         return Named::default();
     }
     if length + 2 < bytes.len() {
         return Named::not(LaneClass::Dns, LaneFate::Lent);
     }
-    message(&bytes[2..])
+    let read = message(&bytes[2..]);
+    match read.fate {
+        Some((class, LaneFate::Unreadable)) if length + 2 > bytes.len() => {
+            Named::not(class, LaneFate::Lent)
+        }
+        _ => read,
+    }
 }
 
 /// RFC 1035 §4.1: the question of a message of one question. The kernel looks at its first 512 bytes.
@@ -208,8 +222,11 @@ fn server_name(body: &[u8]) -> Result<Option<&[u8]>, ()> {
 }
 
 fn is_request(bytes: &[u8]) -> bool {
-    let methods: [&[u8]; 9] = [
-        b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"TRAC",
+    let methods: [&[u8]; 36] = [
+        b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"TRAC", b"PROP",
+        b"COPY", b"MOVE", b"LOCK", b"UNLO", b"MKCO", b"MKAC", b"MKWO", b"SEAR", b"REPO", b"MERG",
+        b"LABE", b"UPDA", b"VERS", b"BASE", b"CHEC", b"UNCH", b"NOTI", b"SUBS", b"UNSU", b"POLL",
+        b"BCOP", b"BMOV", b"BDEL", b"BPRO", b"RPC_", b"SSTP",
     ];
     methods.iter().any(|method| bytes.starts_with(method))
 }
@@ -240,10 +257,30 @@ fn request(bytes: &[u8]) -> Named {
         let end = value.iter().position(|byte| *byte <= b' ' || *byte == b':');
         return match end {
             None => lent,
-            Some(end) => Named::decided(class, text(&value[..end], MATCHED_HTTP_HOST)),
+            Some(end) => {
+                let name = text(&value[..end], MATCHED_HTTP_HOST);
+                let behind = value[end..].as_ptr().addr() - seen.as_ptr().addr();
+                match follows(&seen[behind..]) {
+                    false => Named::decided(class, name),
+                    true => Named {
+                        name,
+                        fate: lent.fate,
+                    },
+                }
+            }
         };
     }
     lent
+}
+
+/// Whether another head follows the rest of one.
+fn follows(rest: &[u8]) -> bool {
+    let mut breaks = rest.windows(2).enumerate();
+    let end = breaks.find(|(_, two)| two[0] == b'\n' && matches!(two[1], b'\r' | b'\n'));
+    end.is_some_and(|(at, two)| {
+        let behind = at + if two[1] == b'\r' { 3 } else { 2 };
+        rest.get(behind..).is_some_and(is_request)
+    })
 }
 
 /// A number in network order.

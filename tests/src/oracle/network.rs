@@ -26,8 +26,8 @@ pub struct Payload {
     pub range: std::ops::Range<usize>,
 }
 
-/// The payload of a frame's outermost packet, if it has ports; a segment that opens or resets a connection
-/// has none.
+/// The payload of a frame's outermost packet, if it has ports; a segment that resets a connection has
+/// none.
 pub fn payload(frame: &[u8]) -> Option<Payload> {
     let sight = sight(frame).1?;
     let (ports, at) = (sight.ports?, sight.packet + sight.transport?);
@@ -35,8 +35,7 @@ pub fn payload(frame: &[u8]) -> Option<Payload> {
     let start = match sight.proto {
         6 => {
             let (offset, flags) = (*frame.get(at + 12)?, *frame.get(at + 13)?);
-            let opens = flags & 0x16 == 0x02 || flags & 0x04 != 0;
-            if opens {
+            if flags & 0x04 != 0 {
                 return None;
             }
             at + usize::from(offset >> 4) * 4

@@ -45,6 +45,8 @@ impl Wants {
 pub(super) struct Looked {
     pub(super) found: Vec<(MatchedIn, Observed)>,
     pub(super) encrypted: bool,
+    /// Bytes that are done with: what more there is stands behind them.
+    pub(super) behind: usize,
     pub(super) then: Then,
 }
 
@@ -61,6 +63,7 @@ impl Looked {
         Self {
             found: Vec::new(),
             encrypted: false,
+            behind: 0,
             then,
         }
     }
@@ -74,6 +77,7 @@ impl Looked {
         Self {
             found,
             encrypted: false,
+            behind: 0,
             then: Then::Done(fate),
         }
     }
@@ -83,8 +87,8 @@ impl Looked {
 pub(super) fn stream(class: Class, bytes: &[u8], wants: Wants, told: bool) -> Looked {
     match class {
         Class::Tls => tls_stream(bytes, wants, told),
-        Class::Http => http_head(bytes, wants, told),
-        Class::Dns => dns_message(bytes, wants),
+        Class::Http => http_heads(bytes, wants, told),
+        Class::Dns => dns_messages(bytes, wants),
         Class::Quic => Looked::nothing(Then::Done(Fate::Unreadable)),
     }
 }
@@ -154,43 +158,82 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
     Looked {
         found,
         encrypted: hello.encrypted,
+        behind: 0,
         then,
     }
 }
 
-fn http_head(bytes: &[u8], wants: Wants, told: bool) -> Looked {
-    let names = wants.names && !told;
-    match http::head(bytes) {
-        http::Head::Whole(asked) => {
-            let host = asked.host.filter(|_| names);
-            let url = asked.url.filter(|_| wants.urls);
-            let host = host.map(|name| (MatchedIn::HttpHost, Observed::Name(name)));
-            let url = url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url)));
-            Looked::done(host.into_iter().chain(url).collect())
+/// Requests that follow each other at once are read as far as they go; `told` is said of the first.
+fn http_heads(bytes: &[u8], wants: Wants, told: bool) -> Looked {
+    let (mut found, mut at) = (Vec::new(), 0);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if at > 0 && (rest.is_empty() || !http::may_begin(rest)) {
+            return Looked::done(found);
         }
-        http::Head::Cut => {
-            let host = http::host(bytes).filter(|_| names && !wants.urls);
-            match host {
-                Some(name) => Looked::done(vec![(MatchedIn::HttpHost, Observed::Name(name))]),
-                None => Looked::nothing(Then::More(bytes.len() + 1)),
+        let names = wants.names && !(told && at == 0);
+        let then = match http::head(rest) {
+            http::Head::Whole(asked) => {
+                let host = asked.host.filter(|_| names);
+                let url = asked.url.filter(|_| wants.urls);
+                found.extend(host.map(|name| (MatchedIn::HttpHost, Observed::Name(name))));
+                found.extend(url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url))));
+                at = at.saturating_add(asked.length);
+                continue;
             }
-        }
-        http::Head::Other => Looked::nothing(Then::Done(Fate::Unreadable)),
+            http::Head::Cut => {
+                let host = http::host(rest).filter(|_| names && at == 0);
+                let enough = host.is_some() && !wants.urls;
+                found.extend(host.map(|name| (MatchedIn::HttpHost, Observed::Name(name))));
+                if enough {
+                    return Looked::done(found);
+                }
+                Then::More(rest.len() + 1)
+            }
+            http::Head::Other if at > 0 => return Looked::done(found),
+            http::Head::Other => Then::Done(Fate::Unreadable),
+        };
+        return Looked {
+            found,
+            encrypted: false,
+            behind: at,
+            then,
+        };
     }
 }
 
-fn dns_message(bytes: &[u8], wants: Wants) -> Looked {
-    let (message, needed) = dns::first_over_tcp(bytes);
-    if let Some((_, questions)) = message.split_at_checked(4) {
-        let asked = questions
-            .first_chunk()
-            .map_or(0, |two| u16::from_be_bytes(*two));
-        let all = dns::questions(message).len() >= usize::from(asked).min(dns::MOST_QUESTIONS);
-        if (all && asked > 0) || bytes.len() >= needed {
-            return datagram(message, wants);
+/// Messages that follow each other at once are read as far as they go.
+fn dns_messages(bytes: &[u8], wants: Wants) -> Looked {
+    let (mut found, mut at) = (Vec::new(), 0);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let (message, needed) = dns::first_over_tcp(rest);
+        let asked = message
+            .get(4..6)
+            .map(|two| usize::from(two[0]) << 8 | usize::from(two[1]));
+        let names = dns::questions(message);
+        let all =
+            asked.is_some_and(|asked| asked > 0 && names.len() >= asked.min(dns::MOST_QUESTIONS));
+        let whole = rest.len() >= needed;
+        if !all && !whole {
+            return match rest.len() {
+                0 => Looked::done(found),
+                length => Looked {
+                    found,
+                    encrypted: false,
+                    behind: at,
+                    then: Then::More(length + 1),
+                },
+            };
         }
-    } else if bytes.len() >= needed {
-        return Looked::nothing(Then::Done(Fate::Unreadable));
+        if at == 0 && asked.is_none() {
+            return Looked::nothing(Then::Done(Fate::Unreadable));
+        }
+        let names = names.into_iter().filter(|_| wants.names);
+        found.extend(names.map(|name| (MatchedIn::Dns, Observed::Name(name))));
+        if !whole {
+            return Looked::done(found);
+        }
+        at += needed;
     }
-    Looked::nothing(Then::More(bytes.len() + 1))
 }
