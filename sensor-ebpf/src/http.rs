@@ -23,12 +23,14 @@ const INCOMPLETE: u64 = 1;
 const NAMELESS: u64 = 2;
 const FOUND: u64 = 3;
 
-/// Whether four bytes begin a method (RFC 9110 §9, RFC 5789).
+const fn word(text: &[u8; 4]) -> u32 {
+    u32::from_ne_bytes(*text)
+}
+
+/// Whether four bytes begin a method (RFC 9110 §9, RFC 5789), or one of WebDAV and its kin (RFC 4918, 3253,
+/// 5323), of UPnP, or of Microsoft's RPC over HTTP.
 #[inline(always)]
 pub const fn begins(token: u32) -> bool {
-    const fn word(text: &[u8; 4]) -> u32 {
-        u32::from_ne_bytes(*text)
-    }
     // Three capital letters: most payloads end here.
     if token & CASE != CAPITALS {
         return false;
@@ -42,6 +44,39 @@ pub const fn begins(token: u32) -> bool {
         || token == word(b"CONN")
         || token == word(b"PATC")
         || token == word(b"TRAC")
+        || is_rare(token)
+}
+
+/// The rest of them; looked for in what begins with three capital letters.
+#[inline(always)]
+const fn is_rare(token: u32) -> bool {
+    token == word(b"PROP")
+        || token == word(b"COPY")
+        || token == word(b"MOVE")
+        || token == word(b"LOCK")
+        || token == word(b"UNLO")
+        || token == word(b"MKCO")
+        || token == word(b"MKAC")
+        || token == word(b"MKWO")
+        || token == word(b"SEAR")
+        || token == word(b"REPO")
+        || token == word(b"MERG")
+        || token == word(b"LABE")
+        || token == word(b"UPDA")
+        || token == word(b"VERS")
+        || token == word(b"BASE")
+        || token == word(b"CHEC")
+        || token == word(b"UNCH")
+        || token == word(b"NOTI")
+        || token == word(b"SUBS")
+        || token == word(b"UNSU")
+        || token == word(b"POLL")
+        || token == word(b"BCOP")
+        || token == word(b"BMOV")
+        || token == word(b"BDEL")
+        || token == word(b"BPRO")
+        || token == word(b"RPC_")
+        || token == word(b"SSTP")
 }
 
 /// Whether four bytes are a line break, which servers pass over (RFC 9112 §2.2), and two letters of a
@@ -111,8 +146,9 @@ pub fn judge() -> Judged {
                 walk => named(walk, MATCHED_HTTP_HOST),
             };
             let copied = scratch::copied().map_or(0, |head| head.head().copied);
-            if maps::wants_urls() && end + PORT > copied {
-                // The port, which a URL tells, is perhaps not there.
+            // The port, which a URL tells, is perhaps not there.
+            let cut = maps::wants_urls() && end + PORT > copied;
+            if cut || follows(end) != 0 {
                 return Judged::named_and_to_lend(class, name);
             }
             name
@@ -181,6 +217,41 @@ pub extern "C" fn find_host() -> u64 {
         }
     }
     INCOMPLETE
+}
+
+/// Whether (1, or 0) another head follows in the payload the one that goes on at `start`.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn follows(start: u32) -> u32 {
+    let Some(head) = scratch::copied() else {
+        return 0;
+    };
+    let copied = u64::from(head.head().copied);
+    let mut at = u64::from(start);
+    let mut turn = 0;
+    while turn < TURNS {
+        turn = next(turn);
+        at = head.unknown::<0>(at);
+        if at >= copied {
+            return 0;
+        }
+        let left = copied - at;
+        let count = if left < 8 { left } else { 8 };
+        let end_of_line = first_of(first_mask(find(head.eight(at), b'\n'), count));
+        if end_of_line == NONE {
+            at += count;
+            continue;
+        }
+        at += end_of_line + 1;
+        let line = head.eight(at);
+        if at < copied && is_break(line & 0xff) {
+            let behind = if line & 0xff == b'\r' as u64 { 2 } else { 1 };
+            let another =
+                at + behind + 4 <= copied && begins(((line >> (behind * 8)) as u32).to_le());
+            return another as u32;
+        }
+    }
+    0
 }
 
 /// `host:`, the first byte in the lowest.

@@ -52,15 +52,6 @@ impl Judged {
         }
     }
 
-    /// Its name is to be compared, and what follows to be lent.
-    #[inline(always)]
-    pub const fn named_and_to_lend(class: LaneClass, name: u32) -> Self {
-        Self {
-            name,
-            ..Self::to_lend(class)
-        }
-    }
-
     #[inline(always)]
     pub const fn unreadable(class: LaneClass) -> Self {
         Self {
@@ -69,6 +60,15 @@ impl Judged {
             fate: LaneFate::Unreadable,
             until: 0,
             besides: false,
+        }
+    }
+
+    /// Its name is to be compared, and what follows to be lent.
+    #[inline(always)]
+    pub const fn named_and_to_lend(class: LaneClass, name: u32) -> Self {
+        Self {
+            name,
+            ..Self::to_lend(class)
         }
     }
 
@@ -140,20 +140,24 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     let length = if length > 0xffff { 0xffff } else { length };
     let over_tcp = reason != reason::QUIC && reason != reason::DOT && is_tcp();
     let sequence = match over_tcp {
-        true => packet.read::<u32>(transport + 4).map_or(0, u32::from_be),
+        true => {
+            let number = packet.read::<u32>(transport + 4).map_or(0, u32::from_be);
+            // SYN stands before the first byte (RFC 9293 §3.4).
+            let flags = packet.read::<u8>(transport + 13).unwrap_or(0);
+            number.wrapping_add(u32::from(flags >> 1 & 1))
+        }
         false => 0,
     };
     let (reason, sequence) = if reason == reason::SYN {
         if is_dot() {
             lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
         }
-        let first = sequence.wrapping_add(1);
-        young::begin(first, Begun::Not, young::REACH);
+        young::begin(sequence, Begun::Not, young::REACH);
         if length == 0 {
             return 0;
         }
         // It may bear what the connection begins with (RFC 7413).
-        (opening(packet, payload, length), first)
+        (reason::YOUNG, sequence)
     } else if reason == reason::DNS && over_tcp && young::began_with_other() {
         (reason::YOUNG, sequence)
     } else {
@@ -179,31 +183,37 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
             0
         }
         reason::DNS => {
-            let prefix = if over_tcp {
-                let Some(prefix) = prefix(packet, payload, length) else {
-                    return 0;
-                };
-                if prefix + 2 < length {
-                    // Other messages follow.
-                    lend(LaneClass::Dns, 0);
-                    return 0;
+            let (mut skipped, mut end) = (0, 0);
+            if over_tcp {
+                match dns_segment(packet, payload, length, sequence) {
+                    Segment::Message(at) => (skipped, end) = (2, at),
+                    Segment::ToLend => {
+                        lend(LaneClass::Dns, 0);
+                        return 0;
+                    }
+                    Segment::Other => return 0,
                 }
-                2
-            } else {
-                0
-            };
-            let judged = match copy(prefix, dns::MOST) {
+            }
+            let judged = match copy(skipped, dns::MOST) {
                 true => dns::judge(),
                 false => Judged::unreadable(LaneClass::Dns),
             };
+            // Its question may stand in the next segment.
+            let goes_on = end > length && judged.name == 0;
+            if goes_on {
+                young::begin(sequence, Begun::Dns, end);
+            }
             match judged.fate {
+                LaneFate::Unreadable if goes_on => lend(LaneClass::Dns, 0),
                 LaneFate::Lent => lend(LaneClass::Dns, 0),
                 fate => lane::count(LaneClass::Dns as u32, fate),
             }
             judged.name
         }
         reason::HELLO => {
-            let judged = match copy(0, most) {
+            let head = packet.read::<u64>(payload).map_or(0, u64::from_le);
+            let skipped = tls::skipped(head);
+            let judged = match copy(skipped, most) {
                 true => tls::judge(),
                 false => Some(Judged::unreadable(LaneClass::TlsHello)),
             };
@@ -214,7 +224,7 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
                 }
                 Some(judged) => conclude(
                     judged,
-                    sequence,
+                    sequence.wrapping_add(skipped),
                     Begun::Tls,
                     maps::wants_fingerprints(),
                     lend,
@@ -239,6 +249,7 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
                 false => segment.begun,
             };
             let (class, wanted) = match begun {
+                Begun::Dns => (LaneClass::Dns, maps::wants_names()),
                 Begun::Http => (LaneClass::HttpHead, maps::wants_hosts()),
                 Begun::Tls if first => (LaneClass::TlsHello, maps::wants_hellos()),
                 Begun::Tls => (LaneClass::TlsSegment, maps::wants_hellos()),
@@ -294,24 +305,6 @@ fn conclude(
     judged.name
 }
 
-/// Why to look at what a SYN bears.
-#[inline(always)]
-fn opening<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> u32 {
-    let token = match packet.read::<u32>(payload) {
-        Some(token) if length >= 4 => token,
-        _ => return reason::YOUNG,
-    };
-    if maps::wants_hellos() && tls::begins(token) {
-        reason::HELLO
-    } else if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
-        reason::HTTP
-    } else if maps::wants_names() && to_dns() {
-        reason::DNS
-    } else {
-        reason::YOUNG
-    }
-}
-
 /// What the first segment of a connection, which was copied, is the beginning of: too few bytes to be
 /// known by, or a method that nobody knows.
 #[inline(always)]
@@ -337,6 +330,54 @@ fn begun_with(length: u32) -> Begun {
     }
 }
 
+/// What a segment of port 53 bears.
+enum Segment {
+    /// A message behind its length, and where that says it ends.
+    Message(u32),
+    /// Several messages, or a part of one.
+    ToLend,
+    Other,
+}
+
+#[inline(always)]
+fn dns_segment<const F: bool>(
+    packet: &Packet<'_, F>,
+    payload: u32,
+    length: u32,
+    sequence: u32,
+) -> Segment {
+    let first = match young::segment(sequence) {
+        Some(segment) if segment.ahead > 0 && matches!(segment.begun, Begun::Dns) => {
+            segment.spend();
+            return Segment::ToLend;
+        }
+        Some(segment) => segment.ahead == 0,
+        None => false,
+    };
+    if let Some(prefix) = prefix(packet, payload, length) {
+        if prefix + 2 >= length {
+            return Segment::Message(prefix + 2);
+        }
+        // Others follow, the last of them perhaps in part.
+        young::begin(sequence, Begun::Dns, young::REACH);
+        return Segment::ToLend;
+    }
+    // Some send the length in a segment of its own; what a connection begins with is a message, whatever it
+    // asks.
+    if length == 2 || first && length > 0 {
+        let end = match packet.read::<u16>(payload) {
+            Some(prefix) if length >= 2 => 2 + u32::from(u16::from_be(prefix)),
+            _ => young::REACH,
+        };
+        if end < 2 + 12 {
+            return Segment::Other;
+        }
+        young::begin(sequence, Begun::Dns, end);
+        return Segment::ToLend;
+    }
+    Segment::Other
+}
+
 /// The length before a DNS message over TCP (RFC 1035 §4.2.2), when the segment begins with one: a
 /// segment in mid-stream is told by its header, which has not one question.
 #[inline(always)]
@@ -351,12 +392,6 @@ fn prefix<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> O
 #[inline(always)]
 fn is_tcp() -> bool {
     maps::sighting().is_some_and(|flow| flow.proto == TCP)
-}
-
-/// Whether it goes to the port of DNS.
-#[inline(always)]
-fn to_dns() -> bool {
-    maps::sighting().is_some_and(|flow| flow.dst_port == DNS)
 }
 
 /// Whether it goes to the port of DNS over TLS.

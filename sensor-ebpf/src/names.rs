@@ -127,12 +127,11 @@ pub fn udp<const F: bool>(
     // Whatever else it is.
     let otherwise = if (src == DNS || dst == DNS) && maps::wants_names() {
         First::Look(payload, reason::DNS)
+    } else if dst == DOT {
+        First::Look(payload, reason::DOT)
     } else {
         First::Nothing
     };
-    if dst == DOT && src != DNS {
-        return First::Look(payload, reason::DOT);
-    }
     if payload + 8 > end {
         return otherwise;
     }
@@ -143,13 +142,15 @@ pub fn udp<const F: bool>(
         };
     };
     let head = u64::from_le(head);
-    // A long header (RFC 9000 §17.2) of an Initial of version 1, or of 2 (RFC 9369 §3.2).
-    let initial = match (head >> 8) as u32 {
-        VERSION_1 => 0xc0,
-        VERSION_2 => 0xd0,
-        _ => return otherwise,
+    // A long header (RFC 9000 §17.2) of an Initial: most datagrams end here.
+    let (kind, version) = (head & 0xf0, (head >> 8) as u32);
+    let initial = match kind {
+        0xc0 => version == VERSION_1 || is_former(version),
+        // RFC 9369 §3.2.
+        0xd0 => version == VERSION_2,
+        _ => false,
     };
-    if head & 0xf0 == initial {
+    if initial {
         First::Look(payload, reason::QUIC)
     } else {
         otherwise
@@ -167,6 +168,20 @@ fn is_message<const F: bool>(packet: &Packet<'_, F>, payload: u32) -> bool {
     packet.read::<u8>(payload + 5).is_some_and(|kind| kind != 1)
 }
 
+/// Whether a version is one of those before 1 that bear a ClientHello: drafts of the IETF, Facebook's,
+/// Google's `T05`, and those that force a server to negotiate (RFC 9000 §15).
+#[inline(always)]
+const fn is_former(version: u32) -> bool {
+    const fn first(bytes: [u8; 3]) -> u32 {
+        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
+    }
+    let three = version & 0x00ff_ffff;
+    three == first([0xff, 0, 0])
+        || three == first([0xfa, 0xce, 0xb0])
+        || three == first(*b"T05")
+        || version & 0x0f0f_0f0f == 0x0a0a_0a0a
+}
+
 #[inline(always)]
 pub fn tcp<const F: bool>(
     packet: &Packet<'_, F>,
@@ -180,11 +195,13 @@ pub fn tcp<const F: bool>(
     };
     let head = u16::from_be(head);
     let payload = offset + u32::from(head >> 12) * 4;
-    if head & (SYN | ACK | RST) == SYN {
-        return First::Look(payload, reason::SYN);
-    }
+    let begins = head & (SYN | ACK | RST) == SYN;
     if payload >= end || head & RST != 0 {
-        return First::Nothing;
+        return if begins {
+            First::Look(payload, reason::SYN)
+        } else {
+            First::Nothing
+        };
     }
     let token = if payload + 4 <= end {
         match packet.read::<u32>(payload) {
@@ -203,6 +220,10 @@ pub fn tcp<const F: bool>(
     }
     if dns {
         return First::Look(payload, reason::DNS);
+    }
+    // With a payload (RFC 7413) that is nothing of the kind.
+    if begins {
+        return First::Look(payload, reason::SYN);
     }
     if is_young() {
         return First::Look(payload, reason::YOUNG);

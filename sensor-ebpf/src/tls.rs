@@ -29,10 +29,26 @@ const ENCRYPTED: u64 = 1 << 40;
 /// Its extension.
 const ENCRYPTED_HELLO: u64 = 0xfe0d;
 
-/// Whether four bytes may begin a ClientHello: a handshake record of SSL 3.0 or TLS.
+/// Whether four bytes may begin a ClientHello: a handshake record of SSL 3.0 or TLS, or a change of cipher,
+/// which stands before the second hello of a client that was asked to try again.
 #[inline(always)]
 pub const fn begins(token: u32) -> bool {
-    token & 0xffff == 0x0316
+    token & 0xfffd == 0x0314
+}
+
+/// Bytes of a change of cipher (RFC 8446 §5, §D.4).
+const CHANGE: u32 = 6;
+
+/// How many bytes stand before the hello, of the first eight of a payload.
+#[inline(always)]
+pub const fn skipped(head: u64) -> u32 {
+    // Its record, one byte long, and the beginning of a handshake record; its minor version may be any.
+    const CHANGE_AND_HELLO: u64 = u64::from_le_bytes([0x14, 3, 0, 0, 1, 1, 0x16, 3]);
+    if head & !0xff_0000 == CHANGE_AND_HELLO {
+        CHANGE
+    } else {
+        0
+    }
 }
 
 /// Looks at the hello that was copied; what is no hello is of no class.
@@ -70,6 +86,9 @@ pub extern "C" fn find_sni() -> u64 {
     };
     let head = hello.head();
     let (copied, length) = (u64::from(head.copied), u64::from(head.length));
+    if hello.byte(0) != 0x16 {
+        return NO_HELLO;
+    }
     if copied < RECORD + 4 {
         // Too short to tell; the kind, if it is there, must be that of a ClientHello.
         let other = copied > RECORD && hello.byte(RECORD) != 1;

@@ -23,6 +23,8 @@ pub enum Begun {
     Not,
     Tls,
     Http,
+    /// A DNS message that goes on.
+    Dns,
 }
 
 const _: () = assert!(YOUNG_PLACES == 1 << (64 - 50));
@@ -30,6 +32,7 @@ const _: () = assert!(YOUNG_PLACES == 1 << (64 - 50));
 const NOT: u32 = 0;
 const TLS: u32 = 1 << 8;
 const HTTP: u32 = 2 << 8;
+const DNS: u32 = 3 << 8;
 
 /// Where a connection stands, and what tells it from others there.
 #[inline(always)]
@@ -87,6 +90,7 @@ pub fn begin(sequence: u32, begun: Begun, end: u32) {
         Begun::Not => NOT,
         Begun::Tls => TLS,
         Begun::Http => HTTP,
+        Begun::Dns => DNS,
     };
     let end = if end < REACH { end } else { REACH };
     // SAFETY: a map value; who writes to it at the same time spoils one connection.
@@ -150,6 +154,7 @@ pub fn segment(sequence: u32) -> Option<Segment> {
     let begun = match state & 0xff00 {
         TLS => Begun::Tls,
         HTTP => Begun::Http,
+        DNS => Begun::Dns,
         _ => Begun::Not,
     };
     Some(Segment {

@@ -6,7 +6,7 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 22] = [
+pub const FROM_SETUP: [&str; 24] = [
     "curl",
     "dig",
     "dnsmasq",
@@ -23,6 +23,8 @@ pub const FROM_SETUP: [&str; 22] = [
     "promtool",
     "setpriv",
     "socat",
+    "ss",
+    "suricata",
     "tc",
     "tcpdump",
     "tcpreplay",

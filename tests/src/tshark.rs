@@ -17,6 +17,18 @@ pub fn count(capture: &Path, address: IpAddr) -> usize {
         .count()
 }
 
+/// Frames that a display filter selects; late segments are read as if they had not been late.
+///
+/// # Panics
+/// When tshark fails.
+#[must_use]
+pub fn frames(capture: &Path, filter: &str) -> usize {
+    let order = "tcp.reassemble_out_of_order:TRUE";
+    fields(capture, &["-o", order, "-Y", filter, "-e", "frame.number"])
+        .lines()
+        .count()
+}
+
 /// The outermost addresses of all frames, each once.
 ///
 /// # Panics

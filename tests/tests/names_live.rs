@@ -1,5 +1,5 @@
 //! Names in real traffic: real clients of DNS, TLS and HTTP on one side of a router, real servers on
-//! the other, and what tshark reads of the same frames.
+//! the other, and a sensor in between.
 
 use std::{
     collections::BTreeSet,
@@ -9,139 +9,21 @@ use std::{
 };
 
 use sensor_tests::{
-    certificates::Authority,
-    command::{self, Background, wait_until},
+    capture::Tcpdump,
+    command::wait_until,
     daemon::Client,
     identity::events,
+    internet::{
+        CANARY, OTHER_GROUP, QUIC, RETRY, Servers, ask, browse, fetch, fetch_http3, long_hello,
+        swap,
+    },
     need,
     netns::Topology,
-    nginx::configured,
-    offline::replay,
     router::Router,
+    tshark,
 };
 
-const SERVER: &str = "10.2.0.2";
 const PATIENCE: Duration = Duration::from_secs(20);
-/// What no file, log or metric may have.
-const CANARY: &str = "canary-of-a-payload-7f3a";
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path in UTF-8")
-}
-
-/// A DNS server and a server of HTTP and HTTPS, in the internet.
-struct Servers {
-    _dns: Background,
-    _web: Background,
-    directory: tempfile::TempDir,
-}
-
-impl Servers {
-    fn start(topology: &Topology) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let place = directory.path();
-        let (certificate, key) = Authority::new(place, "authority").issue("server", "serverAuth");
-        let web = configured(
-            place,
-            &format!(
-                "server {{ listen {SERVER}:80; listen {SERVER}:443 ssl; ssl_certificate {}; \
-                 ssl_certificate_key {}; location / {{ return 204; }} }}",
-                certificate.display(),
-                key.display(),
-            ),
-        );
-        let web: Vec<&str> = web.iter().map(String::as_str).collect();
-        let internet = &topology.internet;
-        let web = Background::start(&internet.wrap(&web));
-        let listen = format!("--listen-address={SERVER}");
-        let dns = [
-            "dnsmasq",
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--no-resolv",
-            "--no-hosts",
-            "--bind-interfaces",
-            "--user=root",
-            "--pid-file=",
-            "--address=/example/198.51.100.7",
-            &listen,
-        ];
-        let dns = Background::start(&internet.wrap(&dns));
-        let servers = Self {
-            _dns: dns,
-            _web: web,
-            directory,
-        };
-        let up = |port: &str| {
-            let to = format!("TCP:{SERVER}:{port},connect-timeout=1");
-            let words = ["socat", "-u", "OPEN:/dev/null", &to];
-            topology.subscriber.exec(&words).status.success()
-        };
-        for port in ["53", "80", "443"] {
-            assert!(wait_until(PATIENCE, || up(port)), "port {port} is open");
-        }
-        servers
-    }
-}
-
-/// A question of each kind, over UDP and TCP.
-fn ask(topology: &Topology, name: &str) {
-    let at = format!("@{SERVER}");
-    for (kind, how) in [
-        ("A", "+notcp"),
-        ("AAAA", "+notcp"),
-        ("HTTPS", "+notcp"),
-        ("A", "+tcp"),
-    ] {
-        let words = ["dig", &at, "+tries=1", "+time=5", how, name, kind];
-        let said = topology.subscriber.run(&words);
-        assert!(said.contains("status: "), "{said}");
-    }
-}
-
-fn fetch(topology: &Topology, url: &str, host: &str) {
-    let resolve: Vec<String> = ["80", "443"]
-        .iter()
-        .map(|port| format!("{host}:{port}:{SERVER}"))
-        .collect();
-    let canary = format!("X-Canary: {CANARY}");
-    topology.subscriber.run(&[
-        "curl",
-        "-sSk",
-        "--noproxy",
-        "*",
-        "--max-time",
-        "10",
-        "--http1.1",
-        "-H",
-        &canary,
-        "--resolve",
-        &resolve[0],
-        "--resolve",
-        &resolve[1],
-        url,
-    ]);
-}
-
-/// A ClientHello that no packet holds, as those with post-quantum key shares are.
-fn long_hello(topology: &Topology, name: &str) {
-    let protocols: Vec<String> = (0..40)
-        .map(|n| format!("{n:02}{}", "p".repeat(48)))
-        .collect();
-    let (to, protocols) = (format!("{SERVER}:443"), protocols.join(","));
-    let words = [
-        "openssl",
-        "s_client",
-        "-connect",
-        &to,
-        "-servername",
-        name,
-        "-alpn",
-        &protocols,
-    ];
-    // Whether the server likes the protocols is no matter.
-    let _ = topology.subscriber.exec(&words);
-}
 
 fn told(client: &Client) -> BTreeSet<(String, String)> {
     let word = |value: &serde_json::Value| value.as_str().expect("a word").to_owned();
@@ -157,7 +39,7 @@ fn expected(of: &[(&str, &str)]) -> BTreeSet<(String, String)> {
 
 fn tools() -> bool {
     need::root_and(&[
-        "dig", "dnsmasq", "nginx", "curl", "openssl", "socat", "tcpdump", "tshark",
+        "dig", "dnsmasq", "nginx", "curl", "openssl", "socat", "ss", "tcpdump", "tshark",
     ])
 }
 
@@ -240,76 +122,80 @@ fn names_of_real_traffic_are_found_and_nothing_else_is_kept() {
     );
 }
 
+/// Everything that is asked for is found, and what is asked for next to it is not.
+fn finds(router: &Router, names: &[(&str, &str)], traffic: impl FnOnce(&Topology)) {
+    let daemon = router.start();
+    let client = daemon.client();
+    let mut markers = String::from("domain nobody-asks.example id=none\n");
+    for (at, (name, _)) in names.iter().enumerate() {
+        markers.push_str(&format!(
+            "domain {name} id=n{at}\ndomain x{name} id=x{at}\n"
+        ));
+    }
+    client.load(&markers);
+    traffic(&router.topology);
+    let all: BTreeSet<(String, String)> = names
+        .iter()
+        .enumerate()
+        .map(|(at, (_, place))| (format!("n{at}"), (*place).to_owned()))
+        .collect();
+    let _ = wait_until(PATIENCE, || told(&client).is_superset(&all));
+    assert_eq!(told(&client), all);
+}
+
 #[test]
-fn replay_finds_what_tshark_reads_in_real_traffic() {
+fn names_of_http3_are_found_in_both_versions_over_datagrams_and_after_a_retry() {
+    if !tools() {
+        return;
+    }
+    let router = Router::new().expect("root");
+    let _servers = Servers::start(&router.topology);
+    let requests: [(&str, &str, &[&str]); 8] = [
+        ("one.quic.example", QUIC, &["v1"]),
+        ("two.quic.example", QUIC, &["v2"]),
+        ("upgraded.quic.example", QUIC, &["v1v2"]),
+        ("long-one.quic.example", QUIC, &["v1", "long"]),
+        ("long-two.quic.example", QUIC, &["v2", "long"]),
+        ("retry.quic.example", RETRY, &["v1"]),
+        ("long-retry.quic.example", RETRY, &["v1", "long"]),
+        ("retry-two.quic.example", RETRY, &["v2", "long"]),
+    ];
+    let names = requests.map(|(name, ..)| (name, "quic_sni"));
+    finds(&router, &names, |topology| {
+        for (name, port, how) in requests {
+            fetch_http3(topology, port, name, how);
+        }
+    });
+}
+
+/// The hello of a browser goes over two segments; a server that asks for another group gets a second one.
+#[test]
+fn names_beside_a_post_quantum_key_share_are_found_in_either_order() {
     if !tools() {
         return;
     }
     let router = Router::new().expect("root");
     let topology = &router.topology;
     let servers = Servers::start(topology);
-    let capture = servers.directory.path().join("frames.pcap");
-    let words = [
-        "tcpdump",
-        "-i",
-        Topology::ACCESS,
-        "-n",
-        "-U",
-        "-w",
-        text(&capture),
+    let names = [
+        ("two-segments.pq.example", "tls_sni"),
+        ("asked-again.pq.example", "tls_sni"),
+        ("swapped.pq.example", "tls_sni"),
+        ("swapped-again.pq.example", "tls_sni"),
     ];
-    let dump = Background::start(&topology.router.wrap(&words));
-    let begun = || fs::metadata(&capture).is_ok_and(|file| file.len() >= 24);
-    assert!(wait_until(PATIENCE, begun), "tcpdump listens");
-    ask(topology, "one.example");
-    ask(topology, "Two.Example");
-    fetch(topology, "https://three.example/", "three.example");
-    fetch(topology, "http://four.example/a", "four.example");
-    long_hello(topology, "five.example");
-    std::thread::sleep(Duration::from_secs(1));
-    drop(dump);
-
-    let field = |name: &str| -> BTreeSet<String> {
-        let words = [
-            "tshark",
-            "-n",
-            "-r",
-            text(&capture),
-            "-T",
-            "fields",
-            "-e",
-            name,
-        ];
-        let said = command::run(&words);
-        let words = said.split(|one: char| one.is_whitespace() || one == ',');
-        let words = words.filter(|word| !word.is_empty());
-        words.map(str::to_lowercase).collect()
-    };
-    let read = [
-        ("dns", field("dns.qry.name")),
-        ("tls_sni", field("tls.handshake.extensions_server_name")),
-        ("http_host", field("http.host")),
-        ("ja3", field("tls.handshake.ja3")),
-    ];
-    let (mut markers, mut all) = (String::new(), BTreeSet::new());
-    for (place, values) in &read {
-        assert!(!values.is_empty(), "tshark reads none of {place}");
-        for value in values {
-            // The server's answers have no fingerprint of a client.
-            let kind = if *place == "ja3" { "ja3" } else { "domain" };
-            let id = format!("n{}", all.len());
-            markers.push_str(&format!("{kind} {value} id={id}\n"));
-            all.insert((id, (*place).to_owned()));
-        }
-    }
-    let replayed = replay(&markers, &[], &[&capture]);
-    assert_eq!(replayed.code, 0, "{}", replayed.stderr);
-    let word = |value: &serde_json::Value| value.as_str().expect("a word").to_owned();
-    let mut told = BTreeSet::new();
-    for event in &replayed.events {
-        for marker in event["markers"].as_array().expect("ids") {
-            told.insert((word(marker), word(&event["matched_in"])));
-        }
-    }
-    assert_eq!(told, all, "{}", replayed.stderr);
+    let capture = servers.directory().join("frames.pcap");
+    finds(&router, &names, |topology| {
+        let dump = Tcpdump::start(&topology.router, Topology::ACCESS, None, &capture);
+        browse(topology, "443", names[0].0);
+        browse(topology, OTHER_GROUP, names[1].0);
+        let _swapper = swap(topology);
+        browse(topology, "443", names[2].0);
+        browse(topology, OTHER_GROUP, names[3].0);
+        let _ = dump.stop();
+    });
+    // X25519MLKEM768 in first and second hellos alike, and segments that came late.
+    let hybrid = "tls.handshake.extensions_key_share_group == 4588";
+    let late = "tcp.analysis.out_of_order or tcp.analysis.retransmission";
+    assert!(tshark::frames(&capture, hybrid) >= 4);
+    assert!(tshark::frames(&capture, late) >= 2);
 }

@@ -20,7 +20,7 @@ pub const COMMAND: Command = Command {
     summary: "installs what building, the demo and the tests need (Debian 12, 13)",
     help: "BPF compiler: nightly with rust-src where rustup has it, else Debian's rustc-web linked \
            into\nrustup as `bpf`. Also bpf-linker (about two minutes to compile) and the network \
-           tools that the\ndemo and the tests call, and the Python packages that judge the readers \
+           tools that the\ndemo and the tests call, Suricata 7, and the Python packages of the tests \
            (in `.tools/python`).\nDoes nothing when nothing is missing; where it \
            may not install, it\nprints the commands and fails. No package is ever removed.",
     run: |_| ensure().map(|()| ExitCode::SUCCESS),
@@ -28,6 +28,11 @@ pub const COMMAND: Command = Command {
 
 /// Installs what is missing; returns only when everything is there.
 pub fn ensure() -> Result<()> {
+    tools()?;
+    suricata::ensure()
+}
+
+fn tools() -> Result<()> {
     let found = Found::look()?;
     for advice in found.advice() {
         eprintln!("setup: {advice}");

@@ -20,6 +20,8 @@ pub struct Asked {
     pub target: Option<Name>,
     /// Canonical URL, where there is one.
     pub url: Option<Zeroizing<String>>,
+    /// Bytes of the head, with those of a body whose length it tells (RFC 9112 §6.3).
+    pub length: usize,
 }
 
 /// How far a head could be read.
@@ -40,8 +42,13 @@ pub enum Head {
 pub fn head(stream: &[u8]) -> Head {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
-    match request.parse(stream) {
-        Ok(httparse::Status::Complete(_)) => {}
+    // As servers do (RFC 9112 §3): blanks of any number, and faulty fields left out.
+    let mut parser = httparse::ParserConfig::default();
+    parser
+        .allow_multiple_spaces_in_request_line_delimiters(true)
+        .ignore_invalid_headers_in_requests(true);
+    let length = match parser.parse_request(&mut request, stream) {
+        Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => {
             return match scan::request(stream) {
                 Scanned::Request(request) => enough(&request),
@@ -55,7 +62,7 @@ pub fn head(stream: &[u8]) -> Head {
                 Scanned::Other => Head::Other,
             };
         }
-    }
+    };
     let mut hosts = request
         .headers
         .iter()
@@ -65,7 +72,26 @@ pub fn head(stream: &[u8]) -> Head {
         request.method.unwrap_or_default(),
         request.path.unwrap_or_default(),
     );
-    Head::Whole(asked(method.as_bytes(), target.as_bytes(), host))
+    let mut bodies = request
+        .headers
+        .iter()
+        .filter(|field| field.name.eq_ignore_ascii_case("content-length"));
+    let body = bodies.next().and_then(|field| number(field.value));
+    Head::Whole(Asked {
+        length: length.saturating_add(body.unwrap_or(0)),
+        ..asked(method.as_bytes(), target.as_bytes(), host)
+    })
+}
+
+/// A length in decimal digits.
+fn number(text: &[u8]) -> Option<usize> {
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Whether bytes behind a head may be another: most bodies are none by their first bytes.
+#[must_use]
+pub fn may_begin(bytes: &[u8]) -> bool {
+    bytes.iter().take(3).all(u8::is_ascii_uppercase)
 }
 
 fn enough(request: &scan::Request<'_>) -> Head {
@@ -87,6 +113,7 @@ fn asked(method: &[u8], target: &[u8], host: Option<&[u8]>) -> Asked {
         url: url(method, target, host),
         target: authority.filter(|authority| Some(authority) != name.as_ref()),
         host: name,
+        length: 0,
     }
 }
 
@@ -209,6 +236,21 @@ mod tests {
     }
 
     #[test]
+    fn a_head_tells_where_the_next_one_is() {
+        let length = |head: &str| match super::head(head.as_bytes()) {
+            Head::Whole(asked) => asked.length,
+            other => panic!("{other:?}"),
+        };
+        let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(length(&format!("{get}{get}")), get.len());
+        let post = "POST / HTTP/1.1\r\ncontent-LENGTH: 12 \r\n\r\n";
+        assert_eq!(length(post), post.len() + 12);
+        let odd = "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n";
+        assert_eq!(length(odd), odd.len());
+        assert!(may_begin(b"GET /") && !may_begin(b"get") && may_begin(b"G"));
+    }
+
+    #[test]
     fn the_host_is_a_name_without_its_port() {
         let host = |head: &str| asked(head).0;
         let evil = Name::of_text(b"evil.example");
@@ -238,6 +280,10 @@ mod tests {
                 other => panic!("{cut} {other:?}"),
             }
         }
+        // What a server would take all the same.
+        let odd = b"GET    /a HTTP/1.1\r\nBad Field\r\nhOsT:\tevil.example:80\r\n\r\n";
+        assert_eq!(host(odd), Name::of_text(b"evil.example"));
+        assert!(matches!(super::head(odd), Head::Whole(_)));
         for other in [
             &b"\x16\x03\x01\x02\0"[..],
             b"HTTP/1.1 200 OK\r\n\r\n",

@@ -1,5 +1,5 @@
-//! QUIC Initial packets of clients, versions 1 (RFC 9000, 9001) and 2 (RFC 9369): where they stand in
-//! a datagram, what is under their protection, and the CRYPTO frames in it.
+//! QUIC Initial packets of clients, versions 1 (RFC 9000, 9001) and 2 (RFC 9369) and what came before
+//! them: where they stand in a datagram, what is under their protection, and the CRYPTO frames in it.
 
 use std::ops::{Deref, Range};
 
@@ -18,6 +18,16 @@ pub enum Version {
     V1,
     /// RFC 9369.
     V2,
+    /// Drafts of version 1 from the 29th on; also what forces a server to negotiate (RFC 9000 §15).
+    Draft29,
+    /// Drafts from the 23rd on, and Facebook's mvfst.
+    Draft23,
+    /// The 22nd draft, and an older mvfst.
+    Draft22,
+    /// Google's T050: a TLS handshake in what was otherwise its own QUIC.
+    T050,
+    /// Google's T051.
+    T051,
 }
 
 impl Version {
@@ -25,8 +35,15 @@ impl Version {
     #[must_use]
     pub const fn of_number(number: u32) -> Option<Self> {
         match number {
-            1 => Some(Self::V1),
+            // The last two drafts differ from the RFC in their number alone.
+            1 | 0xff00_0021 | 0xff00_0022 => Some(Self::V1),
             0x6b33_43cf => Some(Self::V2),
+            0xff00_001d..=0xff00_0020 => Some(Self::Draft29),
+            0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e => Some(Self::Draft23),
+            0xff00_0016 | 0xface_b001 => Some(Self::Draft22),
+            0x5430_3530 => Some(Self::T050),
+            0x5430_3531 => Some(Self::T051),
+            _ if number & 0x0f0f_0f0f == 0x0a0a_0a0a => Some(Self::Draft29),
             _ => None,
         }
     }
@@ -34,25 +51,47 @@ impl Version {
     /// The two bits that an Initial and a Retry have for their type.
     const fn types(self) -> (u8, u8) {
         match self {
-            Self::V1 => (0, 3),
             Self::V2 => (1, 0),
+            _ => (0, 3),
         }
     }
 
     /// The keys of the client whose first Initial had this Destination Connection ID.
     #[must_use]
     pub fn keys(self, destination: &[u8]) -> InitialKeys {
-        let version = match self {
-            Self::V1 => InitialVersion {
-                salt: *b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a",
-                labels: [b"quic key", b"quic iv", b"quic hp"],
-            },
-            Self::V2 => InitialVersion {
-                salt: *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9",
-                labels: [b"quicv2 key", b"quicv2 iv", b"quicv2 hp"],
-            },
+        let labels: [&[u8]; 3] = match self {
+            Self::V2 => [b"quicv2 key", b"quicv2 iv", b"quicv2 hp"],
+            _ => [b"quic key", b"quic iv", b"quic hp"],
         };
-        InitialKeys::of_client(version, destination)
+        let salt = self.salt();
+        InitialKeys::of_client(InitialVersion { salt, labels }, destination)
+    }
+
+    /// RFC 9001 §5.2, RFC 9369 §3.3.1, the drafts of the former, and Chromium's `crypto_utils.cc`.
+    const fn salt(self) -> [u8; 20] {
+        *match self {
+            Self::V1 => {
+                b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"
+            }
+            Self::V2 => {
+                b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9"
+            }
+            Self::Draft29 => {
+                b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99"
+            }
+            Self::Draft23 => {
+                b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02"
+            }
+            Self::Draft22 => {
+                b"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a"
+            }
+            Self::T050 => {
+                b"\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10"
+            }
+            Self::T051 => {
+                b"\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d"
+            }
+        }
     }
 }
 

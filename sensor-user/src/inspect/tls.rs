@@ -12,6 +12,8 @@ use crate::model::{Name, wipe};
 
 /// Content type of handshake records.
 const HANDSHAKE: u8 = 22;
+/// Content type of a change of cipher.
+const CHANGE: u8 = 20;
 /// Bytes of a record's header.
 const RECORD_HEADER: usize = 5;
 /// Longest record: 2^14 bytes and what protection may add (RFC 8446 §5.2, RFC 5246 §6.2.3).
@@ -110,11 +112,16 @@ impl Drop for Handshake<'_> {
     }
 }
 
-/// Takes record headers out; `None` when the stream does not begin with a handshake record.
+/// Takes record headers out; `None` when the stream does not begin with a handshake record. Before a
+/// second hello there may be a change of cipher (RFC 8446 §D.4).
 #[must_use]
 pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
     let mut bytes = Cow::Borrowed(&stream[..0]);
-    let mut at = 0;
+    let begin = match stream {
+        [CHANGE, 3, _, 0, 1, 1, ..] => RECORD_HEADER + 1,
+        _ => 0,
+    };
+    let mut at = begin;
     loop {
         let Some(header) = stream.get(at..at + RECORD_HEADER) else {
             // What is there of the header must fit all the same.
@@ -123,7 +130,7 @@ pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
                 .iter()
                 .zip([HANDSHAKE, 3])
                 .all(|(have, want)| *have == want);
-            return (at > 0 || fits).then_some(Handshake {
+            return (at > begin || fits).then_some(Handshake {
                 bytes,
                 needed: at + RECORD_HEADER,
                 ended: !fits,
@@ -133,7 +140,7 @@ pub fn handshake(stream: &[u8]) -> Option<Handshake<'_>> {
         let fits =
             header[0] == HANDSHAKE && header[1] == 3 && (1..=LONGEST_RECORD).contains(&length);
         if !fits {
-            return (at > 0).then_some(Handshake {
+            return (at > begin).then_some(Handshake {
                 bytes,
                 needed: at,
                 ended: true,

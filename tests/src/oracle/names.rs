@@ -66,16 +66,17 @@ pub fn named(frame: &[u8]) -> Named {
     if found.proto == 17 {
         let initial = bytes.len() >= 8
             && match bytes[1..5] {
-                [0, 0, 0, 1] => bytes[0] & 0xf0 == 0xc0,
                 [0x6b, 0x33, 0x43, 0xcf] => bytes[0] & 0xf0 == 0xd0,
-                _ => false,
+                [0, 0, 0, 1] | [0xff, 0, 0, _] | [0xfa, 0xce, 0xb0, _] | [b'T', b'0', b'5', _] => {
+                    bytes[0] & 0xf0 == 0xc0
+                }
+                // RFC 9000 §15: every second digit is `a`.
+                _ => bytes[0] & 0xf0 == 0xc0 && bytes[1..5].iter().all(|byte| byte & 15 == 10),
             };
         return match initial {
-            _ if ports.1 == 853 && ports.0 != 53 => {
-                Named::not(LaneClass::Dot, LaneFate::Unreadable)
-            }
             true => Named::not(LaneClass::QuicInitial, LaneFate::Lent),
             false if dns => message(bytes),
+            false if ports.1 == 853 => Named::not(LaneClass::Dot, LaneFate::Unreadable),
             false => Named::default(),
         };
     }
@@ -83,6 +84,8 @@ pub fn named(frame: &[u8]) -> Named {
     match bytes {
         [] => Named::default(),
         [0x16, 3, _, _, ..] if !is_message => hello(bytes),
+        // RFC 8446 §D.4: a change of cipher before the second hello.
+        [0x14, 3, _, 0, 1, 1, 0x16, 3, ..] if !is_message => hello(&bytes[6..]),
         _ if is_request(bytes) => request(bytes),
         _ if dns => over_tcp(bytes),
         _ if found.opens => opening(bytes),
@@ -119,19 +122,28 @@ fn opening(bytes: &[u8]) -> Named {
     Named::not(class, LaneFate::Lent)
 }
 
-/// RFC 1035 §4.2.2: two bytes of length before the message. A segment that does not begin with a message of
-/// one question is none.
+/// RFC 1035 §4.2.2: two bytes of length before the message, alone or with it. A segment that does not begin
+/// with a message of one question is none.
 fn over_tcp(bytes: &[u8]) -> Named {
     let Some(length) = number(bytes, 0, 2) else {
         return Named::default();
     };
+    if bytes.len() == 2 && length >= 12 {
+        return Named::not(LaneClass::Dns, LaneFate::Lent);
+    }
     if length < 12 || bytes.len() < 14 || number(bytes, 6, 2) != Some(1) {
         return Named::default();
     }
     if length + 2 < bytes.len() {
         return Named::not(LaneClass::Dns, LaneFate::Lent);
     }
-    message(&bytes[2..])
+    let read = message(&bytes[2..]);
+    match read.fate {
+        Some((class, LaneFate::Unreadable)) if length + 2 > bytes.len() => {
+            Named::not(class, LaneFate::Lent)
+        }
+        _ => read,
+    }
 }
 
 /// RFC 1035 §4.1: the question of a message of one question. The kernel looks at its first 512 bytes.
@@ -277,8 +289,11 @@ fn server_name(body: &[u8]) -> Result<Option<&[u8]>, LaneFate> {
 }
 
 fn is_request(bytes: &[u8]) -> bool {
-    let methods: [&[u8]; 9] = [
-        b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"TRAC",
+    let methods: [&[u8]; 36] = [
+        b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"TRAC", b"PROP",
+        b"COPY", b"MOVE", b"LOCK", b"UNLO", b"MKCO", b"MKAC", b"MKWO", b"SEAR", b"REPO", b"MERG",
+        b"LABE", b"UPDA", b"VERS", b"BASE", b"CHEC", b"UNCH", b"NOTI", b"SUBS", b"UNSU", b"POLL",
+        b"BCOP", b"BMOV", b"BDEL", b"BPRO", b"RPC_", b"SSTP",
     ];
     let late = matches!(bytes, [b'\r', b'\n', one, two, ..]
         if one & 0xe0 == 0x40 && two & 0xe0 == 0x40);
@@ -327,10 +342,31 @@ fn request(bytes: &[u8]) -> Named {
         let end = value.iter().position(|byte| *byte <= b' ' || *byte == b':');
         return match end {
             None => lent,
-            Some(end) => decided(seen, text(&value[..end], MATCHED_HTTP_HOST)),
+            Some(end) => {
+                let name = text(&value[..end], MATCHED_HTTP_HOST);
+                let behind = value[end..].as_ptr().addr() - seen.as_ptr().addr();
+                match follows(&seen[behind..]) {
+                    false => decided(seen, name),
+                    true => Named {
+                        name,
+                        fate: lent.fate,
+                        encrypted: false,
+                    },
+                }
+            }
         };
     }
     lent
+}
+
+/// Whether another head follows the rest of one.
+fn follows(rest: &[u8]) -> bool {
+    let mut breaks = rest.windows(2).enumerate();
+    let end = breaks.find(|(_, two)| two[0] == b'\n' && matches!(two[1], b'\r' | b'\n'));
+    end.is_some_and(|(at, two)| {
+        let behind = at + if two[1] == b'\r' { 3 } else { 2 };
+        rest.get(behind..).is_some_and(is_request)
+    })
 }
 
 /// A number in network order.

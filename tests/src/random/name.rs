@@ -101,8 +101,11 @@ pub fn frame(pool: &Pool, random: &mut Random) -> Vec<u8> {
             } else {
                 let mut segment = (message.len() as u16).to_be_bytes().to_vec();
                 segment.extend(&message);
-                if random.percent(10) {
-                    segment.extend(&segment.clone());
+                match random.below(10) {
+                    0 => segment.extend(&segment.clone()),
+                    1 => segment.truncate(random.below(segment.len() + 1)),
+                    2 => segment.truncate(2),
+                    _ => {}
                 }
                 Body::tcp(ports.0, ports.1, &segment)
             }
@@ -110,7 +113,18 @@ pub fn frame(pool: &Pool, random: &mut Random) -> Vec<u8> {
         3..5 => Body::tcp(port, random.pick(&[443, 853, 8443]), &hello(random)),
         5..7 => Body::tcp(port, random.pick(&[80, 8080]), &request(random)),
         _ => {
-            let version: [u8; 4] = random.pick(&[[0, 0, 0, 1], [0x6b, 0x33, 0x43, 0xcf], [0; 4]]);
+            let version: [u8; 4] = random.pick(&[
+                [0, 0, 0, 1],
+                [0x6b, 0x33, 0x43, 0xcf],
+                [0; 4],
+                [0xff, 0, 0, 29],
+                [0xff, 0, 1, 29],
+                [0xfa, 0xce, 0xb0, 2],
+                *b"T051",
+                *b"Q050",
+                [0x1a, 0xca, 0x0a, 0xfa],
+                [0x1a, 0xcb, 0x0a, 0xfa],
+            ]);
             let first = 0xc0 | random.bits() as u8;
             let rest = random.bytes(1200);
             let datagram = [&[first], &version[..], &rest].concat();
@@ -233,13 +247,29 @@ fn hello(random: &mut Random) -> Vec<u8> {
         body.extend((extensions.len() as u16).to_be_bytes());
         body.extend(extensions);
     }
-    client_hello(&body)
+    let hello = client_hello(&body);
+    match random.below(10) {
+        0 => [&[0x14, 3, 3, 0, 1, 1][..], &hello].concat(),
+        1 => [&[0x14, 3, 1, 0, 1, 2][..], &hello].concat(),
+        _ => hello,
+    }
 }
 
 /// The head of a request.
 fn request(random: &mut Random) -> Vec<u8> {
     let methods = [
-        "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE", "BREW",
+        "GET",
+        "POST",
+        "HEAD",
+        "PUT",
+        "DELETE",
+        "OPTIONS",
+        "CONNECT",
+        "PATCH",
+        "TRACE",
+        "BREW",
+        "PROPFIND",
+        "SUBSCRIBE",
     ];
     let path = "x".repeat(random.below(60));
     let mut head = format!("{} /{path} HTTP/1.1\r\n", random.pick(&methods)).into_bytes();
@@ -265,8 +295,15 @@ fn request(random: &mut Random) -> Vec<u8> {
             b"\n"
         });
     }
-    if random.percent(90) {
-        head.extend(b"\r\nbody");
+    match random.below(10) {
+        0 => {}
+        1 => {
+            head.extend(b"\r\n");
+            head.extend(b"GET /again HTTP/1.1\r\nHost: a.b\r\n\r\n");
+            head.truncate(head.len() - random.below(36));
+        }
+        2 => head.extend(b"\nPOST / HTTP/1.1\nHost: a\n\n"),
+        _ => head.extend(b"\r\nbody"),
     }
     head
 }

@@ -1,5 +1,5 @@
-//! Suricata 7, for `cargo xtask bench --peers` only: in Debian 12 it comes from backports, which are
-//! not added to the machine's own sources.
+//! Suricata 7, which the tests and `cargo xtask bench --peers` run beside the sensor: in Debian 12 it comes
+//! from backports, which are not added to the machine's own sources.
 
 use std::{fs, path::Path};
 
@@ -19,9 +19,9 @@ pub fn ensure() -> Result<()> {
     }
     let found = Found::look()?;
     if !found.may_install() {
-        bail!("Suricata 7 is missing: as root on Debian, `cargo xtask bench --peers` installs it");
+        bail!("Suricata 7 is missing: as root on Debian, `cargo xtask setup` installs it");
     }
-    eprintln!("setup: Suricata 7, to measure beside");
+    eprintln!("setup: Suricata 7, to stand beside");
     let codename = codename()?;
     let packages = ["suricata"];
     if codename == BACKPORTED {

@@ -186,6 +186,7 @@ impl Lane {
             found: names,
             encrypted,
             then,
+            ..
         } = decide::connection(&bytes, self.wants, connection.told);
         overwrite(bytes);
         connection.told |= !names.is_empty();

@@ -46,6 +46,8 @@ pub(super) struct Looked {
     pub(super) found: Vec<(MatchedIn, Observed)>,
     /// A hello that was judged hides an inner one.
     pub(super) encrypted: bool,
+    /// Bytes that are done with: what more there is stands behind them.
+    pub(super) behind: usize,
     pub(super) then: Then,
 }
 
@@ -62,6 +64,7 @@ impl Looked {
         Self {
             found: Vec::new(),
             encrypted: false,
+            behind: 0,
             then,
         }
     }
@@ -75,6 +78,7 @@ impl Looked {
         Self {
             found,
             encrypted: false,
+            behind: 0,
             then: Then::Done(fate),
         }
     }
@@ -84,8 +88,8 @@ impl Looked {
 pub(super) fn stream(class: Class, bytes: &[u8], wants: Wants, told: bool) -> Looked {
     match class {
         Class::Tls => tls_stream(bytes, wants, told),
-        Class::Http => http_head(bytes, wants, told),
-        Class::Dns => dns_message(bytes, wants),
+        Class::Http => http_heads(bytes, wants, told),
+        Class::Dns => dns_messages(bytes, wants),
         Class::Quic => Looked::nothing(Then::Done(Fate::Unreadable)),
     }
 }
@@ -157,46 +161,93 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
     Looked {
         found,
         encrypted: hello.encrypted && matches!(then, Then::Done(fate) if fate.is_judged()),
+        behind: 0,
         then,
     }
 }
 
-fn http_head(bytes: &[u8], wants: Wants, told: bool) -> Looked {
-    let names = wants.names && !told;
-    match http::head(bytes) {
-        http::Head::Whole(asked) | http::Head::Enough(asked) => {
+/// Requests that follow each other at once are read as far as they go; `told` is said of the first.
+fn http_heads(bytes: &[u8], wants: Wants, told: bool) -> Looked {
+    let (mut found, mut at) = (Vec::new(), 0);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if at > 0 && (rest.is_empty() || !http::may_begin(rest)) {
+            return Looked::done(found);
+        }
+        let names = wants.names && !(told && at == 0);
+        let mut tell = |asked: http::Asked| {
             let host = asked.host.filter(|_| names);
             // The kernel compares Host alone.
             let target = asked.target.filter(|_| wants.names);
-            let host = host.into_iter().chain(target);
             let url = asked.url.filter(|_| wants.urls);
-            let host = host.map(|name| (MatchedIn::HttpHost, Observed::Name(name)));
-            let url = url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url)));
-            Looked::done(host.chain(url).collect())
-        }
-        http::Head::Cut => {
-            let host = http::host(bytes).filter(|_| names && !wants.urls);
-            match host {
-                Some(name) => Looked::done(vec![(MatchedIn::HttpHost, Observed::Name(name))]),
-                None => Looked::nothing(Then::More(bytes.len() + 1)),
+            let names = host.into_iter().chain(target);
+            found.extend(names.map(|name| (MatchedIn::HttpHost, Observed::Name(name))));
+            found.extend(url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url))));
+            asked.length
+        };
+        let then = match http::head(rest) {
+            http::Head::Whole(asked) => {
+                at = at.saturating_add(tell(asked));
+                continue;
             }
-        }
-        http::Head::Other => Looked::nothing(Then::Done(Fate::Unreadable)),
+            // Where it ends nobody knows.
+            http::Head::Enough(asked) => {
+                tell(asked);
+                return Looked::done(found);
+            }
+            http::Head::Cut => {
+                let host = http::host(rest).filter(|_| names && at == 0);
+                let enough = host.is_some() && !wants.urls;
+                found.extend(host.map(|name| (MatchedIn::HttpHost, Observed::Name(name))));
+                if enough {
+                    return Looked::done(found);
+                }
+                Then::More(rest.len() + 1)
+            }
+            http::Head::Other if at > 0 => return Looked::done(found),
+            http::Head::Other => Then::Done(Fate::Unreadable),
+        };
+        return Looked {
+            found,
+            encrypted: false,
+            behind: at,
+            then,
+        };
     }
 }
 
-fn dns_message(bytes: &[u8], wants: Wants) -> Looked {
-    let (message, needed) = dns::first_over_tcp(bytes);
-    if let Some((_, questions)) = message.split_at_checked(4) {
-        let asked = questions
-            .first_chunk()
-            .map_or(0, |two| u16::from_be_bytes(*two));
-        let all = dns::questions(message).len() >= usize::from(asked).min(dns::MOST_QUESTIONS);
-        if (all && asked > 0) || bytes.len() >= needed {
-            return datagram(message, wants);
+/// Messages that follow each other at once are read as far as they go.
+fn dns_messages(bytes: &[u8], wants: Wants) -> Looked {
+    let (mut found, mut at) = (Vec::new(), 0);
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let (message, needed) = dns::first_over_tcp(rest);
+        let asked = message
+            .get(4..6)
+            .map(|two| usize::from(two[0]) << 8 | usize::from(two[1]));
+        let names = dns::questions(message);
+        let all =
+            asked.is_some_and(|asked| asked > 0 && names.len() >= asked.min(dns::MOST_QUESTIONS));
+        let whole = rest.len() >= needed;
+        if !all && !whole {
+            return match rest.len() {
+                0 => Looked::done(found),
+                length => Looked {
+                    found,
+                    encrypted: false,
+                    behind: at,
+                    then: Then::More(length + 1),
+                },
+            };
         }
-    } else if bytes.len() >= needed {
-        return Looked::nothing(Then::Done(Fate::Unreadable));
+        if at == 0 && asked.is_none() {
+            return Looked::nothing(Then::Done(Fate::Unreadable));
+        }
+        let names = names.into_iter().filter(|_| wants.names);
+        found.extend(names.map(|name| (MatchedIn::Dns, Observed::Name(name))));
+        if !whole {
+            return Looked::done(found);
+        }
+        at += needed;
     }
-    Looked::nothing(Then::More(bytes.len() + 1))
 }

@@ -103,7 +103,7 @@ impl Lane {
             } else {
                 decide::stream(packet.class, packet.payload, self.wants, packet.judged)
             };
-            let told = !looked.found.is_empty();
+            let told = looked.behind == 0 && (packet.judged || !looked.found.is_empty());
             let tally = Tally::new(packet);
             self.tell(
                 packet.class,
@@ -115,17 +115,17 @@ impl Lane {
             );
             match settle(looked.then, packet.truncated) {
                 Then::Done(fate) => return self.end(packet.class, fate, flow, packet.time),
-                Then::More(needed) => first = Some((needed, told)),
+                Then::More(needed) => first = Some((looked.behind, needed, told)),
             }
         }
         let Ok(serial) = self.budget.open(flow, packet.time) else {
             return self.end(packet.class, Fate::OverBudget, flow, packet.time);
         };
         let mut stream = Stream::new(serial, packet);
-        if let Some((needed, told)) = first {
-            stream.head = Some(0);
+        if let Some((behind, needed, told)) = first {
+            stream.head = Some(index(behind));
             stream.needed = needed;
-            stream.told |= told;
+            stream.told = told;
         }
         self.streams.insert(*flow, stream);
         self.add(flow, packet, false, found);
@@ -141,7 +141,7 @@ impl Lane {
             stream.tally.count(packet);
         }
         stream.truncated |= packet.truncated;
-        stream.told |= packet.judged;
+        stream.told |= packet.judged && count;
         let position = stream.position(packet.sequence);
         if stream.is_head(packet) {
             stream.head = Some(position);
@@ -170,10 +170,16 @@ impl Lane {
         let Looked {
             found: names,
             encrypted,
+            behind,
             then,
         } = decide::stream(stream.class, &bytes, self.wants, stream.told);
         overwrite(bytes);
-        stream.told |= !names.is_empty();
+        if behind > 0 {
+            stream.head = Some(head + index(behind));
+            stream.told = false;
+        } else {
+            stream.told |= !names.is_empty();
+        }
         let (class, tally) = (stream.class, stream.tally);
         let then = settle(then, stream.truncated);
         if let Then::More(needed) = then {
@@ -213,6 +219,11 @@ impl Lane {
         self.recent
             .remember(flow, time.saturating_add(self.budget.wait()));
     }
+}
+
+/// A distance as positions have it.
+fn index(distance: usize) -> i64 {
+    i64::try_from(distance).expect("no stream is that long")
 }
 
 /// What is missing behind a packet that was not lent whole will not come.

@@ -251,6 +251,8 @@ fn a_question_over_tcp_is_found_over_segments() {
     assert_eq!(take(&mut lane(NAMES), &over_udp), [(MatchedIn::Dns, 1)]);
 }
 
+mod following;
+
 mod connections {
     use super::*;
 
@@ -268,7 +270,7 @@ mod connections {
     #[test]
     fn a_hello_is_found_in_any_order_of_frames_packets_and_datagrams() {
         let hello = hello();
-        for version in [Version::V1, Version::V2] {
+        for version in [Version::V1, Version::V2, Version::Draft29, Version::T051] {
             let frames = |from: usize, to: usize| quic::crypto(from, &hello[from..to]);
             let one = [frames(700, 1000), frames(0, 300)].concat();
             let two = [frames(300, 700), frames(900, hello.len())].concat();

@@ -26,6 +26,11 @@ pub fn initial(
     let (first, version_number) = match version {
         Version::V1 => (0xc3, 1_u32),
         Version::V2 => (0xd3, 0x6b33_43cf),
+        Version::Draft29 => (0xc3, 0xff00_001d),
+        Version::Draft23 => (0xc3, 0xface_b002),
+        Version::Draft22 => (0xc3, 0xff00_0016),
+        Version::T050 => (0xc3, u32::from_be_bytes(*b"T050")),
+        Version::T051 => (0xc3, u32::from_be_bytes(*b"T051")),
     };
     let mut header = vec![first];
     header.extend(version_number.to_be_bytes());
