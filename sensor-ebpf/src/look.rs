@@ -5,7 +5,7 @@ use sensor_common::{LaneClass, LaneFate, LaneSlot, SLOT_BYTES};
 
 use crate::{
     dns, http, lane, maps,
-    names::{DNS, DOT, First, reason, tcp, udp},
+    names::{DOT, First, reason, tcp, udp},
     packet::{Packet, within},
     parse::TCP,
     scratch, tls,

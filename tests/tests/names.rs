@@ -151,7 +151,7 @@ impl Subject {
 
 /// Whether what was lent is the end of the frame, padding left out, as far as it goes.
 fn ends_with(frame: &[u8], lent: &Lent) -> bool {
-    let payload = lent.payload.as_slice();
+    let payload: &[u8] = &lent.payload;
     payload.is_empty() || frame.windows(payload.len()).any(|window| window == payload)
 }
 

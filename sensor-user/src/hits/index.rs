@@ -72,6 +72,12 @@ pub(super) enum NotFound {
 }
 
 impl Index {
+    /// Whether a pattern is known and covers one of these values.
+    fn confirms(&self, id: PatternId, values: &[Observed]) -> bool {
+        let row = self.image.rows(id).first();
+        row.is_some_and(|row| covers_value(&row.marker.pattern, Exact::Values(values)))
+    }
+
     /// Of an image of the operator's own markers.
     #[must_use]
     pub fn new(image: Image) -> Self {
@@ -190,12 +196,14 @@ impl Indexes {
         found
     }
 
-    /// The patterns that cover a value, by their ids; `id_of` tells the id of a canonical form.
+    /// The patterns in force that cover a value, by their ids; `id_of` tells the id of a canonical form.
+    /// Those of former sets are no candidates: nobody else has told that the packet was judged by one.
     pub fn covering(&self, value: &Observed, id_of: impl Fn(&str) -> PatternId) -> Vec<PatternId> {
         let mut ids = Vec::new();
         value.each_pattern(|pattern| {
             let id = id_of(pattern);
-            if self.confirm(id, std::slice::from_ref(value)) {
+            let value = std::slice::from_ref(value);
+            if self.iter().take(1).any(|index| index.confirms(id, value)) {
                 ids.push(id);
             }
         });
@@ -204,10 +212,7 @@ impl Indexes {
 
     /// Whether a pattern is known and covers one of these values.
     pub(super) fn confirm(&self, id: PatternId, values: &[Observed]) -> bool {
-        self.iter().any(|index| {
-            let row = index.image.rows(id).first();
-            row.is_some_and(|row| covers_value(&row.marker.pattern, Exact::Values(values)))
-        })
+        self.iter().any(|index| index.confirms(id, values))
     }
 
     /// When the first ground of an event ends or ended that names these markers and orders; the

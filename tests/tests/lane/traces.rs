@@ -73,7 +73,7 @@ fn maps_holding(home: &Home, mut maps: Vec<&'static str>) -> Vec<&'static str> {
         .map(|byte| format!("\"{byte:#04x}\""))
         .collect();
     let bytes = bytes.join(",");
-    let pins = home.pins().join(LAYOUT_VERSION.to_string());
+    let pins = home.pins().join(LAYOUT_VERSION.to_string()).join("shared");
     let has = |name: &&str| {
         let pin = pins.join(name);
         let words = ["bpftool", "-j", "map", "dump", "pinned"];
