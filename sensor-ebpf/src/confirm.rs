@@ -268,11 +268,24 @@ fn probe(bytes: u32, key: PatternKey, matched_in: u8) -> u32 {
     probe_key(key.high, key.low, key.rest, bytes, u32::from(matched_in))
 }
 
-/// Looks one key up and accounts for its hit; see [`probed`]. A global function: one body for all callers.
+/// Looks one key of an address up and accounts for its hit; see [`probed`]. A global function: one body for
+/// all callers.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_in: u32) -> u32 {
-    let Some(pattern) = find(PatternKey { high, low, rest }) else {
+    look_up::<false>(PatternKey { high, low, rest }, bytes, matched_in)
+}
+
+/// The same of a name. Another function, because what announces a name takes stack that an address has not.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn probe_name(high: u64, low: u64, rest: u64, bytes: u32, matched_in: u32) -> u32 {
+    look_up::<true>(PatternKey { high, low, rest }, bytes, matched_in)
+}
+
+#[inline(always)]
+fn look_up<const NAME: bool>(key: PatternKey, bytes: u32, matched_in: u32) -> u32 {
+    let Some(pattern) = find(key) else {
         return 0;
     };
     let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
@@ -280,16 +293,16 @@ pub extern "C" fn probe_key(high: u64, low: u64, rest: u64, bytes: u32, matched_
     };
     // Of the value from here on: what is kept meanwhile takes stack.
     let PatternKey { high, rest, .. } = pattern.key;
-    let kind = if maps::wants_names() && matched_in > u32::from(MATCHED_DST_IP) {
-        rest ^ high ^ u64::from(matched_in) << 40
+    let flow = if NAME {
+        Key::new(words, rest ^ high ^ u64::from(matched_in) << 40, steering)
     } else {
-        kind_of(rest, matched_in)
+        let kind = kind_of(rest, matched_in);
+        match Key::remembered(words, kind) {
+            Some(flow) => flow,
+            None => Key::new(words, kind, steering),
+        }
     };
-    let flow = match Key::remembered(words, kind) {
-        Some(flow) => flow,
-        None => Key::new(words, kind, steering),
-    };
-    probed::FOUND + emit::hit(pattern, flow, steering, bytes, matched_in)
+    probed::FOUND + emit::hit::<NAME>(pattern, flow, steering, bytes, matched_in)
 }
 
 #[inline(always)]

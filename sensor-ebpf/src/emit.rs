@@ -1,7 +1,7 @@
 //! A hit: validity, flow table, ring. Every hit ends in exactly one term of the ledger.
 
 use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_ktime_get_tai_ns};
-use sensor_common::{MATCHED_DST_IP, Pattern, Term, clock};
+use sensor_common::{Pattern, Term, clock};
 
 use crate::{
     flows::{Found, Key},
@@ -40,7 +40,13 @@ pub fn hit_again(flow: Key, steering: Steering, bytes: u32) -> bool {
 
 /// Accounts for one (packet, pattern) match; 1 when the pattern is in force.
 #[inline(always)]
-pub fn hit(pattern: &Pattern, flow: Key, steering: Steering, bytes: u32, matched_in: u32) -> u32 {
+pub fn hit<const NAME: bool>(
+    pattern: &Pattern,
+    flow: Key,
+    steering: Steering,
+    bytes: u32,
+    matched_in: u32,
+) -> u32 {
     if !pattern.takes(matched_in) {
         return 0;
     }
@@ -53,7 +59,7 @@ pub fn hit(pattern: &Pattern, flow: Key, steering: Steering, bytes: u32, matched
         Term::Breaker
     } else {
         flow.set_until(pattern);
-        account(pattern.id, flow, steering, time, bytes, matched_in as u8)
+        account::<NAME>(pattern.id, flow, steering, time, bytes, matched_in as u8)
     };
     maps::count_hit(term);
     1
@@ -91,7 +97,7 @@ pub fn now(steering: Steering) -> u64 {
 
 /// Counts a hit in force and names the term it fell under.
 #[inline(always)]
-fn account(
+fn account<const NAME: bool>(
     pattern: u64,
     key: Key,
     steering: Steering,
@@ -120,12 +126,12 @@ fn account(
     };
     let time = now(steering);
     let generation = maps::generation();
-    if maps::wants_names() && matched_in > MATCHED_DST_IP {
+    if NAME {
         // What confirms a name goes with its record: without both, the flow is not known, and its next
         // packet tries again. What confirmed it before may have been lost on the way: in each period one
         // packet of a flow that goes on is told anew, as far as the limit allows.
         let announced = (!known || within_limit(pattern, steering, time))
-            && announce(time, bytes, u32::from(matched_in)) != 0;
+            && announce(time, u64::from(bytes) << 8 | u64::from(matched_in)) != 0;
         if announced {
             key.insert(period, free, time, generation, matched_in);
             return Term::Records;
@@ -148,22 +154,23 @@ fn account(
     Term::Records
 }
 
-/// Sends a record of the flow set aside with the payload that was copied; 0 when there is no room.
+/// Sends a record of the flow set aside with the payload that was copied; 0 when there is no room. `told`
+/// is the packet's bytes and, in the lowest byte, where it matched: the stack below is short.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn announce(time: u64, bytes: u32, matched_in: u32) -> u32 {
-    let Some(words) = maps::sighting_words() else {
-        return 0;
-    };
+pub extern "C" fn announce(time: u64, told: u64) -> u32 {
     let Some(slot) = lane::free_slot(Part::Confirm, lane::monotonic()) else {
         return 0;
     };
+    let bytes = (told >> 8) as u32;
     lane::keep_copied(slot, time, bytes);
-    if !maps::send(words, time, bytes, matched_in as u8, slot as u16 + 1) {
-        lane::zero_slot(slot);
-        return 0;
+    if let Some(words) = maps::sighting_words()
+        && maps::send(words, time, bytes, told as u8, slot as u16 + 1)
+    {
+        return 1;
     }
-    1
+    lane::zero_slot(slot);
+    0
 }
 
 /// Whether the pattern may announce one more flow on this CPU, which it then has (a token bucket

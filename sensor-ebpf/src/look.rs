@@ -5,7 +5,7 @@ use sensor_common::{LaneClass, LaneFate, LaneSlot, SLOT_BYTES};
 
 use crate::{
     dns, http, lane, maps,
-    names::{DOT, First, reason, tcp, udp},
+    names::{DOT, reason, tcp, udp},
     packet::{Packet, within},
     parse::TCP,
     scratch, tls,
@@ -112,9 +112,9 @@ fn far<const F: bool>(packet: &Packet<'_, F>, offset: u32, end: u32) -> Option<(
     } else {
         udp(packet, offset, end, ports)
     };
-    match found {
-        First::Look(payload, reason) => Some((payload, reason)),
-        _ => None,
+    match found.reason {
+        reason::NOTHING | reason::FAR => None,
+        reason => Some((found.payload, reason)),
     }
 }
 

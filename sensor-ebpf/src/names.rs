@@ -23,6 +23,8 @@ const RST: u16 = 0x04;
 
 /// Why a packet goes to the global function.
 pub mod reason {
+    /// It does not.
+    pub const NOTHING: u32 = 0;
     pub const SYN: u32 = 1;
     pub const HELLO: u32 = 2;
     pub const HTTP: u32 = 3;
@@ -34,13 +36,23 @@ pub mod reason {
     pub const FAR: u32 = 8;
 }
 
-/// What a look at the headers tells.
-pub enum First {
-    Nothing,
-    /// Where the payload is, and why to look at it.
-    Look(u32, u32),
+/// What a look at the headers tells: where the payload is, and why to look at it (`reason`). Plain words,
+/// no enumeration: the compiler computes with what is not there, which the verifier does not take.
+#[derive(Clone, Copy)]
+pub struct First {
+    pub payload: u32,
+    pub reason: u32,
+}
+
+impl First {
+    pub const NOTHING: Self = Self::look(0, reason::NOTHING);
     /// A header or the payload's first bytes are not there.
-    NotThere,
+    pub const NOT_THERE: Self = Self::look(0, reason::FAR);
+
+    #[inline(always)]
+    const fn look(payload: u32, reason: u32) -> Self {
+        Self { payload, reason }
+    }
 }
 
 /// A packet that is to be looked at, its flow set aside, in one word: where its payload is, where its
@@ -74,13 +86,14 @@ pub fn glance<const F: bool>(
                 young::is_young(young::place([src[0], src[1], dst[0], dst[1], ends]))
             })
         }
-        _ => First::Nothing,
+        _ => First::NOTHING,
     };
-    let (payload, reason) = match found {
-        First::Nothing => return Glance(0),
-        First::Look(payload, reason) => (payload, reason),
-        First::NotThere if F => (offset, reason::FAR),
-        First::NotThere => return Glance(0),
+    let First { payload, reason } = found;
+    let (payload, reason) = match reason {
+        reason::NOTHING => return Glance(0),
+        reason::FAR if F => (offset, reason),
+        reason::FAR => return Glance(0),
+        _ => (payload, reason),
     };
     set_sighting(addresses.0, addresses.1, link, transport, family);
     // The header is at most 60 bytes.
@@ -122,23 +135,24 @@ pub fn udp<const F: bool>(
 ) -> First {
     let payload = offset + UDP_HEADER;
     if !maps::wants_hellos() {
-        return First::Nothing;
+        return First::NOTHING;
     }
     // Whatever else it is.
     let otherwise = if (src == DNS || dst == DNS) && maps::wants_names() {
-        First::Look(payload, reason::DNS)
+        First::look(payload, reason::DNS)
     } else if dst == DOT {
-        First::Look(payload, reason::DOT)
+        First::look(payload, reason::DOT)
     } else {
-        First::Nothing
+        First::NOTHING
     };
     if payload + 8 > end {
         return otherwise;
     }
     let Some(head) = packet.read::<u64>(payload) else {
-        return match otherwise {
-            First::Nothing => First::NotThere,
-            otherwise => otherwise,
+        return if otherwise.reason == reason::NOTHING {
+            First::NOT_THERE
+        } else {
+            otherwise
         };
     };
     let head = u64::from_le(head);
@@ -151,7 +165,7 @@ pub fn udp<const F: bool>(
         _ => false,
     };
     if initial {
-        First::Look(payload, reason::QUIC)
+        First::look(payload, reason::QUIC)
     } else {
         otherwise
     }
@@ -191,42 +205,44 @@ pub fn tcp<const F: bool>(
     is_young: impl Fn() -> bool,
 ) -> First {
     let Some(head) = packet.read::<u16>(offset + 12) else {
-        return First::NotThere;
+        return First::NOT_THERE;
     };
     let head = u16::from_be(head);
     let payload = offset + u32::from(head >> 12) * 4;
     let begins = head & (SYN | ACK | RST) == SYN;
     if payload >= end || head & RST != 0 {
         return if begins {
-            First::Look(payload, reason::SYN)
+            First::look(payload, reason::SYN)
         } else {
-            First::Nothing
+            First::NOTHING
         };
     }
+    let dns = (src == DNS || dst == DNS) && maps::wants_names();
     let token = if payload + 4 <= end {
         match packet.read::<u32>(payload) {
             Some(token) => token,
-            None => return First::NotThere,
+            // Cut, or far: its message is looked for by whoever can read that.
+            None if dns => return First::look(payload, reason::DNS),
+            None => return First::NOT_THERE,
         }
     } else {
         0
     };
-    let dns = (src == DNS || dst == DNS) && maps::wants_names();
     if maps::wants_hellos() && tls::begins(token) && !(dns && is_message(packet, payload)) {
-        return First::Look(payload, reason::HELLO);
+        return First::look(payload, reason::HELLO);
     }
     if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
-        return First::Look(payload, reason::HTTP);
+        return First::look(payload, reason::HTTP);
     }
     if dns {
-        return First::Look(payload, reason::DNS);
+        return First::look(payload, reason::DNS);
     }
     // With a payload (RFC 7413) that is nothing of the kind.
     if begins {
-        return First::Look(payload, reason::SYN);
+        return First::look(payload, reason::SYN);
     }
     if is_young() {
-        return First::Look(payload, reason::YOUNG);
+        return First::look(payload, reason::YOUNG);
     }
-    First::Nothing
+    First::NOTHING
 }

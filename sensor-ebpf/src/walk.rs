@@ -4,7 +4,7 @@
 
 use sensor_common::{LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, PatternKey};
 
-use crate::{confirm::probe_key, emit::probed, flows::next, lookup::has, maps, scratch};
+use crate::{confirm::probe_name, emit::probed, flows::next, lookup::has, maps, scratch};
 
 /// Longest label (RFC 1035 §2.3.4).
 const LONGEST_LABEL: u64 = 63;
@@ -213,5 +213,5 @@ pub extern "C" fn match_name(labels: u32, bytes: u32, matched_in: u32) -> u32 {
 #[inline(always)]
 fn probe(hash: NameHash, subdomains: bool, bytes: u32, matched_in: u32) -> u32 {
     let key = PatternKey::name(hash, subdomains);
-    probed::matched(probe_key(key.high, key.low, key.rest, bytes, matched_in))
+    probed::matched(probe_name(key.high, key.low, key.rest, bytes, matched_in))
 }

@@ -92,7 +92,7 @@ impl Subject {
             fates.0[class as usize][fate as usize] += 1;
             fates.0[class as usize][LaneFate::Encrypted as usize] += u64::from(expected.encrypted);
             if fate == LaneFate::Lent {
-                assert_eq!(lent.len(), 1, "lent, {}", context());
+                assert_eq!(lent.len(), 1, "lent, {}, {counts:?}", context());
                 assert_eq!(lent[0].class, Some(class), "{}", context());
                 assert!(ends_with(frame, &lent[0]), "{}", context());
             }
@@ -100,6 +100,15 @@ impl Subject {
         assert_eq!(counts, fates, "fates, {}", context());
         self.counts = counts;
         self.settle(seen.len() as u64);
+    }
+
+    /// Runs a frame of a connection that is known to have begun with a part of a message: whether the rest is
+    /// lent depends on that, which the oracle does not remember.
+    fn pass_over(&mut self, frame: &[u8], linear: Option<u32>) {
+        self.run(frame, linear);
+        let (records, _) = self.records();
+        (self.counts, _) = self.lane();
+        self.settle(records.len() as u64);
     }
 
     /// Every hit is in one term, and nothing is left in a slot.
@@ -187,18 +196,26 @@ fn program_and_oracle_agree_on_every_name() {
             if variant == Variant::Linear && frame.len() > 3_400 {
                 continue;
             }
+            let mut begun = false;
+            let mut check = |frame: &[u8], linear| {
+                let fate = named(frame).fate;
+                if begun && fate.is_none() {
+                    subject.pass_over(frame, linear);
+                } else {
+                    subject.check(frame, linear);
+                }
+                begun |= fate == Some((LaneClass::Dns, LaneFate::Lent));
+                runs += 1;
+            };
             if index % TRUNCATED == 0 {
                 for end in 14..frame.len() {
-                    subject.check(&frame[..end], None);
-                    runs += 1;
+                    check(&frame[..end], None);
                 }
             }
-            subject.check(&frame, None);
-            runs += 1;
+            check(&frame, None);
             if splits && variant == Variant::Frags {
                 let linear = 14 + random.below(frame.len().min(3_000) - 13) as u32;
-                subject.check(&frame, Some(linear));
-                runs += 1;
+                check(&frame, Some(linear));
             }
         }
         assert_eq!(

@@ -216,7 +216,9 @@ fn hello(bytes: &[u8]) -> Named {
     let body = &bytes[9..9 + length];
     let seen = |found: Result<Option<&[u8]>, LaneFate>| match found {
         Ok(Some(name)) => name.as_ptr().addr() + name.len() <= bytes.as_ptr().addr() + SLOT_BYTES,
-        _ => false,
+        // Each extension says what it is within the copy.
+        Ok(None) => last_extension(body).is_some_and(|at| 9 + at + 4 <= SLOT_BYTES),
+        Err(_) => false,
     };
     let encrypted = encrypted(body, bytes.len().min(SLOT_BYTES) - 9);
     let decided = |name| Named {
@@ -247,6 +249,17 @@ fn extensions(body: &[u8]) -> Result<Range<usize>, LaneFate> {
     }
     let length = number(body, at, 2).ok_or(unreadable)?;
     Ok(at + 2..at + 2 + length)
+}
+
+/// Where the last of them begins.
+fn last_extension(body: &[u8]) -> Option<usize> {
+    let Range { start: mut at, end } = extensions(body).ok()?;
+    let mut last = None;
+    while at + 4 <= end {
+        last = Some(at);
+        at += 4 + number(body, at + 2, 2)?;
+    }
+    last
 }
 
 /// Whether one of them, in the first `seen` bytes, is an encrypted hello (RFC 9849 §5).

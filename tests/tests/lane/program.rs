@@ -86,19 +86,21 @@ fn a_class_is_lent_only_while_the_image_needs_it() {
         for (words, expected) in needs {
             let mut offline = offline(words, variant);
             for (class, frames) in undecided() {
-                let before = counts(&mut offline).lent();
+                let before = counts(&mut offline);
                 for frame in &frames {
                     run(&mut offline, frame);
                 }
                 let after = counts(&mut offline);
+                // With URLs alone, what comes before the first segment is of a head as far as anybody knows.
+                let class = match class {
+                    TlsSegment if words[0] == "url" => HttpHead,
+                    class => class,
+                };
                 let needed = expected.contains(&class);
                 let context = format!("{variant:?}, {words:?}, {class:?}: {after:?}");
-                assert_eq!(after.lent() - before, u64::from(needed), "{context}");
-                assert_eq!(
-                    after.of(class, LaneFate::Lent),
-                    u64::from(needed),
-                    "{context}"
-                );
+                assert_eq!(after.lent() - before.lent(), u64::from(needed), "{context}");
+                let lent = after.of(class, LaneFate::Lent) - before.of(class, LaneFate::Lent);
+                assert_eq!(lent, u64::from(needed), "{context}");
             }
             let (mut lent, mut classes) = (Vec::new(), BTreeSet::new());
             offline.tap().read_lent(&mut lent, usize::MAX);
