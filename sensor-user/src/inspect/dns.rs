@@ -46,6 +46,12 @@ pub fn questions(message: &[u8]) -> Vec<Name> {
     names
 }
 
+/// Whether a message is a response (RFC 1035 §4.1.1).
+#[must_use]
+pub fn is_answer(message: &[u8]) -> bool {
+    message.get(2).is_some_and(|flags| flags & 0x80 != 0)
+}
+
 /// The first message of a TCP stream that begins with its length, and whether more of it is needed;
 /// the number of bytes that are.
 #[must_use]

@@ -8,7 +8,7 @@ use sensor_common::FlowKey;
 
 use super::{
     Class, Fate, Finding, Lane, Packet, Tally,
-    decide::{self, Looked, Then},
+    decide::{self, Looked, Then, Wants},
     flow::Flow,
     stream::{fate_of, overwrite},
 };
@@ -182,14 +182,24 @@ impl Lane {
             return Ok(());
         }
         let bytes = connection.pieces.from(0);
+        // What fingerprints are collected of are not Google's former versions (nor does tshark tell any).
+        let wants = match connection.version {
+            Version::T050 | Version::T051 => Wants {
+                ja3: false,
+                ja4: false,
+                ..self.wants
+            },
+            _ => self.wants,
+        };
         let Looked {
             found: names,
             encrypted,
+            told,
             then,
             ..
-        } = decide::connection(&bytes, self.wants, connection.told);
+        } = decide::connection(&bytes, wants, connection.told);
         overwrite(bytes);
-        connection.told |= !names.is_empty();
+        connection.told |= told;
         let tally = connection.tally;
         self.tell(Class::Quic, flow, &tally, encrypted, names, found);
         match then {

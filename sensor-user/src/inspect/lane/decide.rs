@@ -48,6 +48,8 @@ pub(super) struct Looked {
     pub(super) encrypted: bool,
     /// Bytes that are done with: what more there is stands behind them.
     pub(super) behind: usize,
+    /// What begins behind them has told its name.
+    pub(super) told: bool,
     pub(super) then: Then,
 }
 
@@ -65,6 +67,7 @@ impl Looked {
             found: Vec::new(),
             encrypted: false,
             behind: 0,
+            told: false,
             then,
         }
     }
@@ -79,6 +82,7 @@ impl Looked {
             found,
             encrypted: false,
             behind: 0,
+            told: false,
             then: Then::Done(fate),
         }
     }
@@ -89,7 +93,7 @@ pub(super) fn stream(class: Class, bytes: &[u8], wants: Wants, told: bool) -> Lo
     match class {
         Class::Tls => tls_stream(bytes, wants, told),
         Class::Http => http_heads(bytes, wants, told),
-        Class::Dns => dns_messages(bytes, wants),
+        Class::Dns => dns_messages(bytes, wants, told),
         Class::Quic => Looked::nothing(Then::Done(Fate::Unreadable)),
     }
 }
@@ -162,6 +166,7 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
         found,
         encrypted: hello.encrypted && matches!(then, Then::Done(fate) if fate.is_judged()),
         behind: 0,
+        told: named.is_some(),
         then,
     }
 }
@@ -185,7 +190,7 @@ fn http_heads(bytes: &[u8], wants: Wants, told: bool) -> Looked {
             found.extend(url.map(|url| (MatchedIn::HttpUrl, Observed::Url(url))));
             asked.length
         };
-        let then = match http::head(rest) {
+        let (then, told) = match http::head(rest) {
             http::Head::Whole(asked) => {
                 at = at.saturating_add(tell(asked));
                 continue;
@@ -197,30 +202,34 @@ fn http_heads(bytes: &[u8], wants: Wants, told: bool) -> Looked {
             }
             http::Head::Cut => {
                 let host = http::host(rest).filter(|_| names && at == 0);
-                let enough = host.is_some() && !wants.urls;
+                let named = host.is_some();
                 found.extend(host.map(|name| (MatchedIn::HttpHost, Observed::Name(name))));
-                if enough {
+                if named && !wants.urls {
                     return Looked::done(found);
                 }
-                Then::More(rest.len() + 1)
+                (Then::More(rest.len() + 1), named)
             }
             http::Head::Other if at > 0 => return Looked::done(found),
-            http::Head::Other => Then::Done(Fate::Unreadable),
+            http::Head::Other => (Then::Done(Fate::Unreadable), false),
         };
         return Looked {
             found,
             encrypted: false,
             behind: at,
+            told,
             then,
         };
     }
 }
 
-/// Messages that follow each other at once are read as far as they go.
-fn dns_messages(bytes: &[u8], wants: Wants) -> Looked {
+/// Messages that follow each other at once are read as far as they go; `told` is said of the first.
+fn dns_messages(bytes: &[u8], wants: Wants, told: bool) -> Looked {
     let (mut found, mut at) = (Vec::new(), 0);
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
+        if rest.is_empty() {
+            return Looked::done(found);
+        }
         let (message, needed) = dns::first_over_tcp(rest);
         let asked = message
             .get(4..6)
@@ -229,25 +238,28 @@ fn dns_messages(bytes: &[u8], wants: Wants) -> Looked {
         let all =
             asked.is_some_and(|asked| asked > 0 && names.len() >= asked.min(dns::MOST_QUESTIONS));
         let whole = rest.len() >= needed;
-        if !all && !whole {
-            return match rest.len() {
-                0 => Looked::done(found),
-                length => Looked {
-                    found,
-                    encrypted: false,
-                    behind: at,
-                    then: Then::More(length + 1),
-                },
-            };
-        }
-        if at == 0 && asked.is_none() {
+        if at == 0 && whole && asked.is_none() {
             return Looked::nothing(Then::Done(Fate::Unreadable));
         }
-        let names = names.into_iter().filter(|_| wants.names);
-        found.extend(names.map(|name| (MatchedIn::Dns, Observed::Name(name))));
-        if !whole {
+        if all || whole {
+            let wanted = wants.names && !(told && at == 0);
+            let names = names.into_iter().filter(|_| wanted);
+            found.extend(names.map(|name| (MatchedIn::Dns, Observed::Name(name))));
+        }
+        if whole {
+            at += needed;
+            continue;
+        }
+        // What follows a question may be another; an answer is long, and nothing follows that is looked for.
+        if all && dns::is_answer(message) {
             return Looked::done(found);
         }
-        at += needed;
+        return Looked {
+            found,
+            encrypted: false,
+            behind: at,
+            told: all,
+            then: Then::More(if all { needed } else { rest.len() + 1 }),
+        };
     }
 }

@@ -103,7 +103,7 @@ impl Lane {
             } else {
                 decide::stream(packet.class, packet.payload, self.wants, packet.judged)
             };
-            let told = looked.behind == 0 && (packet.judged || !looked.found.is_empty());
+            let told = looked.told || looked.behind == 0 && packet.judged;
             let tally = Tally::new(packet);
             self.tell(
                 packet.class,
@@ -171,15 +171,12 @@ impl Lane {
             found: names,
             encrypted,
             behind,
+            told,
             then,
         } = decide::stream(stream.class, &bytes, self.wants, stream.told);
         overwrite(bytes);
-        if behind > 0 {
-            stream.head = Some(head + index(behind));
-            stream.told = false;
-        } else {
-            stream.told |= !names.is_empty();
-        }
+        stream.head = Some(head + index(behind));
+        stream.told = told || behind == 0 && stream.told;
         let (class, tally) = (stream.class, stream.tally);
         let then = settle(then, stream.truncated);
         if let Then::More(needed) = then {

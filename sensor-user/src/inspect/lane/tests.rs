@@ -238,12 +238,12 @@ fn a_question_over_tcp_is_found_over_segments() {
     for cut in 1..stream.len() {
         let mut lane = lane(NAMES);
         let (one, two) = stream.split_at(cut);
-        take(&mut lane, &packet(Class::Dns, Part::Either, 0, one));
-        let told = take(
-            &mut lane,
-            &packet(Class::Dns, Part::Either, cut as u32, two),
-        );
-        assert_eq!(told, [(MatchedIn::Dns, 2)], "{cut}");
+        let mut told = take(&mut lane, &packet(Class::Dns, Part::Either, 0, one));
+        // Type and class may be in the second segment.
+        let packets = 2 - told.len() as u64;
+        let rest = packet(Class::Dns, Part::Either, cut as u32, two);
+        told.extend(take(&mut lane, &rest));
+        assert_eq!(told, [(MatchedIn::Dns, packets)], "{cut}");
         adds_up(&lane);
     }
     let mut over_udp = packet(Class::Dns, Part::Either, 0, message);
@@ -284,8 +284,11 @@ mod connections {
                     ..datagram(order[1])
                 };
                 let told = take(&mut lane, &later);
-                let expected = [MatchedIn::QuicSni, MatchedIn::Ja3, MatchedIn::Ja4];
-                assert_eq!(told, expected.map(|place| (place, 2)));
+                let mut expected = vec![(MatchedIn::QuicSni, 2)];
+                if version != Version::T051 {
+                    expected.extend([(MatchedIn::Ja3, 2), (MatchedIn::Ja4, 2)]);
+                }
+                assert_eq!(told, expected);
                 adds_up(&lane);
             }
             let both = [&one[..], &two].concat();
