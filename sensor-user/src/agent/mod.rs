@@ -91,7 +91,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let journal = Arc::new(journal);
     journal.sign_with(&agent(), signer(config)?)?;
     let mut store = stored::open(config)?;
-    condemned::destroy(&mut catalog, &mut store, &journal)?;
+    condemned::settle(&mut store, &journal, &past.destructions)?;
+    condemned::destroy(&mut catalog, &mut store, &journal, &past.destructions)?;
     let reader = store.another()?;
 
     let law = Law::of(config);
@@ -233,7 +234,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         told,
     };
     let doors = Doors { socket, page };
-    let outcome = serve(config, doors, sensor, metrics, pipeline);
+    let outcome = serve(config, doors, Arc::clone(&sensor), metrics, pipeline);
+    sensor.tell_counted();
     // Last: what the loop stored when stopping goes out, too, if the recipients are quick.
     deliveries.stop();
     beats.stop();

@@ -20,7 +20,7 @@ use crate::{
     journal::RequestEntry,
     legal::{costs::csv, report::Report},
     model::request::{
-        CaseRow, CostRow, Decline, JournalPage, JournalRow, NoticeSettled, Page, Rows,
+        CaseRow, CostRow, Decline, JournalPage, JournalRow, Manifests, NoticeSettled, Page, Rows,
     },
 };
 
@@ -39,6 +39,12 @@ impl Session {
             Requests::Show { reference } => {
                 let target = format!("{PATH}/{}", encode(&reference));
                 self.show(&target, |row: &CaseRow, _: &Out| print::case(row))
+                    .await
+                    .map(drop)
+            }
+            Requests::Manifests { reference } => {
+                let target = format!("{PATH}/{}/manifests", encode(&reference));
+                self.show(&target, |all: &Manifests, _: &Out| print::manifests(all))
                     .await
                     .map(drop)
             }
@@ -86,7 +92,7 @@ impl Session {
             };
             for told in page.rows.iter().filter_map(read) {
                 if told.action == "request" {
-                    report.take(&told.entry);
+                    report.take(told.index, &told.entry);
                 }
             }
             if from >= page.size {
@@ -131,6 +137,7 @@ impl Session {
 /// An entry about a request.
 #[derive(Deserialize)]
 struct Told {
+    index: u64,
     action: String,
     #[serde(flatten)]
     entry: RequestEntry,

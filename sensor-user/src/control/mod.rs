@@ -9,11 +9,13 @@ pub mod bind;
 pub mod failure;
 mod follow;
 pub mod http;
+mod response;
 pub mod roles;
 pub mod routes;
 pub mod service;
 pub mod socket;
 mod spool;
+mod submission;
 mod tail;
 pub mod uri;
 
@@ -28,7 +30,7 @@ use tokio::sync::broadcast;
 use crate::{
     journal::Journal,
     model::{
-        Actor, Event,
+        Actor, Event, RequestKind,
         request::{Reply, Request},
     },
 };
@@ -48,6 +50,10 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// What the client is told.
     fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error>;
+
+    /// Told of what was asked and never handed to [`Service::handle`]: it was not for this role, or could
+    /// not be taken in. May block.
+    fn unserved(&self, _actor: &Actor, _kind: RequestKind, _error: &Error) {}
 
     /// The journal, for whoever follows it.
     fn journal(&self) -> Arc<Journal>;
@@ -129,6 +135,9 @@ pub struct Counts {
     pub timed_out: AtomicU64,
     /// Connections turned away because too many were open.
     pub turned_away: AtomicU64,
+    /// Requests of the authority that were sent and not judged: the upload was not taken in, or the
+    /// sensor failed.
+    pub submissions_lost: AtomicU64,
     /// Events that tails missed because their client read too slowly.
     pub lagged: AtomicU64,
 }

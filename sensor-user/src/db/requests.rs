@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     Database, Error,
     case_rows::{COLUMNS, Raw},
+    handover::{Cost, Handover, write_cost, write_handover},
 };
 use crate::model::{
     RequestTerms, RequestType,
@@ -74,34 +75,6 @@ pub struct CaseStep<'a> {
     pub code: Option<&'a str>,
 }
 
-/// A handover that begins: all that is needed to tell later what was in it.
-#[derive(Clone, Copy, Debug)]
-pub struct Handover<'a> {
-    /// Name of the file.
-    pub file: &'a str,
-    /// Its SHA-256, hexadecimal.
-    pub digest: &'a str,
-    /// Categories of the data.
-    pub categories: &'a [String],
-    /// Records.
-    pub records: u64,
-    /// It may have been disclosed before.
-    pub repeat: bool,
-}
-
-/// A line of the ledger.
-#[derive(Clone, Copy, Debug)]
-pub struct Cost<'a> {
-    /// When.
-    pub time: Timestamp,
-    /// Code in the tariff.
-    pub tariff_code: &'a str,
-    /// Version of the tariff.
-    pub tariff_version: &'a str,
-    /// Events that were answered for.
-    pub quantity: u64,
-}
-
 impl Requests {
     /// Opens or creates the file in a directory.
     ///
@@ -109,7 +82,8 @@ impl Requests {
     /// [`Error`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("requests.db");
-        let database = Database::open(&path, &[include_str!("requests.sql")])?;
+        let schema = [include_str!("requests.sql"), include_str!("requests_2.sql")];
+        let database = Database::open(&path, &schema)?;
         Ok(Self { database })
     }
 
@@ -348,53 +322,4 @@ impl Requests {
         };
         rows.into_iter().map(row).collect()
     }
-}
-
-fn write_handover(
-    transaction: &Transaction<'_>,
-    number: i64,
-    handover: &Handover<'_>,
-) -> Result<(), rusqlite::Error> {
-    transaction
-        .execute(
-            "UPDATE request SET handovers = handovers + 1, file = ?2, digest = ?3, \
-             categories = ?4, records = ?5, repeat = ?6 WHERE number = ?1",
-            params![
-                number,
-                handover.file,
-                handover.digest,
-                handover.categories.join(" "),
-                handover.records.cast_signed(),
-                handover.repeat,
-            ],
-        )
-        .map(drop)
-}
-
-fn write_cost(
-    transaction: &Transaction<'_>,
-    number: i64,
-    records: u64,
-    cost: &Cost<'_>,
-    receipt: Option<u64>,
-) -> Result<(), rusqlite::Error> {
-    transaction.execute(
-        "UPDATE request SET records = ?2 WHERE number = ?1",
-        [number, records.cast_signed()],
-    )?;
-    transaction
-        .execute(
-            "INSERT INTO cost (time, request, ground, tariff_code, tariff_version, quantity, \
-             receipt) SELECT ?2, number, json_extract(terms, '$.ground'), ?3, ?4, ?5, ?6 \
-             FROM request WHERE number = ?1",
-            params![
-                number,
-                cost.time.as_microsecond(),
-                cost.tariff_code,
-                cost.tariff_version,
-                cost.quantity.cast_signed(),
-                receipt.unwrap_or_default().cast_signed(),
-            ],
-        )
-        .map(drop)
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Action, Announced, Entry, Error, Hash, Head, LONGEST_LINE, RequestPast, Verifier,
+    Action, Announced, Destructions, Entry, Error, Hash, Head, LONGEST_LINE, RequestPast, Verifier,
     merkle::{self, Frontier},
     segments::{Segments, Sizes},
     signer::{self, Signer},
@@ -53,6 +53,8 @@ pub struct Past {
     pub unsaid_stop: Option<u64>,
     /// What it says of each request of the authority, by its reference.
     pub requests: BTreeMap<String, RequestPast>,
+    /// What it says of destructions since the last start.
+    pub destructions: Destructions,
 }
 
 /// The journal. Calls from several threads wait for each other, and for the disk: asynchronous
@@ -118,6 +120,7 @@ impl Journal {
             announced: scan.verifier.announced(),
             unsaid_stop: scan.verifier.unsaid_stop(),
             requests: scan.verifier.requests(),
+            destructions: scan.verifier.destructions(),
         };
         let journal = Self::with(scan.verifier.into_tree(), Store::Disk(segments));
         if scan.torn > 0 {

@@ -46,9 +46,15 @@ pub struct RequestEntry {
     /// SHA-256 of the export file, hexadecimal: what was disclosed is proved by who has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// SHA-256 of the manifest that is kept for oversight, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
     /// Stable code of a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// The like of it by the same user that came before and were not journalled one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaid: Option<u64>,
     /// The same may have been disclosed before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeat: bool,
@@ -58,7 +64,7 @@ pub struct RequestEntry {
 }
 
 /// Steps of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStep {
     /// It is not accepted.
@@ -81,6 +87,10 @@ pub enum RequestStep {
     Unknown,
     /// What an earlier entry announced was not kept: the agent died.
     Lost,
+    /// Somebody who may not, or who has done so already, approves or refuses it; nothing changed.
+    DecisionRefused,
+    /// Something was submitted and could not be taken in or judged: no fault of who asks.
+    Failed,
     /// A subscriber was informed.
     NoticeSent,
     /// A subscriber cannot be informed.
@@ -104,7 +114,9 @@ impl RequestEntry {
             records: None,
             categories: Vec::new(),
             digest: None,
+            manifest: None,
             code: None,
+            unsaid: None,
             repeat: false,
             of: None,
         }
@@ -116,6 +128,8 @@ impl RequestEntry {
 pub struct RequestPast {
     /// Index of the last entry about it.
     pub index: u64,
+    /// Index of the entry that says that it was accepted, and its type.
+    pub submitted: Option<(u64, Option<RequestType>)>,
     /// The step that it tells.
     pub step: String,
     /// Answers that were, or may have been, handed over.
@@ -129,16 +143,22 @@ impl RequestPast {
         reference: &str,
         index: u64,
         step: &str,
+        kind: Option<&str>,
     ) {
-        // Nothing is kept of what is refused, and another one may have its reference.
-        if step == "refused" {
+        // Nothing is kept of what is refused, and another one may have its reference; who may not
+        // decide changes nothing.
+        if matches!(step, "refused" | "decision_refused" | "failed") {
             return;
         }
         let past = requests.entry(reference.to_owned()).or_insert(Self {
             index,
+            submitted: None,
             step: String::new(),
             handovers: 0,
         });
+        if step == "submitted" {
+            past.submitted = Some((index, kind.and_then(RequestType::parse)));
+        }
         past.index = index;
         step.clone_into(&mut past.step);
         past.handovers += u32::from(matches!(step, "disclosed" | "unknown"));
@@ -177,16 +197,18 @@ mod tests {
             "begun",
             "disclosed",
             "refused",
+            "decision_refused",
         ]
         .into_iter()
         .enumerate()
         {
-            RequestPast::note(&mut past, "r", index as u64, step);
+            RequestPast::note(&mut past, "r", index as u64, step, Some("request-b"));
         }
         let of = &past["r"];
         assert_eq!(
             (of.index, of.step.as_str(), of.handovers),
             (4, "disclosed", 2)
         );
+        assert_eq!(of.submitted, Some((0, Some(RequestType::B))));
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    Announced, Fault, Hash, Head, LONGEST_LINE, Report, RequestPast,
+    Announced, Destructions, Fault, Hash, Head, LONGEST_LINE, Report, RequestPast,
     merkle::{self, Frontier},
     rhythm::Rhythm,
 };
@@ -47,6 +47,9 @@ struct Link<'a> {
     /// Of a request.
     #[serde(borrow, default)]
     step: Option<Cow<'a, str>>,
+    /// Of a request.
+    #[serde(rename = "type", borrow, default)]
+    kind: Option<Cow<'a, str>>,
 }
 
 /// A state that the journal must continue.
@@ -80,6 +83,8 @@ pub struct Verifier {
     announced: Announced,
     /// What is said of each request.
     requests: BTreeMap<String, RequestPast>,
+    /// What the last run destroyed.
+    destructions: Destructions,
 }
 
 impl Verifier {
@@ -100,6 +105,7 @@ impl Verifier {
             accepted: BTreeMap::new(),
             announced: Announced::default(),
             requests: BTreeMap::new(),
+            destructions: Destructions::default(),
         }
     }
 
@@ -138,6 +144,11 @@ impl Verifier {
         std::mem::take(&mut self.requests)
     }
 
+    /// What the last run destroyed.
+    pub(super) fn destructions(&mut self) -> Destructions {
+        std::mem::take(&mut self.destructions)
+    }
+
     /// Takes the next line, without its newline.
     ///
     /// # Errors
@@ -163,6 +174,7 @@ impl Verifier {
             self.announced.take(link.index, &link.action, link.of);
         }
         let (index, time) = (link.index, link.time);
+        self.destructions.take(index, &link.action, link.of, text);
         self.rhythm.entry(index, time, &link.action, link.heartbeat);
         if let ("envelope_accepted", Some(issuer), Some(serial)) =
             (&*link.action, &link.issuer, link.serial)
@@ -173,7 +185,8 @@ impl Verifier {
         if let ("request", Some(reference), Some(step)) =
             (&*link.action, &link.reference, &link.step)
         {
-            RequestPast::note(&mut self.requests, reference, link.index, step);
+            let kind = link.kind.as_deref();
+            RequestPast::note(&mut self.requests, reference, link.index, step, kind);
         }
         self.push(merkle::leaf_hash(line))
     }

@@ -14,6 +14,9 @@ use crate::{
 /// First line of a manifest.
 pub const MAGIC: &str = "marker-sensor-disclosure 1";
 
+/// First line of what is kept of a manifest for oversight.
+pub const MAGIC_OF_OVERSIGHT: &str = "marker-sensor-disclosed 1";
+
 /// What the sensor signs of an export: one JSON object on the second line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +174,20 @@ impl Manifest {
     pub fn text(&self) -> String {
         let line = serde_json::to_string(self).expect("a manifest is plain JSON");
         format!("{MAGIC}\n{line}\n")
+    }
+
+    /// The text that is signed and kept for oversight. It outlives the records, so it has neither their
+    /// length nor their digest, which would prove them to whoever guesses them: the digest of the
+    /// encrypted file, which the journal has too, says which export it is of.
+    #[must_use]
+    pub fn for_oversight(&self, export_sha256: &str) -> String {
+        let mut kept = serde_json::to_value(self).expect("a manifest is plain JSON");
+        if let Some(kept) = kept.as_object_mut() {
+            kept.remove("content_length");
+            kept.remove("content_sha256");
+            kept.insert("export_sha256".into(), export_sha256.into());
+        }
+        format!("{MAGIC_OF_OVERSIGHT}\n{kept}\n")
     }
 }
 

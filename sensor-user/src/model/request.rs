@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
 pub use canary::{CanaryInterface, CanaryReport, CanarySink};
 pub use casework::{
-    ApprovalRow, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, NoticeSettled, TaskRow,
+    ApprovalRow, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, ManifestRow, Manifests,
+    NoticeSettled, TaskRow,
 };
 pub use change::{Changed, HeldBack, Refusal};
 pub use coverage::{ClassCoverage, Coverage};
@@ -122,6 +123,11 @@ pub enum Request {
     },
     /// One of them. Operators and the desk.
     RequestsShow {
+        /// Its reference.
+        reference: String,
+    },
+    /// The manifests of what went out for one. Operators and oversight.
+    RequestsManifests {
         /// Its reference.
         reference: String,
     },
@@ -339,6 +345,8 @@ pub enum Reply {
     Cases(Rows<CaseRow>),
     /// To [`Request::RequestsShow`] and what changes one.
     Case(Box<CaseRow>),
+    /// To [`Request::RequestsManifests`].
+    Manifests(Box<Manifests>),
     /// To [`Request::CostsList`].
     Costs(Rows<CostRow>),
     /// To [`Request::EventsList`].

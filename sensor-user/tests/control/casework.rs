@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use sensor_user::model::{
     Agent, Authorisation, Beneficiary, Category, RequestTerms, RequestType,
-    request::{ApprovalRow, Capacity, CaseRow, CostRow, Impossible, TaskRow},
+    request::{
+        ApprovalRow, Capacity, CaseRow, CostRow, Impossible, ManifestRow, Manifests, TaskRow,
+    },
 };
 
 fn time() -> Timestamp {
@@ -59,6 +61,18 @@ pub fn case(reference: &str) -> CaseRow {
             date: Some(jiff::civil::date(2027, 1, 31)),
             proof: Some("LRAR-1".into()),
             reason: Some(Impossible::Left),
+        }],
+    }
+}
+
+pub fn manifests(reference: &str) -> Manifests {
+    Manifests {
+        reference: reference.into(),
+        kind: RequestType::B,
+        stage: "disclosed".into(),
+        manifests: vec![ManifestRow {
+            handover: 1,
+            note: "marker-sensor-disclosed 1\n{}\n\n— pop1 AAAA\n".into(),
         }],
     }
 }

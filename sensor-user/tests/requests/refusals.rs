@@ -152,6 +152,7 @@ fn a_commission_that_is_not_in_force_is_refused() {
     scene.acknowledge(1);
     let document = scene.document(RequestType::B, "REQ-1", std::slice::from_ref(&id));
     assert_eq!(code(scene.submit(&document)), "unknown_commission");
+    last_refusal(&scene, "unknown_commission");
     let mut scene = scene.restart_with(|config| config.commissions = vec!["COM-1".into()]);
     assert_eq!(code(scene.submit(&document)), "ok: submitted");
     // Revoked between the two.
@@ -162,6 +163,11 @@ fn a_commission_that_is_not_in_force_is_refused() {
     let second = scene.approve(crate::scene::DESIGNATED, "REQ-1");
     assert_eq!(code(second), "unknown_commission");
     assert!(scene.exports().is_empty());
+    let last = scene.told().pop().expect("an entry");
+    assert_eq!(
+        (&last["step"], &last["code"]),
+        (&json!("not_disclosed"), &json!("unknown_commission"))
+    );
 }
 
 #[test]

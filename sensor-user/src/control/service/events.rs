@@ -1,10 +1,11 @@
 //! Reading events. Reads of addresses are journalled before they are answered.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use super::{Error, Sensor, internal};
 use crate::{
     events::Which,
+    fault,
     journal::{Action, Salt},
     model::{
         Actor, Event, EventRow, Role, State,
@@ -79,8 +80,14 @@ impl Sensor {
         id: &str,
     ) -> Result<DestroyedEvents, Error> {
         let row = self.event_of(id)?;
+        let announcing = self
+            .announcing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let receipt = self.journal(actor, Action::EventsNotUseful { events: 1 })?;
+        fault::crossing("not_useful_announced");
         let told = self.parts.live.doom_events(vec![row.seq], &receipt);
+        drop(announcing);
         let Ok(events) = told.recv_timeout(PATIENCE) else {
             self.journal_failure(actor, &receipt, "store");
             return Err(Error::Unavailable(

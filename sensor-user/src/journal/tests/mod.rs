@@ -1,6 +1,7 @@
 //! The journal as its callers and its forgers meet it.
 
 mod full_disk;
+mod growth;
 mod tamper;
 
 use std::{

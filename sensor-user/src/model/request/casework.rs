@@ -40,6 +40,30 @@ pub struct CaseRow {
     pub tasks: Vec<TaskRow>,
 }
 
+/// What went out for a request, as oversight may read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifests {
+    /// The authority's reference.
+    pub reference: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: RequestType,
+    /// Where it stands.
+    pub stage: String,
+    /// One for each handover that has begun; the journal tells what became of it.
+    pub manifests: Vec<ManifestRow>,
+}
+
+/// The manifest of a handover.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestRow {
+    /// Which one, from 1.
+    pub handover: u32,
+    /// A signed note (C2SP signed-note) by the sensor's key: ground, purpose, categories and counts;
+    /// its SHA-256 stands in the journal.
+    pub note: String,
+}
+
 /// An approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalRow {

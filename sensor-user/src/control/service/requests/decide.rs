@@ -37,8 +37,9 @@ impl Desk {
         now: Timestamp,
     ) -> Result<CaseRow, Error> {
         let _one = self.changing();
-        let own = self.person(actor)?;
         let case = self.find(reference)?;
+        let refused = |error| self.refused(actor, &case, error);
+        let own = self.person(actor).map_err(refused)?;
         let stage = stage_of(&case)?;
         if is_over(&case, now) && stage.after(Step::Lapse).is_some() {
             self.lapse(actor, &case)?;
@@ -66,11 +67,11 @@ impl Desk {
         let free = own.iter().find(|one| !taken(one)).copied();
         let again = given.iter().any(|other| other.uid == actor.uid);
         let Some(capacity) = free.filter(|_| !again) else {
-            return Err(coded(
+            return Err(refused(coded(
                 StatusCode::CONFLICT,
                 "second_person",
                 "an approval in your capacity is there already; the other person must approve, too",
-            ));
+            )));
         };
         let approved = RequestEntry {
             capacity: Some(capacity),
@@ -107,8 +108,9 @@ impl Desk {
             )
         })?;
         let _one = self.changing();
-        let own = self.person(actor)?;
         let case = self.find(reference)?;
+        let refused = |error| self.refused(actor, &case, error);
+        let own = self.person(actor).map_err(refused)?;
         let stage = stage_of(&case)?;
         let Some(next) = stage.after(Step::Decline) else {
             let reason = format!("the request is {}; it cannot be refused", stage.name());
@@ -142,6 +144,7 @@ impl Desk {
             }
             *swept = Some(Instant::now());
         }
+        self.tell_counted(false)?;
         // While one is answered, the next call does it.
         let Ok(_one) = self.one.try_lock() else {
             return Ok(());

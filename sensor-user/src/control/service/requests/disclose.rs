@@ -28,6 +28,8 @@ pub(super) struct Ready {
     pub records: u64,
     /// Categories of the data in it.
     pub categories: Vec<String>,
+    /// What is kept of it for oversight, signed; a work list for the operator's own system has none.
+    pub manifest: Option<String>,
 }
 
 impl Desk {
@@ -116,8 +118,11 @@ impl Desk {
         let mut text = Zeroizing::new(Vec::with_capacity(head.len() + content.lines().len()));
         text.extend_from_slice(head.as_bytes());
         text.extend_from_slice(content.lines());
+        let bytes = recipient.encrypt(&text).map_err(internal)?;
+        let kept = manifest.for_oversight(&hex(&sha256(&[&bytes])));
         Ok(Ready {
-            bytes: recipient.encrypt(&text).map_err(internal)?,
+            manifest: Some(self.signer.note(&kept)),
+            bytes,
             extension: "age",
             records: content.records(),
             categories: content.categories(),
@@ -190,6 +195,7 @@ impl Desk {
                 categories: &ready.categories,
                 records: ready.records,
                 repeat,
+                manifest: ready.manifest.as_deref(),
             }),
             receipt: Some(receipt.index()),
             ..CaseStep::default()
@@ -209,7 +215,7 @@ impl Desk {
         of: &Receipt,
         now: Timestamp,
     ) -> Result<CaseRow, Error> {
-        let disclosed = self.disclosed(case, of.index());
+        let disclosed = self.disclosed(case, of.index())?;
         let receipt = self.journal_done(actor, disclosed)?;
         fault::point("request_disclosed").map_err(internal)?;
         self.keep_done(case, receipt.index(), now)?;
@@ -217,8 +223,11 @@ impl Desk {
     }
 
     /// The entry that says so.
-    pub(super) fn disclosed(&self, case: &Case, of: u64) -> RequestEntry {
-        RequestEntry {
+    pub(super) fn disclosed(&self, case: &Case, of: u64) -> Result<RequestEntry, Error> {
+        let kept = self.db().manifests(case.number).map_err(internal)?;
+        let last = kept.last().map(|(_, note)| sha256(&[note.as_bytes()]));
+        Ok(RequestEntry {
+            manifest: last.map(|digest| hex(&digest)),
             records: case.row.records,
             events: Some(case.row.terms.events.len() as u64),
             categories: case.categories.clone(),
@@ -226,7 +235,7 @@ impl Desk {
             repeat: case.repeat,
             of: Some(of),
             ..entry(RequestStep::Disclosed, case)
-        }
+        })
     }
 
     /// Keeps that it was handed over.

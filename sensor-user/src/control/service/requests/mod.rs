@@ -11,6 +11,7 @@ mod disclose;
 mod export;
 mod notices;
 mod recover;
+mod refusals;
 mod submit;
 
 use std::{
@@ -21,6 +22,8 @@ use std::{
 
 use hyper::StatusCode;
 use jiff::Timestamp;
+
+use refusals::Refusals;
 
 use super::{Error, from_journal, internal};
 use crate::{
@@ -34,7 +37,7 @@ use crate::{
     legal::Stage,
     model::{
         Actor, EventRow, RequestType,
-        request::{Capacity, CaseRow, CostRow, Page, Reply, Request, Rows},
+        request::{Capacity, CaseRow, CostRow, ManifestRow, Manifests, Page, Reply, Request, Rows},
     },
 };
 
@@ -70,6 +73,8 @@ pub struct Desk {
     one: Mutex<()>,
     /// When requests whose time is over were last looked for.
     swept: Mutex<Option<Instant>>,
+    /// Whose refusals are told of.
+    refusals: Mutex<Refusals>,
 }
 
 /// Whom answers are encrypted to, by type.
@@ -123,6 +128,7 @@ impl Desk {
             events: Mutex::new(parts.events),
             one: Mutex::new(()),
             swept: Mutex::default(),
+            refusals: Mutex::default(),
         })
     }
 
@@ -136,6 +142,9 @@ impl Desk {
             Request::RequestsSubmit { body } => self.submit(actor, &body, now).map(case),
             Request::RequestsList { page } => self.list(&page).map(Reply::Cases),
             Request::RequestsShow { reference } => self.show(&reference).map(case),
+            Request::RequestsManifests { reference } => self
+                .manifests(&reference)
+                .map(|manifests| Reply::Manifests(Box::new(manifests))),
             Request::RequestsApprove { reference } => {
                 self.approve(actor, &reference, now).map(case)
             }
@@ -176,6 +185,22 @@ impl Desk {
         self.find(reference).map(|case| case.row)
     }
 
+    /// The manifests of what went out for a request: what oversight reads of a disclosure.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn manifests(&self, reference: &str) -> Result<Manifests, Error> {
+        let case = self.find(reference)?;
+        let kept = self.db().manifests(case.number).map_err(internal)?;
+        let row = |(handover, note)| ManifestRow { handover, note };
+        Ok(Manifests {
+            reference: case.row.reference,
+            kind: case.row.kind,
+            stage: case.row.stage,
+            manifests: kept.into_iter().map(row).collect(),
+        })
+    }
+
     /// A page of the ledger of costs, oldest first.
     ///
     /// # Errors
@@ -204,6 +229,10 @@ impl Desk {
 
     fn events(&self) -> MutexGuard<'_, Store> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {

@@ -25,6 +25,7 @@ pub(super) fn ready(desk: &Desk, case: &Case, repeat: bool) -> Result<Ready, Err
         extension: "json",
         records: events.len() as u64,
         categories: Vec::new(),
+        manifest: None,
     })
 }
 

@@ -35,10 +35,12 @@ impl Desk {
                 // Announced and never kept, or the store is an older copy: what was submitted is to be
                 // submitted again.
                 None if past.step != "lost" => {
+                    let (of, kind) = past.submitted.unwrap_or((past.index, None));
                     let lost = RequestEntry {
+                        kind,
                         reference: Some(reference.clone()),
                         code: Some("interrupted".into()),
-                        of: Some(past.index),
+                        of: Some(of),
                         ..RequestEntry::of(RequestStep::Lost)
                     };
                     let _receipt = self.journal_done(actor, lost)?;
@@ -124,7 +126,7 @@ impl Desk {
         if there {
             let disclosed = RequestEntry {
                 code: Some("interrupted".into()),
-                ..self.disclosed(case, case.row.receipt)
+                ..self.disclosed(case, case.row.receipt)?
             };
             let receipt = self.journal_done(actor, disclosed)?;
             return self.keep_done(case, receipt.index(), now);

@@ -31,8 +31,13 @@ impl Desk {
         let _one = self.changing();
         match self.take(actor, body, now) {
             Ok(row) => Ok(row),
-            // A failure of ours is no refusal.
-            Err(rejected) if rejected.error.status().is_server_error() => Err(rejected.error),
+            // A failure of ours is no refusal; what was announced is journalled as lost already.
+            Err(rejected) if rejected.error.status().is_server_error() => {
+                if rejected.entry.step == RequestStep::Refused {
+                    self.failed(actor, *rejected.entry, &rejected.error)?;
+                }
+                Err(rejected.error)
+            }
             Err(rejected) => {
                 let entry = RequestEntry {
                     code: Some(rejected.error.code().into()),
@@ -79,7 +84,9 @@ impl Desk {
         entry.beneficiary = terms.beneficiary;
         entry.events = Some(terms.events.len() as u64);
         self.check(&envelope, &terms, now)
-            .and_then(|()| self.keep(actor, &envelope, &terms, entry.clone(), now))
+            .map_err(|error| rejected(&entry, error))?;
+        entry.step = RequestStep::Submitted;
+        self.keep(actor, &envelope, &terms, entry.clone(), now)
             .map_err(|error| rejected(&entry, error))
     }
 
@@ -181,14 +188,7 @@ impl Desk {
         entry: RequestEntry,
         now: Timestamp,
     ) -> Result<CaseRow, Error> {
-        let receipt = self.journal(
-            actor,
-            RequestEntry {
-                step: RequestStep::Submitted,
-                ..entry
-            },
-        )?;
-        fault::point("request_submitted").map_err(internal)?;
+        let receipt = self.journal(actor, entry)?;
         let case = NewCase {
             terms,
             issuer: &envelope.manifest.issuer,
@@ -198,7 +198,11 @@ impl Desk {
             received: now,
             receipt: receipt.index(),
         };
-        if let Err(error) = self.db().insert(&case) {
+        // A store that fails on demand fails here, too.
+        let kept = fault::point("request_submitted")
+            .map_err(internal)
+            .and_then(|()| self.db().insert(&case).map_err(internal));
+        if let Err(error) = kept {
             let lost = RequestEntry {
                 kind: Some(terms.kind),
                 reference: Some(terms.reference.clone()),
@@ -207,7 +211,7 @@ impl Desk {
                 ..RequestEntry::of(RequestStep::Lost)
             };
             let _receipt = self.journal_done(actor, lost)?;
-            return Err(internal(error));
+            return Err(error);
         }
         self.show(&terms.reference)
     }
