@@ -20,7 +20,7 @@ use crate::{
     journal::RequestEntry,
     legal::{costs::csv, report::Report},
     model::request::{
-        CaseRow, CostRow, Decline, JournalPage, JournalRow, NoticeSettled, Page, Rows,
+        Approve, CaseRow, CostRow, Decline, JournalPage, JournalRow, NoticeSettled, Page, Rows,
     },
 };
 
@@ -43,8 +43,13 @@ impl Session {
                     .map(drop)
             }
             Requests::Report => self.report().await,
-            Requests::Approve { reference } => {
-                self.on_request(&reference, "approve", Bytes::new()).await
+            Requests::Approve {
+                reference,
+                envelope,
+            } => {
+                let body = envelope.map(|envelope| json(&Approve { envelope }));
+                let body = body.transpose()?.unwrap_or_default();
+                self.on_request(&reference, "approve", body).await
             }
             Requests::Refuse { reference, reason } => {
                 let body = json(&Decline { reason })?;

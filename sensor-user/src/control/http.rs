@@ -136,7 +136,7 @@ impl<S: Service> Door<S> {
                 permit
             }
         };
-        match self.ask(actor, request).await? {
+        match self.ask(actor, request.within(scopes)).await? {
             Reply::Tail => Ok(self.stream(actor, stop)),
             Reply::Follow { from } => {
                 let journal = self.service.journal();

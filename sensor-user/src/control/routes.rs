@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{Error, uri::Query};
 use crate::model::{
-    RequestKind as Kind, Spool,
+    RequestKind as Kind, Scopes, Spool,
     request::{EventFilter, Request},
 };
 pub use answer::document;
@@ -178,7 +178,7 @@ pub const ROUTES: [Route; 40] = [
         "/v1/requests/{reference}/approve",
         Kind::RequestsApprove,
         &[],
-        Carries::Nothing,
+        Carries::Document,
     ),
     send(
         "POST",
@@ -339,12 +339,13 @@ pub fn request(
             reference: parameter,
         },
         Kind::RequestsSubmit => Request::RequestsSubmit { body: file },
-        Kind::RequestsList => Request::RequestsList { page: page(query)? },
+        Kind::RequestsList => Request::RequestsList(page(query)?, Scopes::WHOLE),
         Kind::RequestsShow => Request::RequestsShow {
             reference: parameter,
         },
         Kind::RequestsApprove => Request::RequestsApprove {
             reference: parameter,
+            body: document,
         },
         Kind::RequestsRefuse => Request::RequestsRefuse {
             reference: parameter,

@@ -62,7 +62,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
-pub use requests::{Desk, DeskError, DeskParts};
+pub use requests::{Clock, Desk, DeskError, DeskParts, Judged};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
@@ -330,7 +330,7 @@ impl Service for Sensor {
             | Request::RequestsApprove { .. }
             | Request::RequestsRefuse { .. }
             | Request::RequestsSettle { .. }
-            | Request::CostsList { .. } => self.desk.handle(actor, request, self.now()),
+            | Request::CostsList { .. } => self.desk.handle(actor, request, self),
             Request::EventsList { page, filter } => {
                 self.events_list(actor, &page, &filter).map(Reply::Events)
             }
