@@ -48,6 +48,14 @@ pub struct RequestPast {
     pub disclosed: Option<(Timestamp, Box<RequestEntry>)>,
 }
 
+impl RequestPast {
+    /// Whether nothing of it was kept and nothing of it went out, so that it may be submitted again.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.step == RequestStep::Lost && self.handovers == 0
+    }
+}
+
 impl RequestsPast {
     /// Takes an entry.
     pub fn note(&mut self, index: u64, time: Timestamp, entry: &RequestEntry) {
@@ -113,7 +121,7 @@ impl RequestsPast {
         let mut highest: BTreeMap<(String, RequestType), u64> = BTreeMap::new();
         for past in self.cases.values() {
             if let (Some((issuer, serial)), Some(kind)) = (&past.serial, past.kind)
-                && past.step != RequestStep::Lost
+                && !past.is_free()
             {
                 let known = highest.entry((issuer.clone(), kind)).or_default();
                 *known = (*known).max(*serial);
@@ -237,7 +245,16 @@ mod tests {
             signed(S::Submitted, "s", 5),
             entry(S::Lost, "s"),
         ]);
-        let expected = BTreeMap::from([(("authority".into(), RequestType::B), 4)]);
-        assert_eq!(told.serials(), expected);
+        let serial = |serial| BTreeMap::from([(("authority".into(), RequestType::B), serial)]);
+        assert_eq!(told.serials(), serial(4));
+        // An approval that was lost takes nothing back of what may have gone out before.
+        let told = past(&[
+            signed(S::Submitted, "s", 5),
+            entry(S::Unknown, "s"),
+            entry(S::Approved, "s"),
+            entry(S::Lost, "s"),
+        ]);
+        assert_eq!(told.serials(), serial(5));
+        assert!(!told.cases["s"].is_free());
     }
 }

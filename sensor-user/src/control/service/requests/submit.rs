@@ -135,12 +135,8 @@ impl Desk {
         requests::check_dates(terms, &self.config.commissions, now).map_err(objection)?;
         let known = self.db().case(&terms.reference).map_err(internal)?;
         // The store may be an older one: what the journal says of a reference counts as well.
-        let told = self
-            .past()
-            .cases
-            .get(&terms.reference)
-            .map(|past| past.step);
-        if known.is_some() || told.is_some_and(|step| step != RequestStep::Lost) {
+        let past = self.past().cases.get(&terms.reference).cloned();
+        if known.is_some() || past.is_some_and(|past| !past.is_free()) {
             return Err(Error::Conflict(
                 "a request of this reference was submitted before; a reference is used once".into(),
             ));
