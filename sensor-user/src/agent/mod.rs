@@ -214,7 +214,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         watch,
     };
     let desk = requests::open(config, &rules.issuers, &journal, &store)?;
-    desk.recover(&actor, &past.requests, now)?;
+    desk.recover(&actor, &past.requests)?;
     let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules, desk));
     let overseers = Oversight::start(overseers, config, &sensor).map_err(Error::Runtime)?;
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
@@ -22,14 +23,26 @@ pub struct Requests {
     pub responsible: Vec<Account>,
     /// Users who approve as the agent designated in writing.
     pub designated: Vec<Account>,
-    /// Commissions of the authority's agents that are in force; any where the list is blank.
-    pub commissions: Vec<String>,
+    /// Commissions of the authority's agents that are in force; no other counts.
+    pub commissions: Vec<Commission>,
     /// Whom answers are encrypted to.
     pub recipients: Recipients,
     /// The operator's subscriber system.
     pub adaptor: Option<Adaptor>,
     /// What the ledger of costs names.
     pub tariff: Tariff,
+}
+
+/// A commission of an agent, as the authority has told the operator of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Commission {
+    /// Its reference.
+    pub reference: String,
+    /// What its agent may ask for.
+    pub types: Vec<RequestType>,
+    /// First instant at which it no longer counts.
+    pub until: Timestamp,
 }
 
 /// Public keys of age (`age1…`, X25519), one for each type of request.
@@ -134,9 +147,11 @@ impl Requests {
             "names somebody who is the responsible, too: they are two persons",
         )?;
         need(
-            self.commissions.iter().all(|one| is_reference(one)),
+            self.commissions
+                .iter()
+                .all(|one| is_reference(&one.reference) && !one.types.is_empty()),
             "requests.commissions",
-            "must each be 1 to 128 printable ASCII characters",
+            "must each have a reference of 1 to 128 printable ASCII characters, and types",
         )?;
         let recipients = self.recipients.all();
         for (at, (name, key)) in recipients.iter().enumerate() {

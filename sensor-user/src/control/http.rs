@@ -142,7 +142,7 @@ impl<S: Service> Door<S> {
                 permit
             }
         };
-        let reply = self.ask(actor, request).await;
+        let reply = self.ask(actor, request.within(scopes)).await;
         if !matches!(&reply, Err(error) if error.status().is_server_error()) {
             submission.judged();
         }

@@ -181,7 +181,7 @@ pub const ROUTES: [Route; 41] = [
         "/v1/requests/{reference}/approve",
         Kind::RequestsApprove,
         &[],
-        Carries::Nothing,
+        Carries::Document,
     ),
     send(
         "POST",

@@ -20,6 +20,10 @@ pub struct Handover<'a> {
     pub repeat: bool,
     /// What is kept of it for oversight: a signed note.
     pub manifest: Option<&'a str>,
+    /// SHA-256 of the key that it is encrypted to, hexadecimal; a work list is not.
+    pub recipient: Option<&'a str>,
+    /// Events that are answered for.
+    pub quantity: u64,
 }
 
 /// A line of the ledger.
@@ -68,7 +72,8 @@ pub(super) fn write_handover(
     transaction
         .execute(
             "UPDATE request SET handovers = handovers + 1, file = ?2, digest = ?3, \
-             categories = ?4, records = ?5, repeat = ?6 WHERE number = ?1",
+             categories = ?4, records = ?5, repeat = ?6, recipient = ?7, quantity = ?8 \
+             WHERE number = ?1",
             params![
                 number,
                 handover.file,
@@ -76,6 +81,8 @@ pub(super) fn write_handover(
                 handover.categories.join(" "),
                 handover.records.cast_signed(),
                 handover.repeat,
+                handover.recipient,
+                handover.quantity.cast_signed(),
             ],
         )
         .map(drop)

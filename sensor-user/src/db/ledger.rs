@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use rusqlite::params;
 
-use super::{Error, Requests};
+use super::{Error, Requests, requests_mark::write_mark};
 use crate::model::{
     RequestType,
     request::{CostRow, Impossible, TaskRow},
@@ -72,6 +72,7 @@ impl Requests {
         task: &TaskRow,
         (stage, receipt): (&str, u64),
     ) -> Result<(), Error> {
+        let size = self.size;
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
@@ -91,6 +92,7 @@ impl Requests {
                 "UPDATE request SET stage = ?2, receipt = ?3 WHERE number = ?1",
                 params![number, stage, receipt.cast_signed()],
             )?;
+            write_mark(&transaction, size)?;
             transaction.commit()
         })
     }

@@ -19,6 +19,7 @@ mod markers;
 mod orders;
 mod queue;
 mod requests;
+mod requests_mark;
 mod serials;
 mod settle;
 #[cfg(test)]

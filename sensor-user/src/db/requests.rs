@@ -9,15 +9,21 @@ use super::{
     Database, Error,
     case_rows::{COLUMNS, Raw},
     handover::{Cost, Handover, write_cost, write_handover},
+    requests_mark::write_mark,
 };
-use crate::model::{
-    RequestTerms, RequestType,
-    request::{ApprovalRow, Capacity, CaseRow},
+use crate::{
+    crypto::hex,
+    model::{
+        RequestTerms, RequestType,
+        request::{ApprovalRow, Capacity, CaseRow},
+    },
 };
 
 /// `requests.db`.
 pub struct Requests {
     pub(super) database: Database,
+    /// Entries of the journal, as far as is known.
+    pub(super) size: Option<u64>,
 }
 
 /// A request as it stands in the file.
@@ -33,6 +39,10 @@ pub struct Case {
     pub categories: Vec<String>,
     /// It may have been disclosed before.
     pub repeat: bool,
+    /// SHA-256 of the key that the last answer is encrypted to, hexadecimal.
+    pub recipient: Option<String>,
+    /// Events that the last answer was for.
+    pub quantity: Option<u64>,
 }
 
 /// A request that is accepted.
@@ -46,6 +56,8 @@ pub struct NewCase<'a> {
     pub serial: u64,
     /// Digest of its envelope.
     pub digest: [u8; 32],
+    /// The envelope itself.
+    pub envelope: &'a [u8],
     /// Its first stage.
     pub stage: &'a str,
     /// When it came.
@@ -82,12 +94,20 @@ impl Requests {
     /// [`Error`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("requests.db");
-        let schema = [include_str!("requests.sql"), include_str!("requests_2.sql")];
+        let schema = [
+            include_str!("requests.sql"),
+            include_str!("requests_2.sql"),
+            include_str!("requests_bound.sql"),
+        ];
         let database = Database::open(&path, &schema)?;
-        Ok(Self { database })
+        Ok(Self {
+            database,
+            size: None,
+        })
     }
 
-    /// Serial and digest of the last request of an issuer and type.
+    /// Serial and digest of the last request of an issuer and type; no digest where the serial came from
+    /// the journal.
     ///
     /// # Errors
     /// [`Error`].
@@ -95,14 +115,16 @@ impl Requests {
         &mut self,
         issuer: &str,
         kind: RequestType,
-    ) -> Result<Option<(u64, [u8; 32])>, Error> {
+    ) -> Result<Option<(u64, Option<[u8; 32]>)>, Error> {
         self.database.run(|connection| {
             connection
                 .prepare_cached(
                     "SELECT serial, digest FROM serial WHERE issuer = ?1 AND kind = ?2",
                 )?
                 .query_row([issuer, kind.name()], |row| {
-                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
+                    let digest: [u8; 32] = row.get(1)?;
+                    let known = Some(digest).filter(|digest| *digest != [0; 32]);
+                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), known))
                 })
                 .optional()
         })
@@ -116,11 +138,13 @@ impl Requests {
         let terms = serde_json::to_string(case.terms).expect("terms are plain JSON");
         let kind = case.terms.kind.name();
         let received = case.received.as_microsecond();
+        let (size, signed) = (self.size, hex(&case.digest));
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO request (reference, kind, issuer, serial, terms, stage, received, \
-                 receipt, handovers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
+                 receipt, handovers, envelope, signed) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10)",
                 params![
                     case.terms.reference,
                     kind,
@@ -130,6 +154,8 @@ impl Requests {
                     case.stage,
                     received,
                     case.receipt.cast_signed(),
+                    case.envelope,
+                    signed,
                 ],
             )?;
             let number = transaction.last_insert_rowid();
@@ -145,6 +171,7 @@ impl Requests {
                  VALUES (?1, ?2, ?3, ?4)",
                 params![case.issuer, kind, case.serial.cast_signed(), case.digest],
             )?;
+            write_mark(&transaction, size)?;
             transaction.commit()
         })
     }
@@ -164,13 +191,47 @@ impl Requests {
         raw.map(|raw| self.whole(raw)).transpose()
     }
 
+    /// The envelope of a request, as it came; none where a former version did not keep it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn envelope(&mut self, number: i64) -> Result<Option<Vec<u8>>, Error> {
+        self.database.run(|connection| {
+            connection.query_row(
+                "SELECT envelope FROM request WHERE number = ?1",
+                [number],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// Up to `limit` requests with numbers above `after`, lowest first.
     ///
     /// # Errors
     /// [`Error`].
     pub fn cases(&mut self, after: i64, limit: u32) -> Result<Vec<Case>, Error> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM request WHERE number > ?1 ORDER BY number LIMIT ?2");
+        self.cases_of(&RequestType::ALL, after, limit)
+    }
+
+    /// The same of these types only.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn cases_of(
+        &mut self,
+        kinds: &[RequestType],
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Case>, Error> {
+        let names: Vec<String> = kinds
+            .iter()
+            .map(|one| format!("'{}'", one.name()))
+            .collect();
+        let names = names.join(", ");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM request WHERE number > ?1 AND kind IN ({names}) \
+             ORDER BY number LIMIT ?2"
+        );
         let raw: Vec<Raw> = self.database.run(|connection| {
             connection
                 .prepare_cached(&sql)?
@@ -185,6 +246,7 @@ impl Requests {
     /// # Errors
     /// [`Error`]; nothing was written.
     pub fn step(&mut self, number: i64, step: &CaseStep<'_>) -> Result<(), Error> {
+        let size = self.size;
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
@@ -218,6 +280,7 @@ impl Requests {
             if let Some((records, cost)) = &step.done {
                 write_cost(&transaction, number, *records, cost, step.receipt)?;
             }
+            write_mark(&transaction, size)?;
             transaction.commit()
         })
     }
@@ -280,12 +343,15 @@ impl Requests {
             digest: raw.digest,
             categories: categories.split_whitespace().map(str::to_owned).collect(),
             repeat: raw.repeat,
+            recipient: raw.recipient,
+            quantity: raw.quantity.map(i64::cast_unsigned),
             row: CaseRow {
                 reference: raw.reference,
                 kind,
                 terms,
                 issuer: raw.issuer,
                 serial: raw.serial.cast_unsigned(),
+                envelope: raw.signed.unwrap_or_default(),
                 stage: raw.stage,
                 received,
                 approvals,

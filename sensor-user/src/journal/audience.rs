@@ -26,11 +26,14 @@ impl Action {
             | Self::RestoreAccepted { .. }
             | Self::ClockAccepted { .. }
             | Self::JournalRead { .. }
+            | Self::RequestsConfigured { .. }
             | Self::Failed { .. } => EVERYBODY,
-            Self::Request(entry) => match entry.kind {
+            Self::Request(entry) => match (entry.kind, &entry.issuer) {
+                (Some(kind), _) => audience_of(kind),
+                // A key of the authority's signed it: that of type C says its type.
+                (None, Some(_)) => ARCEP,
                 // Of what nobody's key signed, nothing is known but that it was refused.
-                None => EVERYBODY,
-                Some(kind) => audience_of(kind),
+                (None, None) => EVERYBODY,
             },
             Self::MarkersLoaded(_)
             | Self::MarkersAdded(_)

@@ -165,6 +165,16 @@ pub enum Action {
         /// Whether the catalogue was without changes that the journal announced.
         #[serde(default)]
         catalogue: bool,
+        /// Whether the store of the authority's requests was without steps that the journal tells, or
+        /// knew of more.
+        #[serde(default)]
+        requests: bool,
+    },
+    /// What is configured about the authority's requests is not what it was when this was last said:
+    /// keys, persons, commissions, the subscriber system, the tariff.
+    RequestsConfigured {
+        /// Digest of all of it, hexadecimal.
+        digest: String,
     },
     /// Somebody took the wall clock for right, against the time that was believed before.
     ClockAccepted {

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Action, Announced, Destructions, Entry, Error, Hash, Head, LONGEST_LINE, RequestPast, Verifier,
+    Action, Announced, Destructions, Entry, Error, Hash, Head, LONGEST_LINE, RequestsPast,
+    Verifier,
     merkle::{self, Frontier},
     segments::{Segments, Sizes},
     signer::{self, Signer},
@@ -51,8 +52,8 @@ pub struct Past {
     pub announced: Announced,
     /// The last entry of a run that did not say that it stops.
     pub unsaid_stop: Option<u64>,
-    /// What it says of each request of the authority, by its reference.
-    pub requests: BTreeMap<String, RequestPast>,
+    /// What it says of the authority's requests.
+    pub requests: RequestsPast,
     /// What it says of destructions since the last start.
     pub destructions: Destructions,
 }

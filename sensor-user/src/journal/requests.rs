@@ -1,7 +1,5 @@
 //! What the journal says of the authority's requests.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Beneficiary, RequestType, request::Capacity};
@@ -33,6 +31,10 @@ pub struct RequestEntry {
     /// In which capacity the actor acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// SHA-256 of the signed text of its envelope, hexadecimal: what was submitted, and what whoever
+    /// approves it approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<String>,
     /// Events that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<u64>,
@@ -49,6 +51,12 @@ pub struct RequestEntry {
     /// SHA-256 of the manifest that is kept for oversight, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
+    /// SHA-256 of the public key that the answer is encrypted to (its text, `age1…`), hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// What the line of costs says: see [`Tariffed`].
+    #[serde(flatten)]
+    pub cost: Tariffed,
     /// Stable code of a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -61,6 +69,20 @@ pub struct RequestEntry {
     /// Index of the entry that announced it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
+}
+
+/// What the ledger of costs says of an answer, so that the ledger can be held against the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tariffed {
+    /// Code in the tariff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tariff_code: Option<String>,
+    /// Version of the tariff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tariff_version: Option<String>,
+    /// Events that were answered for: those that were still held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
 }
 
 /// Steps of a request.
@@ -97,6 +119,33 @@ pub enum RequestStep {
     NoticeImpossible,
 }
 
+impl RequestStep {
+    /// Whether the store of requests keeps what this step tells: an entry of such a step that the
+    /// store does not know is what a dead agent left, or the store is an older one.
+    #[must_use]
+    pub const fn is_kept(self) -> bool {
+        match self {
+            Self::Submitted
+            | Self::Approved
+            | Self::Declined
+            | Self::Lapsed
+            | Self::Begun
+            | Self::Disclosed
+            | Self::NotDisclosed
+            | Self::Unknown
+            | Self::NoticeSent
+            | Self::NoticeImpossible => true,
+            Self::Refused | Self::Lost | Self::DecisionRefused | Self::Failed => false,
+        }
+    }
+
+    /// Whether an answer was, or may have been, handed over.
+    #[must_use]
+    pub const fn is_handover(self) -> bool {
+        matches!(self, Self::Disclosed | Self::Unknown)
+    }
+}
+
 impl RequestEntry {
     /// Of a step, with nothing else.
     #[must_use]
@@ -110,58 +159,23 @@ impl RequestEntry {
             commission: None,
             beneficiary: None,
             capacity: None,
+            envelope: None,
             events: None,
             records: None,
             categories: Vec::new(),
             digest: None,
             manifest: None,
+            recipient: None,
+            cost: Tariffed {
+                tariff_code: None,
+                tariff_version: None,
+                quantity: None,
+            },
             code: None,
             unsaid: None,
             repeat: false,
             of: None,
         }
-    }
-}
-
-/// What a journal says of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestPast {
-    /// Index of the last entry about it.
-    pub index: u64,
-    /// Index of the entry that says that it was accepted, and its type.
-    pub submitted: Option<(u64, Option<RequestType>)>,
-    /// The step that it tells.
-    pub step: String,
-    /// Answers that were, or may have been, handed over.
-    pub handovers: u32,
-}
-
-impl RequestPast {
-    /// Takes an entry.
-    pub(super) fn note(
-        requests: &mut BTreeMap<String, Self>,
-        reference: &str,
-        index: u64,
-        step: &str,
-        kind: Option<&str>,
-    ) {
-        // Nothing is kept of what is refused, and another one may have its reference; who may not
-        // decide changes nothing.
-        if matches!(step, "refused" | "decision_refused" | "failed") {
-            return;
-        }
-        let past = requests.entry(reference.to_owned()).or_insert(Self {
-            index,
-            submitted: None,
-            step: String::new(),
-            handovers: 0,
-        });
-        if step == "submitted" {
-            past.submitted = Some((index, kind.and_then(RequestType::parse)));
-        }
-        past.index = index;
-        step.clone_into(&mut past.step);
-        past.handovers += u32::from(matches!(step, "disclosed" | "unknown"));
     }
 }
 
@@ -185,30 +199,5 @@ mod tests {
             r#"{"action":"request","step":"begun","type":"request-b","reference":"REQ-1","repeat":true}"#
         );
         assert_eq!(serde_json::from_str::<Action>(&text).expect("JSON"), action);
-    }
-
-    #[test]
-    fn the_last_step_counts_and_every_handover() {
-        let mut past = BTreeMap::new();
-        for (index, step) in [
-            "submitted",
-            "begun",
-            "unknown",
-            "begun",
-            "disclosed",
-            "refused",
-            "decision_refused",
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            RequestPast::note(&mut past, "r", index as u64, step, Some("request-b"));
-        }
-        let of = &past["r"];
-        assert_eq!(
-            (of.index, of.step.as_str(), of.handovers),
-            (4, "disclosed", 2)
-        );
-        assert_eq!(of.submitted, Some((0, Some(RequestType::B))));
     }
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use crate::{
     crypto::{Zeroizing, hex, sha256},
-    model::{Beneficiary, Category, Event, Item, Pap, RequestTerms, RequestType, Tlp},
+    model::{
+        Beneficiary, Category, Event, Item, Pap, RequestTerms, RequestType, SubscriberSide, Tlp,
+    },
 };
 
 /// First line of a manifest.
@@ -43,6 +45,10 @@ pub struct Manifest {
     pub category: Option<Category>,
     /// When it was made.
     pub created: Timestamp,
+    /// SHA-256 of the public key that it is encrypted to (its text, `age1…`), hexadecimal: who opens it
+    /// sees that it was meant for them, and whoever has the journal that it was for nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
     /// The same may have been disclosed before.
     pub repeat: bool,
     /// Nothing is held of what was asked for.
@@ -86,6 +92,7 @@ impl Default for Content {
 #[derive(Serialize)]
 struct Identified<'a> {
     event: &'a str,
+    side: SubscriberSide,
     #[serde(flatten)]
     answer: &'a Answer,
 }
@@ -101,9 +108,13 @@ impl Content {
         self.marking.1 = self.marking.1.max(event.pap);
     }
 
-    /// Adds what the subscriber system answers about an event.
-    pub fn add_answer(&mut self, event: &str, answer: &Answer) {
-        self.line(&Identified { event, answer });
+    /// Adds what the subscriber system answers about a side of an event.
+    pub fn add_answer(&mut self, event: &str, side: SubscriberSide, answer: &Answer) {
+        self.line(&Identified {
+            event,
+            side,
+            answer,
+        });
         for (field, value) in Answer::FIELDS.into_iter().zip(answer.fields()) {
             if value.is_some() {
                 *self.categories.entry(field.to_owned()).or_default() += 1;
@@ -156,6 +167,7 @@ impl Content {
             authorisation: terms.authorisation.as_ref().map(|one| one.number.clone()),
             category: terms.category,
             created,
+            recipient: None,
             repeat,
             nil: self.records == 0,
             records: self.records,
@@ -281,7 +293,7 @@ mod tests {
             postal_address: None,
             email: Some("a@example".into()),
         };
-        content.add_answer("00ff", &answer);
+        content.add_answer("00ff", SubscriberSide::Src, &answer);
         assert_eq!(content.categories(), ["email", "identity"]);
         assert_eq!(
             content.lines(),

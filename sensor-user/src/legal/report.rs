@@ -85,7 +85,8 @@ impl Report {
                 counts.answered += 1;
                 counts.nil += u64::from(entry.records == Some(0));
                 counts.repeated += u64::from(entry.repeat);
-                counts.events += entry.events.unwrap_or_default();
+                // Those that were still held; of a former version, those that were named.
+                counts.events += entry.cost.quantity.or(entry.events).unwrap_or_default();
                 for category in &entry.categories {
                     *counts.categories.entry(category.clone()).or_default() += 1;
                 }

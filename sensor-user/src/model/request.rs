@@ -14,11 +14,11 @@ mod status;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
+use super::{Event, Marker, Pap, Scopes, Spool, State, Tlp, declaration::DeclarationReport};
 pub use canary::{CanaryInterface, CanaryReport, CanarySink};
 pub use casework::{
-    ApprovalRow, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, ManifestRow, Manifests,
-    NoticeSettled, TaskRow,
+    ApprovalRow, Approve, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, ManifestRow,
+    Manifests, NoticeSettled, TaskRow,
 };
 pub use change::{Changed, HeldBack, Refusal};
 pub use coverage::{ClassCoverage, Coverage};
@@ -116,11 +116,8 @@ pub enum Request {
         /// The envelope.
         body: Spool,
     },
-    /// A page of them, oldest first. Operators and the desk.
-    RequestsList {
-        /// Which part.
-        page: Page,
-    },
+    /// A page of them, oldest first: of those that are the business of these scopes. Operators and the desk.
+    RequestsList(Page, Scopes),
     /// One of them. Operators and the desk.
     RequestsShow {
         /// Its reference.
@@ -135,6 +132,8 @@ pub enum Request {
     RequestsApprove {
         /// Its reference.
         reference: String,
+        /// An [`Approve`], JSON; may be blank.
+        body: bytes::Bytes,
     },
     /// Refuse one: either of the two.
     RequestsRefuse {
@@ -382,6 +381,17 @@ pub enum Reply {
     Breaker(BreakerStatus),
     /// To [`Request::Attach`] and [`Request::Detach`].
     Interface(InterfaceStatus),
+}
+
+impl Request {
+    /// The same, asking for no more than these scopes hold.
+    #[must_use]
+    pub fn within(self, scopes: Scopes) -> Self {
+        match self {
+            Self::RequestsList(page, _) => Self::RequestsList(page, scopes),
+            other => other,
+        }
+    }
 }
 
 /// The most restrictive marking of a set of markers.

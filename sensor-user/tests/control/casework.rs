@@ -42,6 +42,7 @@ pub fn case(reference: &str) -> CaseRow {
         },
         issuer: "authority.example".into(),
         serial: 12,
+        envelope: "00ff".repeat(16),
         stage: "handed_over".into(),
         received: time(),
         approvals: vec![ApprovalRow {

@@ -222,7 +222,7 @@ impl Service for Memory {
                 next: None,
             }),
             Request::RequestsShow { reference }
-            | Request::RequestsApprove { reference }
+            | Request::RequestsApprove { reference, .. }
             | Request::RequestsRefuse { reference, .. }
             | Request::RequestsSettle { reference, .. } => Reply::Case(Box::new(case(&reference))),
             Request::RequestsManifests { reference } => {

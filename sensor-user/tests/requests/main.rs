@@ -1,8 +1,12 @@
 //! The authority's requests, in process: the desk over real stores and a real journal.
 
 mod approvals;
+mod bound;
 mod disclosures;
+mod lost;
+mod moment;
 mod notices;
+mod overseen;
 mod property;
 mod refusals;
 mod samples;

@@ -206,7 +206,15 @@ fn step(scene: &mut Scene, random: &mut Random, known: &mut Known) -> Option<Res
             check_manifests(scene, role, read);
             None
         }
-        6..=9 => ask(scene, uid, role, Request::RequestsApprove { reference }),
+        6..=9 => {
+            let body = Default::default();
+            ask(
+                scene,
+                uid,
+                role,
+                Request::RequestsApprove { reference, body },
+            )
+        }
         10 if random.in_ten(3) => {
             let body = b"{\"reason\":\"taken_back\"}"[..].into();
             ask(

@@ -1,6 +1,11 @@
 //! A desk in a directory of its own, with whoever asks it.
 
-use std::{fs, io::Cursor, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::Cursor,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use age::x25519::Identity;
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +26,7 @@ use sensor_user::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use crate::samples::{actor, code, decrypted, desk_actor, id_of, kind_of, spool};
+pub use crate::samples::{actor, code, commission, decrypted, desk_actor, id_of, kind_of, spool};
 use crate::samples::{collect, row};
 
 pub const RESPONSIBLE: u32 = 40_001;
@@ -33,6 +38,8 @@ pub struct Keys {
     pub signers: Vec<(ContentKind, SignerKey)>,
     pub identities: Vec<(RequestType, Identity)>,
     pub sensor: VerifierKey,
+    /// A key that the operator no longer pins.
+    pub unpinned: Option<ContentKind>,
 }
 
 impl Keys {
@@ -50,6 +57,7 @@ impl Keys {
             ],
             identities: types.map(|kind| (kind, Identity::generate())).into(),
             sensor: sensor.public().clone(),
+            unpinned: None,
         }
     }
 
@@ -71,7 +79,11 @@ impl Keys {
             authority: *kind != ContentKind::RequestC,
             kind: *kind,
         };
-        let issuers: Vec<Issuer> = self.signers.iter().map(issuer).collect();
+        let pinned = self
+            .signers
+            .iter()
+            .filter(|(kind, _)| Some(*kind) != self.unpinned);
+        let issuers: Vec<Issuer> = pinned.map(issuer).collect();
         Issuers::of(&issuers).expect("the keys differ")
     }
 }
@@ -99,7 +111,7 @@ impl Scene {
             export_dir: Some(dir.path().join("exports")),
             responsible: vec![Account::Id(RESPONSIBLE)],
             designated: vec![Account::Id(DESIGNATED)],
-            commissions: Vec::new(),
+            commissions: vec![commission("COM-1")],
             recipients: Recipients {
                 request_a: public(RequestType::A),
                 request_b: public(RequestType::B),
@@ -150,37 +162,30 @@ impl Scene {
 
     /// The same with another configuration.
     pub fn restart_with(self, change: impl FnOnce(&mut Requests)) -> Self {
-        let Self {
-            dir,
-            keys,
-            mut config,
-            store,
-            journal,
-            desk,
-            now,
-            serial,
-            sink,
-            sensor_key,
-        } = self;
-        change(&mut config);
-        drop((desk, journal));
+        self.restart_after(change, |_| {})
+    }
+
+    /// The same, and something happens to its directory while no agent runs.
+    pub fn restart_after(
+        mut self,
+        change: impl FnOnce(&mut Requests),
+        meanwhile: impl FnOnce(&Path),
+    ) -> Self {
+        change(&mut self.config);
+        drop((self.desk, self.journal));
+        let dir = &self.dir;
+        meanwhile(dir.path());
         let opened = Journal::open_since(&dir.path().join("journal"), None);
         let (journal, past) = opened.expect("it proves itself");
         let journal = Arc::new(journal);
-        let desk = open(&dir, &keys, &config, &store, &journal, &sensor_key);
+        let (store, key) = (&self.store, &self.sensor_key);
+        let desk = open(dir, &self.keys, &self.config, store, &journal, key);
         let agent = actor(0, Role::Agent);
-        desk.recover(&agent, &past.requests, now).expect("recovers");
+        desk.recover(&agent, &past.requests).expect("recovers");
         Self {
-            dir,
-            keys,
-            config,
-            store,
             journal,
             desk,
-            now,
-            serial,
-            sink,
-            sensor_key,
+            ..self
         }
     }
 

@@ -106,7 +106,7 @@ const DEATHS: [(&str, &[&str], &str, usize); 6] = [
     ("request_approved", &["approved", "lost"], "approved", 0),
     ("request_begun", &["begun", "not_disclosed"], "cleared", 0),
     ("request_making", &["begun", "not_disclosed"], "cleared", 0),
-    ("request_handing", &["begun", "unknown"], "unknown", 0),
+    ("request_handing", &["begun", "not_disclosed"], "cleared", 0),
     ("request_handed", &["begun", "disclosed"], "disclosed", 1),
     ("request_disclosed", &["begun", "disclosed"], "disclosed", 1),
 ];

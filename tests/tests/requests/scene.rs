@@ -44,7 +44,10 @@ impl Authority {
         format!(
             "{}{}kind = \"request-a\"\n{}kind = \"request-b\"\n{}kind = \"request-c\"\n{}kind = \"request-notice\"\n\
              [requests]\nexport-dir = {:?}\nresponsible = [{responsible}]\n\
-             designated = [{designated}]\n[requests.recipients]\nrequest-a = \"{recipient}\"\nrequest-b = \"{recipient}\"\n\
+             designated = [{designated}]\n\
+             commissions = [{{reference = \"COM-1\", until = \"2100-01-01T00:00:00Z\", types = \
+             [\"request-a\", \"request-b\", \"request-c\", \"request-notice\"]}}]\n\
+             [requests.recipients]\nrequest-a = \"{recipient}\"\nrequest-b = \"{recipient}\"\n\
              request-c = \"{recipient}\"\n\
              [requests.tariff]\nversion = \"2027-1\"\nrequest-b = \"TECH\"\n",
             self.orders.pin(),

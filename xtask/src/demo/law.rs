@@ -150,6 +150,8 @@ pub fn play() -> Result<()> {
 fn configuration(stage: &Stage, authority: &Authority) -> String {
     format!(
         "{}\n[requests]\nexport-dir = {:?}\nresponsible = [{RESPONSIBLE}]\ndesignated = [{DESIGNATED}]\n\
+         commissions = [{{reference = \"COM-1\", until = \"2100-01-01T00:00:00Z\", types = \
+         [\"request-b\", \"request-notice\"]}}]\n\
          [requests.recipients]\nrequest-b = {:?}\n[requests.tariff]\nversion = \"2027-1\"\nrequest-b = \"TECH\"\n\
          [[sink]]\nname = \"authority\"\nrecipient = \"authority\"\nretention = \"90d\"\n\
          [sink.webhook]\nurl = \"http://{ENDPOINT}/alerts\"\n",

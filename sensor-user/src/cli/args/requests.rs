@@ -52,6 +52,9 @@ pub enum Requests {
     Approve {
         /// Its reference
         reference: String,
+        /// Digest of the envelope that `show` told you: another one is refused
+        #[arg(long)]
+        envelope: Option<String>,
     },
     /// Refuse a request, for good
     Refuse {

@@ -58,6 +58,7 @@ pub fn case(row: &CaseRow) -> String {
             "signed by",
             format!("{}, serial {}", clean(&row.issuer), row.serial),
         ),
+        ("envelope", clean(&row.envelope)),
         (
             "agent",
             format!(

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     control::{Error, uri::Query},
     model::{
-        RequestKind as Kind,
+        RequestKind as Kind, Scopes,
         request::{EventFilter, Request},
     },
 };
@@ -57,7 +57,7 @@ pub fn request(
             reference: parameter,
         },
         Kind::RequestsSubmit => Request::RequestsSubmit { body: file },
-        Kind::RequestsList => Request::RequestsList { page: page(query)? },
+        Kind::RequestsList => Request::RequestsList(page(query)?, Scopes::WHOLE),
         Kind::RequestsShow => Request::RequestsShow {
             reference: parameter,
         },
@@ -66,6 +66,7 @@ pub fn request(
         },
         Kind::RequestsApprove => Request::RequestsApprove {
             reference: parameter,
+            body: document,
         },
         Kind::RequestsRefuse => Request::RequestsRefuse {
             reference: parameter,

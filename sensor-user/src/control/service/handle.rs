@@ -66,7 +66,7 @@ impl Service for Sensor {
             | Request::RequestsApprove { .. }
             | Request::RequestsRefuse { .. }
             | Request::RequestsSettle { .. }
-            | Request::CostsList { .. } => self.desk.handle(actor, request, self.now()),
+            | Request::CostsList { .. } => self.desk.handle(actor, request, self),
             Request::EventsList { page, filter } => {
                 self.events_list(actor, &page, &filter).map(Reply::Events)
             }

@@ -63,7 +63,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
-pub use requests::{Desk, DeskError, DeskParts};
+pub use requests::{Clock, Desk, DeskError, DeskParts, Judged};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 

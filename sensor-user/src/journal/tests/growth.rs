@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     journal::{
         Action, Entry, EnvelopeMark, LONGEST_LINE, MarkersChange, OrderChange, RequestEntry,
-        RequestStep,
+        RequestStep, Tariffed,
     },
     model::{Beneficiary, Recipient, RequestType, Role, request::Capacity},
 };
@@ -43,6 +43,7 @@ const fn group(action: &Action) -> &'static str {
         | Action::KeyMade { .. }
         | Action::RestoreAccepted { .. }
         | Action::DeclarationRecorded { .. }
+        | Action::RequestsConfigured { .. }
         | Action::EnvelopeRefused { .. }
         | Action::EnvelopeAccepted { .. }
         | Action::MarkersExpired { .. }
@@ -94,6 +95,7 @@ fn request() -> RequestEntry {
         commission: Some(longest()),
         beneficiary: Some(Beneficiary::PublicAuthority),
         capacity: Some(Capacity::Responsible),
+        envelope: Some(digest()),
         events: Some(100),
         records: Some(100),
         categories: ["identity", "postal_address", "email"]
@@ -101,6 +103,12 @@ fn request() -> RequestEntry {
             .into(),
         digest: Some(digest()),
         manifest: Some(digest()),
+        recipient: Some(digest()),
+        cost: Tariffed {
+            tariff_code: Some("t".repeat(64)),
+            tariff_version: Some("t".repeat(64)),
+            quantity: Some(100),
+        },
         code: Some("authorisation_not_valid".into()),
         unsaid: Some(u64::MAX),
         repeat: true,
@@ -144,6 +152,7 @@ fn samples() -> Vec<Action> {
             events: 12_000_000,
             refused: 12_000_000,
         },
+        Action::RequestsConfigured { digest: digest() },
         Action::EnvelopeAccepted {
             issuer: longest(),
             serial: u64::MAX,

@@ -19,6 +19,9 @@ pub struct CaseRow {
     pub issuer: String,
     /// Serial of its envelope.
     pub serial: u64,
+    /// SHA-256 of the signed text of its envelope, hexadecimal: what whoever approves it approves.
+    #[serde(default)]
+    pub envelope: String,
     /// Where it stands.
     pub stage: String,
     /// When it was submitted.
@@ -171,6 +174,14 @@ impl Impossible {
             Self::EventGone => "event_gone",
         }
     }
+}
+
+/// The body that approves a request; blank where the client says nothing of what it has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// The digest of the envelope that was shown to whoever approves: another one is refused.
+    pub envelope: String,
 }
 
 /// The body that refuses a request.

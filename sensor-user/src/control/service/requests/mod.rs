@@ -9,12 +9,14 @@ mod adaptor;
 mod decide;
 mod disclose;
 mod export;
+mod judged;
 mod notices;
 mod recover;
 mod refusals;
 mod submit;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -23,6 +25,7 @@ use std::{
 use hyper::StatusCode;
 use jiff::Timestamp;
 
+pub use judged::{Clock, Judged};
 use refusals::Refusals;
 
 use super::{Error, from_journal, internal};
@@ -33,11 +36,13 @@ use crate::{
     db::{self, Case},
     envelope::{Issuers, SignerKey},
     events::Store,
-    journal::{Action, Journal, Receipt, RequestEntry, RequestStep},
+    journal::{self, Action, Journal, Receipt, RequestEntry, RequestStep, RequestsPast},
     legal::Stage,
     model::{
-        Actor, EventRow, RequestType,
-        request::{Capacity, CaseRow, CostRow, ManifestRow, Manifests, Page, Reply, Request, Rows},
+        Actor, EventRow, RequestType, Scopes,
+        request::{
+            Approve, Capacity, CaseRow, CostRow, ManifestRow, Manifests, Page, Reply, Request, Rows,
+        },
     },
 };
 
@@ -75,6 +80,12 @@ pub struct Desk {
     swept: Mutex<Option<Instant>>,
     /// Whose refusals are told of.
     refusals: Mutex<Refusals>,
+    /// What the journal says of requests, up to now: the store is held against it.
+    past: Mutex<RequestsPast>,
+    /// Until when something of each type was handed over for requests that the store does not have.
+    gone: Mutex<BTreeMap<RequestType, Timestamp>>,
+    /// Numbers of requests that are answered right now.
+    busy: Mutex<BTreeSet<i64>>,
 }
 
 /// Whom answers are encrypted to, by type.
@@ -129,6 +140,9 @@ impl Desk {
             one: Mutex::new(()),
             swept: Mutex::default(),
             refusals: Mutex::default(),
+            past: Mutex::default(),
+            gone: Mutex::default(),
+            busy: Mutex::default(),
         })
     }
 
@@ -136,23 +150,32 @@ impl Desk {
     ///
     /// # Errors
     /// What the client is told; [`Error::Internal`] for what is not asked of it.
-    pub fn handle(&self, actor: &Actor, request: Request, now: Timestamp) -> Result<Reply, Error> {
+    pub fn handle(
+        &self,
+        actor: &Actor,
+        request: Request,
+        clock: impl Clock,
+    ) -> Result<Reply, Error> {
         let case = |row| Reply::Case(Box::new(row));
         match request {
-            Request::RequestsSubmit { body } => self.submit(actor, &body, now).map(case),
-            Request::RequestsList { page } => self.list(&page).map(Reply::Cases),
+            Request::RequestsSubmit { body } => self.submit(actor, &body, clock).map(case),
+            Request::RequestsList(page, scopes) => {
+                self.list_within(&page, scopes).map(Reply::Cases)
+            }
             Request::RequestsShow { reference } => self.show(&reference).map(case),
             Request::RequestsManifests { reference } => self
                 .manifests(&reference)
                 .map(|manifests| Reply::Manifests(Box::new(manifests))),
-            Request::RequestsApprove { reference } => {
-                self.approve(actor, &reference, now).map(case)
+            Request::RequestsApprove { reference, body } => {
+                let shown = shown(&body)?;
+                self.approve_shown(actor, &reference, shown.as_ref(), &clock)
+                    .map(case)
             }
             Request::RequestsRefuse { reference, body } => {
                 self.decline(actor, &reference, &body).map(case)
             }
             Request::RequestsSettle { reference, body } => {
-                self.settle(actor, &reference, &body, now).map(case)
+                self.settle(actor, &reference, &body, clock).map(case)
             }
             Request::CostsList { page } => self.costs(&page).map(Reply::Costs),
             _ => Err(internal("this is not asked of the desk")),
@@ -164,13 +187,21 @@ impl Desk {
     /// # Errors
     /// [`Error`].
     pub fn list(&self, page: &Page) -> Result<Rows<CaseRow>, Error> {
-        let after = match page.after.as_deref() {
-            None => 0,
-            Some(reference) => self.find(reference)?.number,
-        };
-        let cases = self.db().cases(after, page.limit).map_err(internal)?;
+        self.list_within(page, Scopes::WHOLE)
+    }
+
+    /// The same of what these scopes hold: nothing of the others is in it, not even a place.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn list_within(&self, page: &Page, scopes: Scopes) -> Result<Rows<CaseRow>, Error> {
+        let after = cursor(page)?;
+        let mut kinds = RequestType::ALL.to_vec();
+        kinds.retain(|kind| scopes.holds(journal::audience_of(*kind)));
+        let cases = self.db().cases_of(&kinds, after, page.limit);
+        let cases = cases.map_err(internal)?;
         let full = cases.len() == page.limit as usize;
-        let next = cases.last().map(|case| case.row.reference.clone());
+        let next = cases.last().map(|case| case.number.to_string());
         Ok(Rows {
             rows: cases.into_iter().map(|case| case.row).collect(),
             next: next.filter(|_| full),
@@ -206,10 +237,11 @@ impl Desk {
     /// # Errors
     /// [`Error`].
     pub fn costs(&self, page: &Page) -> Result<Rows<CostRow>, Error> {
-        let after = page.after.as_deref().map_or(Ok(0), str::parse);
-        let after = after
-            .map_err(|_| Error::Invalid("`after` is not a cursor of an earlier answer".into()))?;
-        let rows = self.db().costs(after, page.limit).map_err(internal)?;
+        let after = cursor(page)?;
+        let rows = self
+            .db()
+            .costs(after.cast_unsigned(), page.limit)
+            .map_err(internal)?;
         let full = rows.len() == page.limit as usize;
         let next = rows.last().map(|row| row.line.to_string());
         Ok(Rows {
@@ -223,8 +255,23 @@ impl Desk {
         found.ok_or_else(|| Error::NotFound("no request has this reference".into()))
     }
 
+    /// The store, told how far the journal is: it keeps that with what is written.
     fn db(&self) -> MutexGuard<'_, db::Requests> {
-        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        db.journal_is(*self.journal.watch().borrow());
+        db
+    }
+
+    fn past(&self) -> MutexGuard<'_, RequestsPast> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeMap<RequestType, Timestamp>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn busy_ones(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn events(&self) -> MutexGuard<'_, Store> {
@@ -240,16 +287,19 @@ impl Desk {
     }
 
     fn journal(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
-        let action = Action::Request(Box::new(entry));
-        self.journal.append(actor, action).map_err(from_journal)
+        let action = Action::Request(Box::new(entry.clone()));
+        let receipt = self.journal.append(actor, action).map_err(from_journal)?;
+        self.past().note(receipt.index(), Timestamp::now(), &entry);
+        Ok(receipt)
     }
 
     /// What happened already is journalled on a full disk, too.
     fn journal_done(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
-        let action = Action::Request(Box::new(entry));
-        self.journal
-            .append_reserved(actor, action)
-            .map_err(from_journal)
+        let action = Action::Request(Box::new(entry.clone()));
+        let receipt = self.journal.append_reserved(actor, action);
+        let receipt = receipt.map_err(from_journal)?;
+        self.past().note(receipt.index(), Timestamp::now(), &entry);
+        Ok(receipt)
     }
 
     /// The one event that has this id; self-tests are none.
@@ -268,6 +318,23 @@ impl Desk {
             )
         })
     }
+}
+
+/// The number behind which a page begins.
+fn cursor(page: &Page) -> Result<i64, Error> {
+    let after = page.after.as_deref().map_or(Ok(0), str::parse::<i64>);
+    let after = after.ok().filter(|after| *after >= 0);
+    after.ok_or_else(|| Error::Invalid("`after` is not a cursor of an earlier answer".into()))
+}
+
+/// What whoever approves has seen; none where the body is blank.
+fn shown(body: &[u8]) -> Result<Option<Approve>, Error> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(body).map(Some).map_err(|_| {
+        Error::Invalid("the body must be blank or {\"envelope\": …}, as `show` tells it".into())
+    })
 }
 
 /// An entry about a request.

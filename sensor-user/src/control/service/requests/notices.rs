@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Desk, disclose::Ready, entry, internal, stage_of};
+use super::{Clock, Desk, disclose::Ready, entry, internal, stage_of};
 use crate::{
     control::Error,
     db::Case,
@@ -24,6 +24,7 @@ pub(super) fn ready(desk: &Desk, case: &Case, repeat: bool) -> Result<Ready, Err
         bytes: serde_json::to_vec_pretty(&list).map_err(internal)?,
         extension: "json",
         records: events.len() as u64,
+        quantity: events.len() as u64,
         categories: Vec::new(),
         manifest: None,
     })
@@ -39,13 +40,14 @@ impl Desk {
         actor: &Actor,
         reference: &str,
         body: &[u8],
-        now: Timestamp,
+        clock: impl Clock,
     ) -> Result<CaseRow, Error> {
         let settled: NoticeSettled = serde_json::from_slice(body).map_err(|_| {
             Error::Invalid("the body must say outcome, event, and date and proof, or reason".into())
         })?;
         let _one = self.changing();
-        let case = self.find(reference)?;
+        let now = clock.read().time;
+        let case = self.settled(actor, reference)?;
         if case.row.kind != RequestType::Notice {
             return Err(Error::Conflict("this request asks for no notice".into()));
         }
