@@ -108,8 +108,7 @@ impl Requests {
     /// # Errors
     /// [`Error`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
-        let path = directory.join("requests.db");
-        let database = Database::open(&path, &[include_str!("requests.sql")])?;
+        let database = Database::open(&directory.join("requests.db"), &super::exports::MIGRATIONS)?;
         Ok(Self { database })
     }
 
@@ -263,7 +262,7 @@ impl Requests {
         })
     }
 
-    /// Whether another request of this type may have disclosed one of these events before.
+    /// Whether another request may have disclosed the same of one of these events before: B or C, or A.
     ///
     /// # Errors
     /// [`Error`].
@@ -276,7 +275,8 @@ impl Requests {
         self.database.run(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM task JOIN request ON number = request \
-                 WHERE event = ?1 AND kind = ?2 AND number <> ?3 AND handovers > 0)",
+                 WHERE event = ?1 AND number <> ?3 AND handovers > 0 \
+                 AND replace(kind, '-c', '-b') = replace(?2, '-c', '-b'))",
             )?;
             for event in events {
                 if select.query_row(params![event, kind.name(), number], |row| row.get(0))? {

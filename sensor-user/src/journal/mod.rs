@@ -8,6 +8,7 @@
 
 mod announced;
 mod audience;
+mod change;
 pub mod checkpoint;
 mod commitment;
 pub mod entry;
@@ -17,6 +18,7 @@ mod listing;
 pub mod log;
 pub mod merkle;
 mod offline;
+mod overseers;
 mod proof;
 mod reader;
 pub mod requests;
@@ -30,16 +32,18 @@ pub mod verify;
 
 pub use announced::Announced;
 pub use audience::{audience_of, hide, within};
+pub use change::{EnvelopeMark, MarkersChange, OrderChange};
 pub use checkpoint::{Checkpoint, Unsound};
 pub use commitment::Salt;
-pub use entry::{Action, Entry, EnvelopeMark, MarkersChange, OrderChange};
+pub use entry::{Action, Entry};
 pub use error::Error;
 pub use fault::{Fault, VerifyError};
 pub use log::{Journal, Past, Receipt};
 pub use merkle::Hash;
 pub use offline::{Held, Report, verify_copy};
+pub use overseers::Overseers;
 pub use requests::{RequestEntry, RequestPast, RequestStep};
-pub use rhythm::Silence;
+pub use rhythm::{Silence, StepBack};
 pub use scan::verify_dir;
 pub use signer::{CHECKPOINT, Signer};
 pub use verify::Verifier;

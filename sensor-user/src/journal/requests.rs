@@ -85,6 +85,8 @@ pub enum RequestStep {
     NoticeSent,
     /// A subscriber cannot be informed.
     NoticeImpossible,
+    /// Its answer is not in the export directory any more: the code says why.
+    ExportRemoved,
 }
 
 impl RequestEntry {
@@ -130,8 +132,9 @@ impl RequestPast {
         index: u64,
         step: &str,
     ) {
-        // Nothing is kept of what is refused, and another one may have its reference.
-        if step == "refused" {
+        // Nothing is kept of what is refused, and another one may have its reference; a file that goes
+        // changes nothing of its request.
+        if matches!(step, "refused" | "export_removed") {
             return;
         }
         let past = requests.entry(reference.to_owned()).or_insert(Self {
@@ -176,6 +179,7 @@ mod tests {
             "unknown",
             "begun",
             "disclosed",
+            "export_removed",
             "refused",
         ]
         .into_iter()

@@ -6,7 +6,10 @@ use std::{fmt, net::IpAddr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Event, SubscriberSide};
+use crate::{
+    crypto::Zeroize as _,
+    model::{Event, SubscriberSide},
+};
 
 /// Longest answer, bytes.
 pub const LONGEST: usize = 16 << 10;
@@ -54,7 +57,7 @@ pub fn questions(event: &Event) -> Vec<Question<'_>> {
     sides.into_iter().flatten().collect()
 }
 
-/// The three things that L. 2321-3 ¶1 names, and no other.
+/// The three things that L. 2321-3 ¶1 names, and no other. Overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -64,6 +67,14 @@ pub struct Answer {
     pub postal_address: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.identity.zeroize();
+        self.postal_address.zeroize();
+        self.email.zeroize();
+    }
 }
 
 impl fmt::Debug for Answer {

@@ -110,3 +110,11 @@ pub fn actor(uid: u32, role: Role) -> Actor {
 pub fn desk_actor() -> Actor {
     actor(40_010, Role::Desk)
 }
+
+/// Nobody's user; whoever is not root has only its own.
+pub fn subscriber_system_user() -> u32 {
+    match rustix::process::geteuid().as_raw() {
+        0 => 65_534,
+        own => own,
+    }
+}

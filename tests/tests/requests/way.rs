@@ -147,20 +147,14 @@ fn from_the_order_to_the_notice_and_the_end_of_the_event() {
         let answer = approve(&daemon, uid, "NOT-1");
         assert_eq!(answer.status, 200, "{:?}", answer.body);
     }
-    let sent = [
-        "requests",
-        "sent",
-        "NOT-1",
-        "--event",
-        &asked,
-        "--date",
-        "2027-03-11",
-        "--proof",
-        "LRAR-7",
-    ];
-    let (code, said, error) = daemon.control(&sent);
-    assert_eq!(code, 0, "{error}");
-    assert!(said.contains("closed") && said.contains("LRAR-7"), "{said}");
+    let today = jiff::Timestamp::now().strftime("%F").to_string();
+    let sent = json!({"outcome": "sent", "event": asked, "date": today, "proof": "LRAR-7"});
+    let settle = |uid| daemon.ask_as(uid, "POST", "/v1/requests/NOT-1/notices", &sent.to_string());
+    assert_eq!(settle(0).status, 403, "root is nobody in particular");
+    let answer = settle(PERSONS[0]);
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    assert_eq!(answer.body["stage"], "closed");
+    assert_eq!(answer.body["tasks"][0]["proof"], "LRAR-7");
 
     let (code, csv, error) = daemon.control(&["costs", "export"]);
     assert_eq!(code, 0, "{error}");

@@ -107,9 +107,9 @@ pub fn play() -> Result<()> {
     for uid in [RESPONSIBLE, DESIGNATED] {
         as_person(&stage, uid, "requests approve NOT-1").tell()?;
     }
-    sensor.show(&format!(
-        "requests sent NOT-1 --event {id} --date 2026-01-02 --proof LRAR-1"
-    ))?;
+    let today = Line::new("date -u +%F").tell()?;
+    let sent = format!("--event {id} --date {} --proof LRAR-1", today.trim());
+    by(&stage, RESPONSIBLE, &format!("requests sent NOT-1 {sent}"))?;
     sensor.show("costs export")?;
 
     headline("The event is destroyed; what is asked for then is refused");

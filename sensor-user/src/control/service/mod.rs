@@ -3,6 +3,7 @@
 mod admission;
 mod breakers;
 mod canary;
+mod casework;
 mod change;
 mod compare;
 mod coverage;
@@ -16,6 +17,7 @@ mod journal;
 mod listing;
 mod markers;
 mod orders;
+mod readings;
 mod release;
 mod remove;
 mod requests;
@@ -36,6 +38,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use readings::Readings;
 use work::Work;
 
 use super::{Error, Service};
@@ -62,7 +65,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
-pub use requests::{Desk, DeskError, DeskParts};
+pub use requests::{AdaptorError, Desk, DeskError, DeskParts};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
@@ -82,8 +85,6 @@ pub struct Sensor {
     work: Arc<Work>,
     /// One large file is read at a time.
     reading: Mutex<()>,
-    /// One proof about the journal is made at a time.
-    proving: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
@@ -96,6 +97,9 @@ pub struct Sensor {
     swept: Mutex<Option<Instant>>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Store>,
+    overseer: Mutex<Store>,
+    /// Readings of the journal by oversight that are not journalled yet.
+    readings: Mutex<Readings>,
     /// Where the authority's requests come in.
     desk: Desk,
 }
@@ -208,7 +212,7 @@ impl Sensor {
         facts: Facts,
         parts: Parts,
         set: Set,
-        reader: Store,
+        [reader, overseer]: [Store; 2],
         rules: Rules,
         desk: Desk,
     ) -> Self {
@@ -226,7 +230,6 @@ impl Sensor {
             }),
             work: Arc::default(),
             reading: Mutex::default(),
-            proving: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,
@@ -237,6 +240,8 @@ impl Sensor {
             clock: Mutex::new(rules.watch),
             swept: Mutex::default(),
             reader: Mutex::new(reader),
+            overseer: Mutex::new(overseer),
+            readings: Mutex::default(),
             desk,
         };
         let set = sensor.set();
@@ -248,10 +253,6 @@ impl Sensor {
 
     fn set(&self) -> MutexGuard<'_, Set> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Store> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn journal(&self, actor: &Actor, action: Action) -> Result<Receipt, Error> {
@@ -285,7 +286,9 @@ impl Service for Sensor {
             Request::Coverage => self
                 .coverage()
                 .map(|coverage| Reply::Coverage(Box::new(coverage))),
-            Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
+            Request::Status => self
+                .status(actor.role)
+                .map(|status| Reply::Status(Box::new(status))),
             Request::MarkersLoad { format, body } => {
                 self.markers_load(actor, format, &body).map(Reply::Changed)
             }
@@ -340,7 +343,9 @@ impl Service for Sensor {
             Request::EventsShow { id } => self
                 .events_show(actor, &id)
                 .map(|event| Reply::Event(Box::new(event))),
-            Request::EventsCommitment { id } => self.events_commitment(&id).map(Reply::Commitment),
+            Request::EventsCommitment { id } => {
+                self.events_commitment(actor, &id).map(Reply::Commitment)
+            }
             Request::EventsTail => self.events_tail(actor).map(|()| Reply::Tail),
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
@@ -353,7 +358,7 @@ impl Service for Sensor {
             Request::Canary => self
                 .canary_run(actor)
                 .map(|report| Reply::Canary(Box::new(report))),
-            Request::SinksList => self.sinks_list().map(Reply::Sinks),
+            Request::SinksList => self.sinks_list(actor.role).map(Reply::Sinks),
             Request::SinksDead { name, page } => self.sinks_dead(&name, &page).map(Reply::Dead),
             Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
             Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),

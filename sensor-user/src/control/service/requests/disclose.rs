@@ -43,12 +43,7 @@ impl Desk {
         let Some(making) = stage.after(Step::Begin) else {
             return Err(internal("only a cleared request is answered"));
         };
-        let (number, kind) = (case.number, case.row.kind);
-        let repeat = case.row.handovers > 0
-            || self
-                .db()
-                .disclosed_before(number, kind, &case.row.terms.events)
-                .map_err(internal)?;
+        let repeat = self.is_repeat(&case)?;
         let begun = RequestEntry {
             repeat,
             events: Some(case.row.terms.events.len() as u64),
@@ -64,8 +59,14 @@ impl Desk {
         self.keep_step(actor, &case, step)?;
         fault::point("request_making").map_err(internal)?;
         let case = self.find(&case.row.reference)?;
-        let made = self.make(&case, repeat, now);
-        let handed = made.and_then(|ready| self.hand(&case, ready, repeat, &receipt));
+        // Before they are read: none comes to be in the answer afterwards.
+        let made = self.held(&case).and_then(|held| {
+            let held = held.into_iter().map(|event| event.id).collect();
+            Ok((self.make(&case, repeat, now)?, held))
+        });
+        let handed = made.and_then(|((ready, repeat), held)| {
+            self.hand(&case, ready, repeat, (held, now), &receipt)
+        });
         match handed {
             Ok(case) => self.done(actor, &case, &receipt, now),
             Err(error) => Err(self.not_done(actor, &case.row.reference, &receipt, error)?),
@@ -94,17 +95,33 @@ impl Desk {
         Err(objection(why))
     }
 
-    /// Makes the answer; nothing of it is kept.
-    fn make(&self, case: &Case, repeat: bool, now: Timestamp) -> Result<Ready, Error> {
+    /// Whether the same may have been disclosed before.
+    fn is_repeat(&self, case: &Case) -> Result<bool, Error> {
+        let (kind, events) = (case.row.kind, &case.row.terms.events);
+        let before = self.db().disclosed_before(case.number, kind, events);
+        Ok(case.row.handovers > 0 || before.map_err(internal)?)
+    }
+
+    /// Makes the answer, and says whether the same may have been disclosed before; nothing of it is kept.
+    fn make(&self, case: &Case, repeat: bool, now: Timestamp) -> Result<(Ready, bool), Error> {
+        let mut repeat = repeat;
         let content = match case.row.kind {
-            RequestType::A => self.identities(case)?,
+            RequestType::A => {
+                // Others have their turn: nothing is changed, and at this stage nobody else does. One
+                // that is answered meanwhile may be of the same events.
+                let content = self.one.aside(|| self.identities(case))?;
+                repeat = repeat || self.is_repeat(case)?;
+                content
+            }
             RequestType::B => self.records(case, true)?,
             RequestType::C => match case.row.terms.category {
                 Some(Category::Kept) => self.records(case, false)?,
                 // Of the others the sensor never holds anything.
                 _ => Content::default(),
             },
-            RequestType::Notice => return notices::ready(self, case, repeat),
+            RequestType::Notice => {
+                return notices::ready(self, case, repeat).map(|ready| (ready, repeat));
+            }
         };
         let kind = case.row.kind;
         let recipient = self.recipients.get(kind).ok_or_else(|| {
@@ -116,24 +133,26 @@ impl Desk {
         let mut text = Zeroizing::new(Vec::with_capacity(head.len() + content.lines().len()));
         text.extend_from_slice(head.as_bytes());
         text.extend_from_slice(content.lines());
-        Ok(Ready {
+        let ready = Ready {
             bytes: recipient.encrypt(&text).map_err(internal)?,
             extension: "age",
             records: content.records(),
             categories: content.categories(),
-        })
+        };
+        Ok((ready, repeat))
     }
 
     /// Type A: what the subscriber system says of each event that is still there.
     fn identities(&self, case: &Case) -> Result<Content, Error> {
-        let adaptor = self.config.adaptor.as_ref().ok_or_else(|| {
+        let adaptor = self.adaptor.as_ref().ok_or_else(|| {
             let reason = "no subscriber system is configured any more: see [requests.adaptor]";
             coded(StatusCode::CONFLICT, "not_configured", reason)
         })?;
         let mut content = Content::default();
+        let end = adaptor.end();
         for event in self.held(case)? {
             for question in questions(&event) {
-                let answer = super::adaptor::ask(adaptor, &question)?;
+                let answer = adaptor.ask(&question, end, &self.stopping)?;
                 if !answer.is_blank() {
                     content.add_answer(&event.id, &answer);
                 }
@@ -172,6 +191,7 @@ impl Desk {
         case: &Case,
         ready: Ready,
         repeat: bool,
+        (held, now): (Vec<String>, Timestamp),
         receipt: &Receipt,
     ) -> Result<Case, Error> {
         let directory = self.export_dir()?;
@@ -194,6 +214,9 @@ impl Desk {
             receipt: Some(receipt.index()),
             ..CaseStep::default()
         };
+        // An answer without records holds nothing of an event.
+        let held = if ready.records == 0 { Vec::new() } else { held };
+        self.note_export(case, written.place_of(), held, now)?;
         self.db().step(case.number, &step).map_err(internal)?;
         fault::point("request_handing").map_err(internal)?;
         written.place(receipt).map_err(internal)?;
@@ -305,6 +328,7 @@ impl Desk {
             code: Some(code),
             ..CaseStep::default()
         };
-        self.db().step(case.number, &step).map_err(internal)
+        self.db().step(case.number, &step).map_err(internal)?;
+        self.forget_unplaced(case)
     }
 }

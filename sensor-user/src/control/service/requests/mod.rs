@@ -6,21 +6,31 @@
 //! it is.
 
 mod adaptor;
+mod clear;
 mod decide;
 mod disclose;
 mod export;
 mod notices;
 mod recover;
 mod submit;
+mod turn;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 use hyper::StatusCode;
 use jiff::Timestamp;
+
+use adaptor::Adaptor;
+pub use adaptor::AdaptorError;
+use turn::{Taken, Turn};
 
 use super::{Error, from_journal, internal};
 use crate::{
@@ -33,10 +43,13 @@ use crate::{
     journal::{Action, Journal, Receipt, RequestEntry, RequestStep},
     legal::Stage,
     model::{
-        Actor, EventRow, RequestType,
+        Actor, EventRow, RequestType, Role,
         request::{Capacity, CaseRow, CostRow, Page, Reply, Request, Rows},
     },
 };
+
+/// Readings of the list by one overseer within this time are one reading.
+const READINGS: Duration = Duration::from_secs(10);
 
 /// What the desk is made of.
 pub struct DeskParts {
@@ -67,9 +80,21 @@ pub struct Desk {
     db: Mutex<db::Requests>,
     events: Mutex<Store>,
     /// One change at a time.
-    one: Mutex<()>,
+    one: Turn,
+    /// The operator's subscriber system.
+    adaptor: Option<Adaptor>,
+    /// The agent stops: nobody waits for the subscriber system any more.
+    stopping: AtomicBool,
     /// When requests whose time is over were last looked for.
     swept: Mutex<Option<Instant>>,
+    /// When answers whose time is over were.
+    cleared: Mutex<Option<Instant>>,
+    /// Answers whose removal is journalled and failed.
+    announced: Mutex<BTreeSet<String>>,
+    /// A connection for oversight, who waits for nobody.
+    overseers: Mutex<db::Requests>,
+    /// When each overseer's reading of the list was last journalled.
+    read: Mutex<BTreeMap<u32, Instant>>,
 }
 
 /// Whom answers are encrypted to, by type.
@@ -104,6 +129,9 @@ pub enum DeskError {
     /// A recipient is no key.
     #[error("requests.recipients: {0}")]
     Recipient(#[from] crypto::Error),
+    /// The subscriber system cannot run as it should.
+    #[error(transparent)]
+    Adaptor(#[from] AdaptorError),
 }
 
 impl Desk {
@@ -112,7 +140,12 @@ impl Desk {
     /// # Errors
     /// [`DeskError`].
     pub fn open(parts: DeskParts) -> Result<Self, DeskError> {
+        let accounts = Accounts::of_host();
+        let adaptor = parts.config.adaptor.as_ref();
+        let adaptor = adaptor.map(|adaptor| Adaptor::of(adaptor, &accounts));
         Ok(Self {
+            adaptor: adaptor.transpose()?,
+            stopping: AtomicBool::new(false),
             sensor: parts.sensor,
             recipients: Recipients::of(&parts.config.recipients)?,
             config: parts.config,
@@ -121,9 +154,18 @@ impl Desk {
             journal: parts.journal,
             db: Mutex::new(db::Requests::open(&parts.state)?),
             events: Mutex::new(parts.events),
-            one: Mutex::new(()),
+            one: Turn::default(),
             swept: Mutex::default(),
+            cleared: Mutex::default(),
+            announced: Mutex::default(),
+            read: Mutex::default(),
+            overseers: Mutex::new(db::Requests::open(&parts.state)?),
         })
+    }
+
+    /// The agent stops: the subscriber system is ended, and not asked any more.
+    pub fn stop_asking(&self) {
+        self.stopping.store(true, Relaxed);
     }
 
     /// Does what is asked of it; the role has been checked.
@@ -134,7 +176,7 @@ impl Desk {
         let case = |row| Reply::Case(Box::new(row));
         match request {
             Request::RequestsSubmit { body } => self.submit(actor, &body, now).map(case),
-            Request::RequestsList { page } => self.list(&page).map(Reply::Cases),
+            Request::RequestsList { page } => self.list_of(actor, &page).map(Reply::Cases),
             Request::RequestsShow { reference } => self.show(&reference).map(case),
             Request::RequestsApprove { reference } => {
                 self.approve(actor, &reference, now).map(case)
@@ -155,11 +197,37 @@ impl Desk {
     /// # Errors
     /// [`Error`].
     pub fn list(&self, page: &Page) -> Result<Rows<CaseRow>, Error> {
+        Self::listed(&mut self.db(), page)
+    }
+
+    /// The same for whoever asks. Oversight waits for nobody, and its reading is journalled; it needs
+    /// nobody's leave.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn list_of(&self, actor: &Actor, page: &Page) -> Result<Rows<CaseRow>, Error> {
+        if actor.role != Role::Oversight {
+            return self.list(page);
+        }
+        let mut db = self
+            .overseers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let rows = Self::listed(&mut db, page)?;
+        drop(db);
+        self.note_reading(actor);
+        Ok(rows)
+    }
+
+    fn listed(db: &mut db::Requests, page: &Page) -> Result<Rows<CaseRow>, Error> {
         let after = match page.after.as_deref() {
             None => 0,
-            Some(reference) => self.find(reference)?.number,
+            Some(reference) => {
+                let found = db.case(reference).map_err(internal)?;
+                found.ok_or_else(unknown)?.number
+            }
         };
-        let cases = self.db().cases(after, page.limit).map_err(internal)?;
+        let cases = db.cases(after, page.limit).map_err(internal)?;
         let full = cases.len() == page.limit as usize;
         let next = cases.last().map(|case| case.row.reference.clone());
         Ok(Rows {
@@ -193,9 +261,25 @@ impl Desk {
         })
     }
 
+    /// Journals that oversight read the list, at most once in [`READINGS`].
+    fn note_reading(&self, actor: &Actor) {
+        {
+            let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            read.retain(|_, at| now.duration_since(*at) < READINGS);
+            if read.contains_key(&actor.uid) {
+                return;
+            }
+            read.insert(actor.uid, now);
+        }
+        if let Err(error) = self.journal.append(actor, Action::RequestsRead) {
+            tracing::warn!(%error, "a reading of the requests by oversight is not journalled");
+        }
+    }
+
     fn find(&self, reference: &str) -> Result<Case, Error> {
         let found = self.db().case(reference).map_err(internal)?;
-        found.ok_or_else(|| Error::NotFound("no request has this reference".into()))
+        found.ok_or_else(unknown)
     }
 
     fn db(&self) -> MutexGuard<'_, db::Requests> {
@@ -206,8 +290,8 @@ impl Desk {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.one.lock().unwrap_or_else(PoisonError::into_inner)
+    fn changing(&self) -> Taken<'_> {
+        self.one.take()
     }
 
     fn journal(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
@@ -248,6 +332,10 @@ fn entry(step: RequestStep, case: &Case) -> RequestEntry {
         reference: Some(case.row.reference.clone()),
         ..RequestEntry::of(step)
     }
+}
+
+fn unknown() -> Error {
+    Error::NotFound("no request has this reference".into())
 }
 
 fn stage_of(case: &Case) -> Result<Stage, Error> {
