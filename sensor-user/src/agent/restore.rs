@@ -58,6 +58,7 @@ pub enum Restored {
 /// is journalled as failed.
 pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
     let (journal, past) = open(state, catalog)?;
+    journal.judge_by(catalog.clock_mark()?);
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
     if !past.continues {
         return Err(Restored::Journal {

@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     Counts, Error, Limits, Roles, Service, follow,
+    patience::{self, Patience},
     response::{Body, found, full, refusal},
     roles,
     routes::{self, Carries, Content, Target},
@@ -50,6 +51,11 @@ pub struct Door<S> {
     pub(super) counts: Arc<Counts>,
     /// Of operators, and of everybody else.
     uploads: [Semaphore; 2],
+    /// Requests that threads work on.
+    asks: Arc<Semaphore>,
+    /// One proof about the journal is made at a time.
+    proofs: Arc<Semaphore>,
+    patience: Patience,
 }
 
 /// Who is at the other end of a connection.
@@ -73,6 +79,9 @@ impl<S: Service> Door<S> {
             service,
             roles,
             uploads: [limits.uploads; 2].map(Semaphore::new),
+            asks: Arc::new(Semaphore::new(limits.asks)),
+            proofs: Arc::new(Semaphore::new(1)),
+            patience: Patience::default(),
             limits,
             counts: Arc::default(),
         })
@@ -164,12 +173,26 @@ impl<S: Service> Door<S> {
 
     /// Asks the service, on a thread that may block. It goes on when the client leaves.
     async fn ask(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
-        let (service, actor) = (Arc::clone(&self.service), actor.clone());
-        spawn_blocking(move || service.handle(&actor, request))
-            .await
-            .map_err(|_| {
-                Error::Internal("the request met a defect of the agent; see its log".into())
-            })?
+        let bounded = patience::bounded(actor, &request);
+        self.patience.check(bounded)?;
+        // Waited for here, where no thread waits; kept until it is done, also when the client has left.
+        let place = |places: &Arc<Semaphore>| Arc::clone(places).acquire_owned();
+        let proof = match request {
+            Request::JournalProof(_) => place(&self.proofs).await.ok(),
+            _ => None,
+        };
+        let place = place(&self.asks).await.ok();
+        let (service, asking) = (Arc::clone(&self.service), actor.clone());
+        let answer = spawn_blocking(move || {
+            let _places = (proof, place);
+            service.handle(&asking, request)
+        })
+        .await
+        .map_err(|_| {
+            Error::Internal("the request met a defect of the agent; see its log".into())
+        })?;
+        self.patience.note(bounded, &answer);
+        answer
     }
 
     /// Tells the service what was asked and not done, where that is to be journalled; the error.

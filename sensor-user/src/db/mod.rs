@@ -10,6 +10,7 @@ mod declarations;
 mod edit;
 mod erase;
 mod events;
+mod exports;
 mod handover;
 mod labels;
 mod ledger;
@@ -17,6 +18,7 @@ mod legacy;
 mod lookup;
 mod markers;
 mod orders;
+mod private;
 mod queue;
 mod requests;
 mod requests_mark;
@@ -35,6 +37,7 @@ pub use catalog::Catalog;
 pub use edit::{Edit, Put};
 pub use erase::{ANNOUNCED, TOLD};
 pub use events::{Events, Marks, Sealed, Writes};
+pub use exports::Export;
 pub use handover::{Cost, Handover};
 pub use legacy::Clear;
 pub use lookup::Which;
@@ -54,6 +57,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: rusqlite::Error,
+    },
+    /// Its file cannot be made, or closed to others.
+    #[error("{path}: {source}; it must be the agent's own")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// The file was written by a newer agent.
     #[error(
@@ -88,6 +99,7 @@ struct Database {
 impl Database {
     /// Opens or creates a file and brings it to the last of `migrations`.
     fn open(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        private::make(path)?;
         let mut database = Self::of(path, Connection::open(path))?;
         database.prepare(migrations)?;
         Ok(database)
@@ -95,6 +107,7 @@ impl Database {
 
     /// The same for a file that gives pages back: it must know that before it has any.
     fn open_shrinking(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        private::make(path)?;
         let mut database = Self::of(path, Connection::open(path))?;
         database.run(|connection| {
             // Several threads write: one that reads first and writes later would be refused at once

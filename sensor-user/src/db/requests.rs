@@ -94,12 +94,7 @@ impl Requests {
     /// [`Error`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("requests.db");
-        let schema = [
-            include_str!("requests.sql"),
-            include_str!("requests_2.sql"),
-            include_str!("requests_bound.sql"),
-        ];
-        let database = Database::open(&path, &schema)?;
+        let database = Database::open(&path, &super::exports::MIGRATIONS)?;
         Ok(Self {
             database,
             size: None,
@@ -300,7 +295,7 @@ impl Requests {
         })
     }
 
-    /// Whether another request of this type may have disclosed one of these events before.
+    /// Whether another request may have disclosed the same of one of these events before: B or C, or A.
     ///
     /// # Errors
     /// [`Error`].
@@ -313,7 +308,8 @@ impl Requests {
         self.database.run(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM task JOIN request ON number = request \
-                 WHERE event = ?1 AND kind = ?2 AND number <> ?3 AND handovers > 0)",
+                 WHERE event = ?1 AND number <> ?3 AND handovers > 0 \
+                 AND replace(kind, '-c', '-b') = replace(?2, '-c', '-b'))",
             )?;
             for event in events {
                 if select.query_row(params![event, kind.name(), number], |row| row.get(0))? {

@@ -25,6 +25,10 @@ impl Action {
             | Self::Recovered { .. }
             | Self::RestoreAccepted { .. }
             | Self::ClockAccepted { .. }
+            | Self::OverseersChanged { .. }
+            | Self::OversightUnreachable { .. }
+            | Self::DisclosureKeyMade { .. }
+            | Self::RequestsRead
             | Self::JournalRead { .. }
             | Self::RequestsConfigured { .. }
             | Self::Failed { .. } => EVERYBODY,
@@ -65,6 +69,7 @@ impl Action {
             | Self::InterfaceGone { .. }
             | Self::EventsRead { .. }
             | Self::EventRead { .. }
+            | Self::SaltGiven { .. }
             | Self::MarkersRead { .. } => ARCEP,
         }
     }
@@ -115,6 +120,8 @@ mod tests {
             sensor: "pop1".into(),
             heartbeat: None,
             unsaid_stop: None,
+            overseers: None,
+            disclosure_key: None,
         };
         let actions = [started, Action::EventsRead { rows: 3 }, Action::Heartbeat];
         for action in actions {

@@ -8,6 +8,7 @@
 
 mod announced;
 mod audience;
+mod change;
 pub mod checkpoint;
 mod commitment;
 mod destructions;
@@ -18,6 +19,7 @@ mod listing;
 pub mod log;
 pub mod merkle;
 mod offline;
+mod overseers;
 mod proof;
 mod reader;
 mod request_past;
@@ -32,18 +34,20 @@ pub mod verify;
 
 pub use announced::Announced;
 pub use audience::{audience_of, hide, within};
+pub use change::{EnvelopeMark, MarkersChange, OrderChange};
 pub use checkpoint::{Checkpoint, Unsound};
 pub use commitment::Salt;
 pub use destructions::{Destructions, Erased};
-pub use entry::{Action, Entry, EnvelopeMark, MarkersChange, OrderChange};
+pub use entry::{Action, Entry};
 pub use error::Error;
 pub use fault::{Fault, VerifyError};
 pub use log::{Journal, Past, Receipt};
 pub use merkle::Hash;
 pub use offline::{Held, Report, verify_copy};
+pub use overseers::Overseers;
 pub use request_past::{INTERRUPTED, RequestPast, RequestsPast, VOID};
 pub use requests::{RequestEntry, RequestStep, Tariffed};
-pub use rhythm::Silence;
+pub use rhythm::{Silence, StepBack};
 pub use scan::verify_dir;
 pub use signer::{CHECKPOINT, Signer};
 pub use verify::Verifier;

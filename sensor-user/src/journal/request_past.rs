@@ -71,7 +71,8 @@ impl RequestsPast {
         } else if step == RequestStep::Lost {
             self.take_back(entry.of);
         } else {
-            // Nothing is kept of what is refused, and another one may have its reference.
+            // Nothing is kept of what is refused, and another one may have its reference; who may not
+            // decide changes nothing, nor does a file that goes.
             return;
         }
         let Some(reference) = &entry.reference else {
@@ -174,6 +175,8 @@ mod tests {
             S::Unknown,
             S::Begun,
             S::Disclosed,
+            S::ExportRemoved,
+            S::DecisionRefused,
             S::Refused,
         ];
         let past = past(&steps.map(|step| entry(step, "r")));

@@ -117,6 +117,8 @@ pub enum RequestStep {
     NoticeSent,
     /// A subscriber cannot be informed.
     NoticeImpossible,
+    /// Its answer is not in the export directory any more: the code says why.
+    ExportRemoved,
 }
 
 impl RequestStep {
@@ -135,7 +137,11 @@ impl RequestStep {
             | Self::Unknown
             | Self::NoticeSent
             | Self::NoticeImpossible => true,
-            Self::Refused | Self::Lost | Self::DecisionRefused | Self::Failed => false,
+            Self::Refused
+            | Self::Lost
+            | Self::DecisionRefused
+            | Self::Failed
+            | Self::ExportRemoved => false,
         }
     }
 

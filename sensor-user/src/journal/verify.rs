@@ -267,12 +267,15 @@ impl Verifier {
     #[must_use]
     pub fn report(&self) -> Report {
         let (silences, silent) = self.rhythm.clone().silences();
+        let (steps_back, back) = self.rhythm.steps_back();
         Report {
             head: self.head(),
             signed: None,
             end: self.rhythm.end(),
             silences,
             silent,
+            steps_back,
+            back,
         }
     }
 

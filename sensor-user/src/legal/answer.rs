@@ -6,7 +6,10 @@ use std::{fmt, net::IpAddr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Event, MatchedIn, SubscriberSide, Vantage};
+use crate::{
+    crypto::Zeroize as _,
+    model::{Event, MatchedIn, SubscriberSide, Vantage},
+};
 
 /// Longest answer, bytes.
 pub const LONGEST: usize = 16 << 10;
@@ -93,7 +96,7 @@ fn threatened(event: &Event) -> SubscriberSide {
     }
 }
 
-/// The three things that L. 2321-3 ¶1 names, and no other.
+/// The three things that L. 2321-3 ¶1 names, and no other. Overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -103,6 +106,14 @@ pub struct Answer {
     pub postal_address: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.identity.zeroize();
+        self.postal_address.zeroize();
+        self.email.zeroize();
+    }
 }
 
 impl fmt::Debug for Answer {

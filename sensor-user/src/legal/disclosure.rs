@@ -1,13 +1,13 @@
 //! What an export holds: the records of a request, and the manifest that says what they are. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write as _};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use crate::{
-    crypto::{Zeroizing, hex, sha256},
+    crypto::{Wiped, hex, sha256},
     model::{
         Beneficiary, Category, Event, Item, Pap, RequestTerms, RequestType, SubscriberSide, Tlp,
     },
@@ -71,7 +71,7 @@ pub struct Manifest {
 /// The records of an export, one JSON object a line. Overwritten when it is dropped.
 #[derive(Debug)]
 pub struct Content {
-    lines: Zeroizing<Vec<u8>>,
+    lines: Wiped,
     records: u64,
     categories: BTreeMap<String, u64>,
     marking: (Tlp, Pap),
@@ -80,7 +80,7 @@ pub struct Content {
 impl Default for Content {
     fn default() -> Self {
         Self {
-            lines: Zeroizing::new(Vec::new()),
+            lines: Wiped::default(),
             records: 0,
             categories: BTreeMap::new(),
             marking: (Tlp::Clear, Pap::Clear),
@@ -125,8 +125,8 @@ impl Content {
     }
 
     fn line(&mut self, record: &impl Serialize) {
-        serde_json::to_writer(&mut *self.lines, record).expect("a record is plain JSON");
-        self.lines.push(b'\n');
+        serde_json::to_writer(&mut self.lines, record).expect("a record is plain JSON");
+        self.lines.write_all(b"\n").expect("it grows");
         self.records += 1;
     }
 

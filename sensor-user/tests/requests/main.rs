@@ -1,8 +1,10 @@
 //! The authority's requests, in process: the desk over real stores and a real journal.
 
+mod adaptor;
 mod approvals;
 mod bound;
 mod disclosures;
+mod exports;
 mod lost;
 mod moment;
 mod notices;
@@ -13,3 +15,4 @@ mod samples;
 mod scene;
 #[cfg(feature = "l851-1")]
 mod type_c;
+mod wiped;

@@ -120,3 +120,11 @@ pub fn commission(reference: &str) -> Commission {
         until: "2030-01-01T00:00:00Z".parse().expect("a time"),
     }
 }
+
+/// Nobody's user; whoever is not root has only its own.
+pub fn subscriber_system_user() -> u32 {
+    match rustix::process::geteuid().as_raw() {
+        0 => 65_534,
+        own => own,
+    }
+}

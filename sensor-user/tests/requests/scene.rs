@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Cursor,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -26,7 +27,9 @@ use sensor_user::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use crate::samples::{actor, code, commission, decrypted, desk_actor, id_of, kind_of, spool};
+pub use crate::samples::{
+    actor, code, commission, decrypted, desk_actor, id_of, kind_of, spool, subscriber_system_user,
+};
 use crate::samples::{collect, row};
 
 pub const RESPONSIBLE: u32 = 40_001;
@@ -104,11 +107,15 @@ pub struct Scene {
 impl Scene {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
+        // The subscriber system's user gets through, and reads nothing.
+        let through = fs::Permissions::from_mode(0o711);
+        fs::set_permissions(dir.path(), through).expect("ours");
         let sensor = SignerKey::generate("pop1").expect("a key");
         let keys = Keys::new(&sensor);
         let public = |kind| Some(keys.identity(kind).to_public().to_string());
         let config = Requests {
             export_dir: Some(dir.path().join("exports")),
+            export_retention: None,
             responsible: vec![Account::Id(RESPONSIBLE)],
             designated: vec![Account::Id(DESIGNATED)],
             commissions: vec![commission("COM-1")],
@@ -119,7 +126,10 @@ impl Scene {
             },
             adaptor: Some(Adaptor {
                 command: dir.path().join("adaptor"),
+                user: Account::Id(subscriber_system_user()),
+                group: None,
                 timeout: std::time::Duration::from_secs(10),
+                request_timeout: std::time::Duration::from_mins(5),
             }),
             tariff: Tariff {
                 version: "2027-1".into(),

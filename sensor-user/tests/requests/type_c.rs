@@ -160,3 +160,21 @@ fn it_asks_for_nothing_but_what_it_may() {
     document["authorisation"]["until"] = "2027-03-10T11:00:00Z".into();
     assert_eq!(code(scene.submit(&document)), "authorisation_not_valid");
 }
+
+#[test]
+fn the_same_record_by_type_c_after_type_b_says_that_it_repeats() {
+    let mut scene = Scene::new();
+    let id = scene.event(1);
+    scene.acknowledge(1);
+    for (kind, reference) in [(RequestType::B, "REQ-1"), (RequestType::C, "C-1")] {
+        let document = scene.document(kind, reference, std::slice::from_ref(&id));
+        scene.submit(&document).expect("accepted");
+        let row = scene.approve_both(reference).expect("disclosed");
+        assert_eq!(scene.opened(&row).0["repeat"], reference == "C-1");
+    }
+    // Who the subscriber is, is something else.
+    let document = scene.document(RequestType::A, "REQ-2", &[id]);
+    scene.submit(&document).expect("accepted");
+    let row = scene.approve_both("REQ-2").expect("disclosed");
+    assert_eq!(scene.opened(&row).0["repeat"], false);
+}

@@ -69,7 +69,7 @@ fn settings(home: &Home, authority: &Authority) -> Settings {
     }
     let adaptor = home.state().with_file_name("adaptor");
     settings.more = authority.pins(home)
-        + &format!("[requests.adaptor]\ncommand = {adaptor:?}\ntimeout = \"10s\"\n");
+        + &format!("[requests.adaptor]\ncommand = {adaptor:?}\nuser = 65534\ntimeout = \"10s\"\n");
     settings
 }
 

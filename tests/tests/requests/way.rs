@@ -198,12 +198,16 @@ fn informed(daemon: &Sensord, authority: &Authority, ids: [&str; 2]) {
         let answer = approve(daemon, uid, "NOT-1");
         assert_eq!(answer.status, 200, "{:?}", answer.body);
     }
-    for (id, stage) in ids.into_iter().zip(["handed_over", "closed"]) {
-        let sent = ["requests", "sent", "NOT-1", "--event", id];
-        let proof = ["--date", "2027-03-11", "--proof", "LRAR-7"];
-        let (code, said, error) = daemon.control(&[&sent[..], &proof].concat());
-        assert_eq!(code, 0, "{error}");
-        assert!(said.contains(stage) && said.contains("LRAR-7"), "{said}");
+    let today = jiff::Timestamp::now().strftime("%F").to_string();
+    for (place, (id, stage)) in ids.into_iter().zip(["handed_over", "closed"]).enumerate() {
+        let sent = json!({"outcome": "sent", "event": id, "date": today, "proof": "LRAR-7"});
+        let settle =
+            |uid| daemon.ask_as(uid, "POST", "/v1/requests/NOT-1/notices", &sent.to_string());
+        assert_eq!(settle(0).status, 403, "root is nobody in particular");
+        let answer = settle(PERSONS[0]);
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        assert_eq!(answer.body["stage"], stage);
+        assert_eq!(answer.body["tasks"][place]["proof"], "LRAR-7");
     }
 }
 

@@ -112,10 +112,10 @@ pub fn play() -> Result<()> {
     for uid in [RESPONSIBLE, DESIGNATED] {
         as_person(&stage, uid, "requests approve NOT-1").tell()?;
     }
+    let today = Line::new("date -u +%F").tell()?;
     for id in &ids {
-        sensor.show(&format!(
-            "requests sent NOT-1 --event {id} --date 2026-01-02 --proof LRAR-1"
-        ))?;
+        let sent = format!("--event {id} --date {} --proof LRAR-1", today.trim());
+        by(&stage, RESPONSIBLE, &format!("requests sent NOT-1 {sent}"))?;
     }
     sensor.show("costs export")?;
     sensor.show("requests report")?;

@@ -58,12 +58,22 @@ impl Sensor {
         Ok(row.event)
     }
 
-    /// What links journal entries to an event, for as long as it lives.
-    pub(super) fn events_commitment(&self, id: &str) -> Result<EventCommitment, Error> {
+    /// What links journal entries to an event, for as long as it lives. Whoever keeps the salt can link
+    /// them for longer: that it was given out is journalled first.
+    pub(super) fn events_commitment(
+        &self,
+        actor: &Actor,
+        id: &str,
+    ) -> Result<EventCommitment, Error> {
         let row = self.event_of(id)?;
         let salt = self.salt_of(&row)?;
+        let commitment = salt.commit(&row.event.id);
+        let given = Action::SaltGiven {
+            commitment: commitment.clone(),
+        };
+        let _receipt = self.journal(actor, given)?;
         Ok(EventCommitment {
-            commitment: salt.commit(&row.event.id),
+            commitment,
             salt: salt.text(),
         })
     }

@@ -20,7 +20,9 @@ impl Service for Sensor {
             Request::Coverage => self
                 .coverage()
                 .map(|coverage| Reply::Coverage(Box::new(coverage))),
-            Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
+            Request::Status => self
+                .status(actor.role)
+                .map(|status| Reply::Status(Box::new(status))),
             Request::MarkersLoad { format, body } => {
                 self.markers_load(actor, format, &body).map(Reply::Changed)
             }
@@ -76,7 +78,9 @@ impl Service for Sensor {
             Request::EventsShow { id } => self
                 .events_show(actor, &id)
                 .map(|event| Reply::Event(Box::new(event))),
-            Request::EventsCommitment { id } => self.events_commitment(&id).map(Reply::Commitment),
+            Request::EventsCommitment { id } => {
+                self.events_commitment(actor, &id).map(Reply::Commitment)
+            }
             Request::EventsTail => self.events_tail(actor).map(|()| Reply::Tail),
             Request::JournalShow { from, limit } => {
                 self.journal_show(actor, from, limit).map(Reply::Journal)
@@ -89,7 +93,7 @@ impl Service for Sensor {
             Request::Canary => self
                 .canary_run(actor)
                 .map(|report| Reply::Canary(Box::new(report))),
-            Request::SinksList => self.sinks_list().map(Reply::Sinks),
+            Request::SinksList => self.sinks_list(actor.role).map(Reply::Sinks),
             Request::SinksDead { name, page } => self.sinks_dead(&name, &page).map(Reply::Dead),
             Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
             Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),

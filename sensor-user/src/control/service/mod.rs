@@ -3,6 +3,7 @@
 mod admission;
 mod breakers;
 mod canary;
+mod casework;
 mod change;
 mod compare;
 mod coverage;
@@ -17,6 +18,7 @@ mod journal;
 mod listing;
 mod markers;
 mod orders;
+mod readings;
 mod release;
 mod remove;
 mod requests;
@@ -37,6 +39,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use readings::Readings;
 use work::Work;
 
 use super::Error;
@@ -63,7 +66,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
-pub use requests::{Clock, Desk, DeskError, DeskParts, Judged};
+pub use requests::{AdaptorError, Clock, Desk, DeskError, DeskParts, Judged};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
@@ -83,8 +86,6 @@ pub struct Sensor {
     work: Arc<Work>,
     /// One large file is read at a time.
     reading: Mutex<()>,
-    /// One proof about the journal is made at a time.
-    proving: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
@@ -101,6 +102,9 @@ pub struct Sensor {
     announcing: Mutex<()>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Store>,
+    overseer: Mutex<Store>,
+    /// Readings of the journal by oversight that are not journalled yet.
+    readings: Mutex<Readings>,
     /// Where the authority's requests come in.
     desk: Desk,
 }
@@ -213,7 +217,7 @@ impl Sensor {
         facts: Facts,
         parts: Parts,
         set: Set,
-        reader: Store,
+        [reader, overseer]: [Store; 2],
         rules: Rules,
         desk: Desk,
     ) -> Self {
@@ -231,7 +235,6 @@ impl Sensor {
             }),
             work: Arc::default(),
             reading: Mutex::default(),
-            proving: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,
@@ -244,6 +247,8 @@ impl Sensor {
             telling: Mutex::default(),
             announcing: Mutex::default(),
             reader: Mutex::new(reader),
+            overseer: Mutex::new(overseer),
+            readings: Mutex::default(),
             desk,
         };
         let set = sensor.set();
@@ -255,10 +260,6 @@ impl Sensor {
 
     fn set(&self) -> MutexGuard<'_, Set> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Store> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn journal(&self, actor: &Actor, action: Action) -> Result<Receipt, Error> {

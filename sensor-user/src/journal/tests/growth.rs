@@ -18,6 +18,8 @@ use crate::{
 const fn group(action: &Action) -> &'static str {
     match action {
         Action::Stopped
+        | Action::RequestsRead
+        | Action::OversightUnreachable { .. }
         | Action::Heartbeat
         | Action::Recovered { .. }
         | Action::ClockAccepted { .. }
@@ -34,6 +36,7 @@ const fn group(action: &Action) -> &'static str {
         Action::EventsRead { .. }
         | Action::EventRead { .. }
         | Action::MarkersRead { .. }
+        | Action::SaltGiven { .. }
         | Action::JournalRead { .. } => "`events_read`",
         Action::EventsDestroyed { .. }
         | Action::EventsNotUseful { .. }
@@ -44,6 +47,8 @@ const fn group(action: &Action) -> &'static str {
         | Action::RestoreAccepted { .. }
         | Action::DeclarationRecorded { .. }
         | Action::RequestsConfigured { .. }
+        | Action::DisclosureKeyMade { .. }
+        | Action::OverseersChanged { .. }
         | Action::EnvelopeRefused { .. }
         | Action::EnvelopeAccepted { .. }
         | Action::MarkersExpired { .. }
@@ -179,6 +184,7 @@ fn bytes(action: &Action) -> usize {
         uid: u32::MAX,
         role: Role::Oversight,
         root_before: digest(),
+        nonce: "f".repeat(32),
         action: action.clone(),
     };
     serde_json::to_string(&entry).expect("JSON").len() + 1

@@ -34,7 +34,7 @@ pub(super) struct Ready {
     /// Records in it.
     pub records: u64,
     /// Events that it answers for: those that are still held.
-    pub quantity: u64,
+    pub events: Vec<String>,
     /// Categories of the data in it.
     pub categories: Vec<String>,
     /// What is kept of it for oversight, signed; a work list for the operator's own system has none.
@@ -73,7 +73,10 @@ impl Desk {
         fault::point("request_making").map_err(internal)?;
         let case = self.find(&case.row.reference)?;
         let made = self.make(&case, repeat, clock);
-        let handed = made.and_then(|ready| self.hand(&case, ready, repeat, &receipt));
+        let handed = made.and_then(|(ready, repeat)| {
+            let now = clock.read().time;
+            self.hand(&case, ready, repeat, now, &receipt)
+        });
         match handed {
             Ok(case) => self.done(actor, &case, &receipt, clock.read().time),
             Err(error) => Err(self.not_done(actor, &case.row.reference, &receipt, error)?),
@@ -97,7 +100,13 @@ impl Desk {
             return Ok(true);
         }
         // Of what the store has lost, the journal tells when it was handed over, and not of which events.
-        let until = self.gone().get(&kind).copied();
+        let records = [RequestType::B, RequestType::C];
+        let alike = |other| other == kind || records.contains(&other) && records.contains(&kind);
+        let until = {
+            let gone = self.gone();
+            let of_alike = gone.iter().filter(|(other, _)| alike(**other));
+            of_alike.map(|(_, until)| *until).max()
+        };
         let held = self.held(case)?;
         Ok(until.is_some_and(|until| held.iter().any(|event| event.first_seen <= until)))
     }
@@ -108,25 +117,33 @@ impl Desk {
         Some(hex(&sha256(&[key.as_bytes()])))
     }
 
-    /// Makes the answer; nothing of it is kept.
-    fn make(&self, case: &Case, repeat: bool, clock: &dyn Clock) -> Result<Ready, Error> {
-        let kind = case.row.kind;
+    /// Makes the answer, and says whether the same may have been disclosed before; nothing of it is kept.
+    fn make(&self, case: &Case, repeat: bool, clock: &dyn Clock) -> Result<(Ready, bool), Error> {
+        let (kind, mut repeat) = (case.row.kind, repeat);
         let answers = match kind {
-            RequestType::A => self.identities(case, clock)?,
+            // Others have their turn: nothing is changed, and at this stage nobody else does. One that is
+            // answered meanwhile may be of the same events.
+            RequestType::A => {
+                let answers = self.one.aside(|| self.identities(case, clock))?;
+                repeat = repeat || self.is_repeat(case)?;
+                answers
+            }
             _ => Vec::new(),
         };
         // Asking took its time: what is handed over counts at this moment, and is still held.
         let now = clock.read();
         self.judge_now(case, now)?;
-        let (content, quantity) = match kind {
+        let (content, events) = match kind {
             RequestType::A => self.identified(answers)?,
             RequestType::B => self.records(case, true)?,
             RequestType::C => match case.row.terms.category {
                 Some(Category::Kept) => self.records(case, false)?,
                 // Of the others the sensor never holds anything.
-                _ => (Content::default(), 0),
+                _ => (Content::default(), Vec::new()),
             },
-            RequestType::Notice => return notices::ready(self, case, repeat),
+            RequestType::Notice => {
+                return notices::ready(self, case, repeat).map(|ready| (ready, repeat));
+            }
         };
         let recipient = self.recipients.get(kind).ok_or_else(|| {
             let reason = "no key of a recipient is configured for this type any more";
@@ -140,23 +157,25 @@ impl Desk {
         text.extend_from_slice(content.lines());
         let bytes = recipient.encrypt(&text).map_err(internal)?;
         let kept = manifest.for_oversight(&hex(&sha256(&[&bytes])));
-        Ok(Ready {
+        let ready = Ready {
             manifest: Some(self.signer.note(&kept)),
             bytes,
             extension: "age",
             records: content.records(),
-            quantity,
+            events,
             categories: content.categories(),
-        })
+        };
+        Ok((ready, repeat))
     }
 
     /// Type A: what the subscriber system says of each event that is there when it is asked.
     fn identities(&self, case: &Case, clock: &dyn Clock) -> Result<Identities, Error> {
-        let adaptor = self.config.adaptor.as_ref().ok_or_else(|| {
+        let adaptor = self.adaptor.as_ref().ok_or_else(|| {
             let reason = "no subscriber system is configured any more: see [requests.adaptor]";
             coded(StatusCode::CONFLICT, "not_configured", reason)
         })?;
         let mut all = Vec::new();
+        let end = adaptor.end();
         for id in &case.row.terms.events {
             self.judge_now(case, clock.read())?;
             let Some(row) = self.event(id)? else {
@@ -164,7 +183,7 @@ impl Desk {
             };
             let mut answers = Vec::new();
             for question in questions(&row.event) {
-                let answer = super::adaptor::ask(adaptor, &question)?;
+                let answer = adaptor.ask(&question, end, &self.stopping)?;
                 answers.push((question.side, answer));
             }
             all.push((row.event, answers));
@@ -172,35 +191,35 @@ impl Desk {
         Ok(all)
     }
 
-    /// These answers, of events that are not destroyed meanwhile; and of how many events.
-    fn identified(&self, answers: Identities) -> Result<(Content, u64), Error> {
-        let (mut content, mut quantity) = (Content::default(), 0);
+    /// These answers, of events that are not destroyed meanwhile; and of which events.
+    fn identified(&self, answers: Identities) -> Result<(Content, Vec<String>), Error> {
+        let (mut content, mut events) = (Content::default(), Vec::new());
         for (event, answers) in answers {
             if self.event(&event.id)?.is_none() {
                 continue;
             }
-            quantity += 1;
             for (side, answer) in answers.iter().filter(|(_, answer)| !answer.is_blank()) {
                 content.add_answer(&event.id, *side, answer);
             }
+            events.push(event.id);
         }
-        Ok((content, quantity))
+        Ok((content, events))
     }
 
     /// Types B and C: the events that are still there; of type B, of such as the authority was
     /// informed of.
-    fn records(&self, case: &Case, acknowledged: bool) -> Result<(Content, u64), Error> {
-        let mut content = Content::default();
+    fn records(&self, case: &Case, acknowledged: bool) -> Result<(Content, Vec<String>), Error> {
+        let (mut content, mut events) = (Content::default(), Vec::new());
         for id in &case.row.terms.events {
             let Some(row) = self.event(id)? else {
                 continue;
             };
             if !acknowledged || self.is_acknowledged(row.seq)? {
                 content.add_event(&row.event);
+                events.push(row.event.id);
             }
         }
-        let quantity = content.records();
-        Ok((content, quantity))
+        Ok((content, events))
     }
 
     /// The events of a request that are still there.
@@ -218,6 +237,7 @@ impl Desk {
         case: &Case,
         ready: Ready,
         repeat: bool,
+        now: Timestamp,
         receipt: &Receipt,
     ) -> Result<Case, Error> {
         let directory = self.export_dir()?;
@@ -241,11 +261,17 @@ impl Desk {
                 repeat,
                 manifest: ready.manifest.as_deref(),
                 recipient: recipient.as_deref(),
-                quantity: ready.quantity,
+                quantity: ready.events.len() as u64,
             }),
             receipt: Some(receipt.index()),
             ..CaseStep::default()
         };
+        // An answer without records holds nothing of an event.
+        let events = match ready.records {
+            0 => Vec::new(),
+            _ => ready.events,
+        };
+        self.note_export(case, written.place_of(), events, now)?;
         self.db().step(case.number, &step).map_err(internal)?;
         fault::point("request_handing").map_err(internal)?;
         written.place(receipt).map_err(internal)?;
@@ -376,6 +402,7 @@ impl Desk {
             code: Some(code),
             ..CaseStep::default()
         };
-        self.db().step(case.number, &step).map_err(internal)
+        self.db().step(case.number, &step).map_err(internal)?;
+        self.forget_unplaced(case)
     }
 }

@@ -165,10 +165,21 @@ impl Written {
     /// [`find`] tells whether it was done.
     pub fn place(self, _receipt: &Receipt) -> Result<(), ExportError> {
         fs::rename(&self.part, &self.place).map_err(of(&self.place))?;
-        let directory = self.place.parent().unwrap_or(Path::new("/"));
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(of(directory))
+        sync_parent(&self.place)
+    }
+
+    /// Where it will be.
+    pub fn place_of(&self) -> &Path {
+        &self.place
+    }
+}
+
+/// Makes durable what became of a file in its directory; one that is gone has nothing to lose.
+pub(super) fn sync_parent(path: &Path) -> Result<(), ExportError> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    match File::open(directory).and_then(|directory| directory.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of(directory)(error)),
+        _ => Ok(()),
     }
 }
 

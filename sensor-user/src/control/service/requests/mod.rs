@@ -6,6 +6,7 @@
 //! it is.
 
 mod adaptor;
+mod clear;
 mod decide;
 mod disclose;
 mod export;
@@ -14,19 +15,26 @@ mod notices;
 mod recover;
 mod refusals;
 mod submit;
+mod turn;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
 use hyper::StatusCode;
 use jiff::Timestamp;
 
+use adaptor::Adaptor;
+pub use adaptor::AdaptorError;
 pub use judged::{Clock, Judged};
 use refusals::Refusals;
+use turn::{Taken, Turn};
 
 use super::{Error, from_journal, internal};
 use crate::{
@@ -39,12 +47,15 @@ use crate::{
     journal::{self, Action, Journal, Receipt, RequestEntry, RequestStep, RequestsPast},
     legal::Stage,
     model::{
-        Actor, EventRow, RequestType, Scopes,
+        Actor, EventRow, RequestType, Role, Scopes,
         request::{
             Approve, Capacity, CaseRow, CostRow, ManifestRow, Manifests, Page, Reply, Request, Rows,
         },
     },
 };
+
+/// Readings of the list by one overseer within this time are one reading.
+const READINGS: Duration = Duration::from_secs(10);
 
 /// What the desk is made of.
 pub struct DeskParts {
@@ -75,7 +86,11 @@ pub struct Desk {
     db: Mutex<db::Requests>,
     events: Mutex<Store>,
     /// One change at a time.
-    one: Mutex<()>,
+    one: Turn,
+    /// The operator's subscriber system.
+    adaptor: Option<Adaptor>,
+    /// The agent stops: nobody waits for the subscriber system any more.
+    stopping: AtomicBool,
     /// When requests whose time is over were last looked for.
     swept: Mutex<Option<Instant>>,
     /// Whose refusals are told of.
@@ -86,6 +101,14 @@ pub struct Desk {
     gone: Mutex<BTreeMap<RequestType, Timestamp>>,
     /// Numbers of requests that are answered right now.
     busy: Mutex<BTreeSet<i64>>,
+    /// When answers whose time is over were.
+    cleared: Mutex<Option<Instant>>,
+    /// Answers whose removal is journalled and failed.
+    announced: Mutex<BTreeSet<String>>,
+    /// A connection for oversight, who waits for nobody.
+    overseers: Mutex<db::Requests>,
+    /// When each overseer's reading of the list was last journalled.
+    read: Mutex<BTreeMap<u32, Instant>>,
 }
 
 /// Whom answers are encrypted to, by type.
@@ -120,6 +143,9 @@ pub enum DeskError {
     /// A recipient is no key.
     #[error("requests.recipients: {0}")]
     Recipient(#[from] crypto::Error),
+    /// The subscriber system cannot run as it should.
+    #[error(transparent)]
+    Adaptor(#[from] AdaptorError),
 }
 
 impl Desk {
@@ -128,7 +154,12 @@ impl Desk {
     /// # Errors
     /// [`DeskError`].
     pub fn open(parts: DeskParts) -> Result<Self, DeskError> {
+        let accounts = Accounts::of_host();
+        let adaptor = parts.config.adaptor.as_ref();
+        let adaptor = adaptor.map(|adaptor| Adaptor::of(adaptor, &accounts));
         Ok(Self {
+            adaptor: adaptor.transpose()?,
+            stopping: AtomicBool::new(false),
             sensor: parts.sensor,
             recipients: Recipients::of(&parts.config.recipients)?,
             config: parts.config,
@@ -137,13 +168,22 @@ impl Desk {
             journal: parts.journal,
             db: Mutex::new(db::Requests::open(&parts.state)?),
             events: Mutex::new(parts.events),
-            one: Mutex::new(()),
+            one: Turn::default(),
             swept: Mutex::default(),
             refusals: Mutex::default(),
             past: Mutex::default(),
             gone: Mutex::default(),
             busy: Mutex::default(),
+            cleared: Mutex::default(),
+            announced: Mutex::default(),
+            read: Mutex::default(),
+            overseers: Mutex::new(db::Requests::open(&parts.state)?),
         })
+    }
+
+    /// The agent stops: the subscriber system is ended, and not asked any more.
+    pub fn stop_asking(&self) {
+        self.stopping.store(true, Relaxed);
     }
 
     /// Does what is asked of it; the role has been checked.
@@ -160,7 +200,7 @@ impl Desk {
         match request {
             Request::RequestsSubmit { body } => self.submit(actor, &body, clock).map(case),
             Request::RequestsList(page, scopes) => {
-                self.list_within(&page, scopes).map(Reply::Cases)
+                self.list_of(actor, &page, scopes).map(Reply::Cases)
             }
             Request::RequestsShow { reference } => self.show(&reference).map(case),
             Request::RequestsManifests { reference } => self
@@ -187,18 +227,42 @@ impl Desk {
     /// # Errors
     /// [`Error`].
     pub fn list(&self, page: &Page) -> Result<Rows<CaseRow>, Error> {
-        self.list_within(page, Scopes::WHOLE)
+        Self::listed(&mut self.db(), page, Scopes::WHOLE)
     }
 
-    /// The same of what these scopes hold: nothing of the others is in it, not even a place.
+    /// The same of what these scopes hold, for whoever asks: nothing of the others is in it, not even a
+    /// place. Oversight waits for nobody, and its reading is journalled; it needs nobody's leave.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn list_within(&self, page: &Page, scopes: Scopes) -> Result<Rows<CaseRow>, Error> {
+    pub fn list_of(
+        &self,
+        actor: &Actor,
+        page: &Page,
+        scopes: Scopes,
+    ) -> Result<Rows<CaseRow>, Error> {
+        if actor.role != Role::Oversight {
+            return Self::listed(&mut self.db(), page, scopes);
+        }
+        let mut db = self
+            .overseers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let rows = Self::listed(&mut db, page, scopes)?;
+        drop(db);
+        self.note_reading(actor);
+        Ok(rows)
+    }
+
+    fn listed(
+        db: &mut db::Requests,
+        page: &Page,
+        scopes: Scopes,
+    ) -> Result<Rows<CaseRow>, Error> {
         let after = cursor(page)?;
         let mut kinds = RequestType::ALL.to_vec();
         kinds.retain(|kind| scopes.holds(journal::audience_of(*kind)));
-        let cases = self.db().cases_of(&kinds, after, page.limit);
+        let cases = db.cases_of(&kinds, after, page.limit);
         let cases = cases.map_err(internal)?;
         let full = cases.len() == page.limit as usize;
         let next = cases.last().map(|case| case.number.to_string());
@@ -250,9 +314,25 @@ impl Desk {
         })
     }
 
+    /// Journals that oversight read the list, at most once in [`READINGS`].
+    fn note_reading(&self, actor: &Actor) {
+        {
+            let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            read.retain(|_, at| now.duration_since(*at) < READINGS);
+            if read.contains_key(&actor.uid) {
+                return;
+            }
+            read.insert(actor.uid, now);
+        }
+        if let Err(error) = self.journal.append(actor, Action::RequestsRead) {
+            tracing::warn!(%error, "a reading of the requests by oversight is not journalled");
+        }
+    }
+
     fn find(&self, reference: &str) -> Result<Case, Error> {
         let found = self.db().case(reference).map_err(internal)?;
-        found.ok_or_else(|| Error::NotFound("no request has this reference".into()))
+        found.ok_or_else(unknown)
     }
 
     /// The store, told how far the journal is: it keeps that with what is written.
@@ -282,8 +362,8 @@ impl Desk {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.one.lock().unwrap_or_else(PoisonError::into_inner)
+    fn changing(&self) -> Taken<'_> {
+        self.one.take()
     }
 
     fn journal(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
@@ -344,6 +424,10 @@ fn entry(step: RequestStep, case: &Case) -> RequestEntry {
         reference: Some(case.row.reference.clone()),
         ..RequestEntry::of(step)
     }
+}
+
+fn unknown() -> Error {
+    Error::NotFound("no request has this reference".into())
 }
 
 fn stage_of(case: &Case) -> Result<Stage, Error> {

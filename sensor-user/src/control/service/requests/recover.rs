@@ -163,7 +163,8 @@ impl Desk {
             S::Unknown => Stage::unknown(kind),
             S::Lapsed => stage.after(Step::Lapse).unwrap_or(stage),
             S::Declined => stage.after(Step::Decline).unwrap_or(stage),
-            S::Lost | S::Refused => stage,
+            // The others change nothing of a request.
+            S::Lost | S::Refused | S::DecisionRefused | S::Failed | S::ExportRemoved => stage,
             // Told before it happened, and it did not.
             S::Begun => return self.undone(actor, case, past, S::NotDisclosed),
             S::Submitted | S::Approved | S::NoticeSent | S::NoticeImpossible => {
