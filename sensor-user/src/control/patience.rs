@@ -82,7 +82,7 @@ pub(super) fn bounded(actor: &Actor, request: &Request) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::request::Page;
+    use crate::model::{Scopes, request::Page};
 
     #[test]
     fn whoever_is_refused_over_and_over_waits_and_nobody_else() {
@@ -120,7 +120,10 @@ mod tests {
             after: None,
         };
         assert_eq!(
-            bounded(&actor(Role::Desk), &Request::RequestsList { page }),
+            bounded(
+                &actor(Role::Desk),
+                &Request::RequestsList(page, Scopes::WHOLE)
+            ),
             None
         );
         let patience = Patience::default();

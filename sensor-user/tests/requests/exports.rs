@@ -3,7 +3,7 @@
 use std::fs;
 
 use jiff::SignedDuration;
-use sensor_user::model::{Destroyed, RequestType, Role, request::CaseRow};
+use sensor_user::model::{Destroyed, RequestType, Role, Scopes, request::CaseRow};
 use serde_json::{Value, json};
 
 use crate::scene::{Scene, actor, id_of};
@@ -127,7 +127,7 @@ fn oversights_reading_of_the_list_is_journalled_and_does_not_fill_the_journal() 
     assert_eq!(
         scene
             .desk
-            .list_of(&operator, &page)
+            .list_of(&operator, &page, Scopes::WHOLE)
             .expect("reads")
             .rows
             .len(),
@@ -139,7 +139,7 @@ fn oversights_reading_of_the_list_is_journalled_and_does_not_fill_the_journal() 
         assert_eq!(
             scene
                 .desk
-                .list_of(&overseer, &page)
+                .list_of(&overseer, &page, Scopes::WHOLE)
                 .expect("reads")
                 .rows
                 .len(),

@@ -8,6 +8,7 @@ use std::{
 use sensor_user::{
     crypto::Zeroizing,
     legal::{answer::Answer, disclosure::Content},
+    model::SubscriberSide,
 };
 
 /// A name that stands nowhere in clear, not even here.
@@ -74,7 +75,7 @@ fn an_answer_is_in_no_memory_when_it_is_let_go() {
     let mut content = Content::default();
     for _ in 0..60 {
         let answer = Answer::read(&said()).expect("an answer");
-        content.add_answer("event", &answer);
+        content.add_answer("event", SubscriberSide::Source, &answer);
     }
     assert_eq!(content.records(), 60);
     assert!(is_in_memory(), "it is found where it is");

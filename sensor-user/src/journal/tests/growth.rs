@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::{
     journal::{
-        Action, Entry, EnvelopeMark, LONGEST_LINE, MarkersChange, OrderChange, RequestEntry,
-        RequestStep, Tariffed,
+        Action, Entry, EnvelopeMark, LONGEST_LINE, MarkersChange, OrderChange, Overseers,
+        RequestEntry, RequestStep, Tariffed,
     },
     model::{Beneficiary, Recipient, RequestType, Role, request::Capacity},
 };
@@ -121,6 +121,23 @@ fn request() -> RequestEntry {
     }
 }
 
+/// As many as an entry has room for.
+fn overseers() -> Overseers {
+    let list = vec![u32::MAX; Overseers::MOST];
+    Overseers {
+        whole: list.clone(),
+        arcep: list.clone(),
+        cnctr: list,
+        more: 1_000_000_000,
+        digest: digest(),
+    }
+}
+
+/// As long as a key of a sensor with a name of 64 characters.
+fn key() -> String {
+    "k".repeat(64 + 1 + 8 + 1 + 44)
+}
+
 /// The longest action of each group.
 fn samples() -> Vec<Action> {
     let order = OrderChange {
@@ -169,6 +186,8 @@ fn samples() -> Vec<Action> {
             sensor: "s".repeat(64),
             heartbeat: Some(86_400),
             unsaid_stop: Some(1_000_000_000),
+            overseers: Some(overseers()),
+            disclosure_key: Some(key()),
         },
         Action::FalsePositivesRemoved(change()),
         Action::OrderAccepted(order),

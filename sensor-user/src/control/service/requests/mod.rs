@@ -254,11 +254,7 @@ impl Desk {
         Ok(rows)
     }
 
-    fn listed(
-        db: &mut db::Requests,
-        page: &Page,
-        scopes: Scopes,
-    ) -> Result<Rows<CaseRow>, Error> {
+    fn listed(db: &mut db::Requests, page: &Page, scopes: Scopes) -> Result<Rows<CaseRow>, Error> {
         let after = cursor(page)?;
         let mut kinds = RequestType::ALL.to_vec();
         kinds.retain(|kind| scopes.holds(journal::audience_of(*kind)));
