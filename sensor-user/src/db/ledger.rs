@@ -106,7 +106,7 @@ impl Requests {
             connection
                 .prepare_cached(
                     "SELECT line, time, reference, kind, ground, tariff_code, tariff_version, \
-                     quantity, cost.receipt FROM cost JOIN request ON number = request \
+                     cost.quantity, cost.receipt FROM cost JOIN request ON number = request \
                      WHERE line > ?1 ORDER BY line LIMIT ?2",
                 )?
                 .query_map(params![after.cast_signed(), limit], |row| {

@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(content.categories(), ["email", "identity"]);
         assert_eq!(
             content.lines(),
-            b"{\"event\":\"00ff\",\"identity\":\"A\",\"postal_address\":null,\"email\":\"a@example\"}\n"
+            b"{\"event\":\"00ff\",\"side\":\"src\",\"identity\":\"A\",\"postal_address\":null,\"email\":\"a@example\"}\n"
         );
     }
 }

@@ -134,7 +134,7 @@ fn what_a_pinned_key_signed_and_was_refused_is_told_to_its_scope_only() {
     assert_eq!(sees(&scene, Scope::Cnctr, from), 1);
     // What nobody's key signed names nobody.
     let from = scene.journal.head().size;
-    assert_eq!(code(scene.hand_in(b"x")), "not_an_envelope");
+    assert_eq!(code(scene.hand_in(b"x\n")), "not_an_envelope");
     assert_eq!(sees(&scene, Scope::Arcep, from), 1);
     assert_eq!(scene.told().pop().expect("an entry").get("issuer"), None);
 }

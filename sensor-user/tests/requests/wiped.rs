@@ -75,7 +75,7 @@ fn an_answer_is_in_no_memory_when_it_is_let_go() {
     let mut content = Content::default();
     for _ in 0..60 {
         let answer = Answer::read(&said()).expect("an answer");
-        content.add_answer("event", SubscriberSide::Source, &answer);
+        content.add_answer("event", SubscriberSide::Src, &answer);
     }
     assert_eq!(content.records(), 60);
     assert!(is_in_memory(), "it is found where it is");

@@ -38,9 +38,6 @@ impl Desk {
         let _one = self.changing();
         self.past().clone_from(past);
         self.tell_configured(actor)?;
-        self.db()
-            .at_least_serials(&past.serials())
-            .map_err(internal)?;
         for (reference, past) in &past.cases {
             let case = self.db().case(reference).map_err(internal)?;
             match case {
@@ -51,6 +48,9 @@ impl Desk {
                 None => self.not_here(actor, reference, past)?,
             }
         }
+        // What is told as lost by now may be handed in again.
+        let serials = self.past().serials();
+        self.db().at_least_serials(&serials).map_err(internal)?;
         for case in self.all()? {
             self.settled(actor, &case.row.reference)?;
         }

@@ -24,7 +24,8 @@ impl Turn {
     /// A turn, unless somebody has one.
     pub fn try_take(&self) -> Option<Taken<'_>> {
         let mut taken = self.state();
-        (!std::mem::replace(&mut *taken, true)).then_some(Taken(self))
+        // Made only where it is taken: dropping it ends the turn of whoever has it.
+        (!std::mem::replace(&mut *taken, true)).then(|| Taken(self))
     }
 
     /// Does what changes nothing while others have their turn, and waits for one again; for whoever has
