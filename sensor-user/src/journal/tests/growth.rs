@@ -42,19 +42,18 @@ const fn group(action: &Action) -> &'static str {
         | Action::EventsNotUseful { .. }
         | Action::EventsErased { .. } => "`events_erased`",
         Action::Delivered { .. } | Action::DeadLettersReplayed { .. } => "`delivered`",
-        Action::Started { .. }
-        | Action::KeyMade { .. }
+        Action::Started { .. } | Action::OverseersChanged { .. } => "`started`",
+        Action::KeyMade { .. }
         | Action::RestoreAccepted { .. }
         | Action::DeclarationRecorded { .. }
         | Action::RequestsConfigured { .. }
         | Action::DisclosureKeyMade { .. }
-        | Action::OverseersChanged { .. }
         | Action::EnvelopeRefused { .. }
         | Action::EnvelopeAccepted { .. }
         | Action::MarkersExpired { .. }
         | Action::MarkersAdmitted { .. }
         | Action::DeadlinesRenewed { .. }
-        | Action::OrderEnded { .. } => "`started`",
+        | Action::OrderEnded { .. } => "`envelope_accepted`",
         Action::MarkersLoaded(_)
         | Action::MarkersAdded(_)
         | Action::MarkersRemoved(_)
