@@ -256,7 +256,9 @@ fn what_matches_nothing_passes_as_it_was_and_leaves_no_byte() {
 /// Packets that the program has judged.
 fn judged(client: &Client) -> u64 {
     let status = client.status();
-    let rows = status["outcomes"].as_array().expect("outcomes");
+    let rows = status["interfaces"][0]["outcomes"]
+        .as_array()
+        .expect("outcomes");
     rows.iter().filter_map(|row| row["packets"].as_u64()).sum()
 }
 

@@ -163,7 +163,8 @@ fn an_agent_that_dies_at_any_point_of_a_disclosure_tells_what_became_of_it() {
             }
         }
         assert_eq!(row["stage"], "disclosed", "{point}: {row}");
-        let (manifest, records) = opened(&home, &row, &authority.identity).expect("it opens");
+        let (manifest, records) =
+            opened(&home, &row, authority.identity_for(&row)).expect("it opens");
         assert_eq!(records.len(), 1, "{point}");
         assert_eq!(manifest["repeat"], point == "request_handing", "{point}");
         let entries = daemon.client().journal();

@@ -97,7 +97,7 @@ fn oversight_reads_the_manifest_of_a_disclosure_and_no_record() {
     let text = format!("{text}\n");
     assert!(key.public().key.verifies(text.as_bytes(), signed));
     let kept: Value = serde_json::from_str(text.lines().nth(1).expect("a line")).expect("JSON");
-    let (manifest, records) = opened(&home, &row, &authority.identity).expect("it opens");
+    let (manifest, records) = opened(&home, &row, authority.identity_for(&row)).expect("it opens");
     for (name, value) in manifest.as_object().expect("an object") {
         match name.as_str() {
             // What would prove the records to whoever guesses them, once they are gone.

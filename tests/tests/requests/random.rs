@@ -162,7 +162,7 @@ fn check_export(
     if row["type"] == "request-notice" {
         return;
     }
-    let (manifest, records) = opened(home, row, &authority.identity).expect("it opens");
+    let (manifest, records) = opened(home, row, authority.identity_for(row)).expect("it opens");
     assert_eq!(manifest["nil"], records.is_empty());
     let asked = row["terms"]["events"].as_array().expect("ids");
     for record in &records {
@@ -281,7 +281,7 @@ fn no_sequence_of_anybody_discloses_changes_or_tells_what_it_may_not() {
         let there = before["exports"].as_array().expect("names");
         let fresh = after["exports"].as_array().expect("names");
         for name in fresh.iter().filter(|name| !there.contains(name)) {
-            let row = now.iter().find(|row| row["file"] == **name);
+            let row = now.iter().find(|row| row["file"] == *name);
             let row = row.expect("an export is of a request");
             check_export(&home, &authority, row, &told(&client, 0), &known);
             assert!(

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// The user of the desk.
 pub const DESK: u32 = 60_003;
 
-/// The authority: one key for each type of request, and an age identity for what it is answered.
+/// The authority: one key for each type of request, and one for what it is answered.
 pub struct Authority {
     pub orders: Issuer,
     pub request_a: Issuer,
@@ -22,7 +22,8 @@ pub struct Authority {
     /// Another service than the authority.
     pub request_c: Issuer,
     pub notices: Issuer,
-    pub identity: Identity,
+    /// Of the types A, B and C.
+    identities: [Identity; 3],
 }
 
 impl Authority {
@@ -33,22 +34,22 @@ impl Authority {
             request_b: Issuer::new("authority.example"),
             request_c: Issuer::new("gic.example"),
             notices: Issuer::new("authority.example"),
-            identity: Identity::generate(),
+            identities: std::array::from_fn(|_| Identity::generate()),
         }
     }
 
     /// The lines that pin its keys and set the desk up.
     pub fn pins(&self, home: &Home) -> String {
         let [responsible, designated] = PERSONS;
-        let recipient = self.identity.to_public();
+        let [a, b, c] = self.identities.each_ref().map(Identity::to_public);
         format!(
             "{}{}kind = \"request-a\"\n{}kind = \"request-b\"\n{}kind = \"request-c\"\n{}kind = \"request-notice\"\n\
              [requests]\nexport-dir = {:?}\nresponsible = [{responsible}]\n\
              designated = [{designated}]\n\
              commissions = [{{reference = \"COM-1\", until = \"2100-01-01T00:00:00Z\", types = \
              [\"request-a\", \"request-b\", \"request-c\", \"request-notice\"]}}]\n\
-             [requests.recipients]\nrequest-a = \"{recipient}\"\nrequest-b = \"{recipient}\"\n\
-             request-c = \"{recipient}\"\n\
+             [requests.recipients]\nrequest-a = \"{a}\"\nrequest-b = \"{b}\"\n\
+             request-c = \"{c}\"\n\
              [requests.tariff]\nversion = \"2027-1\"\nrequest-b = \"TECH\"\n",
             self.orders.pin(),
             self.request_a.pin(),
@@ -57,6 +58,16 @@ impl Authority {
             self.notices.pin(),
             exports(home),
         )
+    }
+
+    /// What opens the answer to a request.
+    pub fn identity_for(&self, row: &Value) -> &Identity {
+        let [a, b, c] = &self.identities;
+        match row["type"].as_str() {
+            Some("request-a") => a,
+            Some("request-c") => c,
+            _ => b,
+        }
     }
 }
 

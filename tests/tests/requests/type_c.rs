@@ -115,7 +115,8 @@ fn a_running_sensor_answers_type_c_and_changes_nothing() {
         let answer = submit(&daemon, &authority.request_c, serial, &request);
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         let row = answered(&daemon, &reference);
-        let (manifest, found) = opened(&home, &row, &authority.identity).expect("it opens");
+        let (manifest, found) =
+            opened(&home, &row, authority.identity_for(&row)).expect("it opens");
         assert_eq!(found.len(), records, "{category}");
         assert_eq!(manifest["nil"], records == 0, "{category}");
         let after = held(&home, &client);

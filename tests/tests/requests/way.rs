@@ -143,8 +143,8 @@ fn disclosed(home: &Home, daemon: &Sensord, authority: &Authority, ids: [&str; 2
     let second = approve(daemon, PERSONS[1], "REQ-1");
     assert_eq!(second.body["stage"], "disclosed", "{:?}", second.body);
     assert!(opened(home, &second.body, &Identity::generate()).is_none());
-    let (manifest, records) =
-        opened(home, &second.body, &authority.identity).expect("the authority opens it");
+    let (manifest, records) = opened(home, &second.body, authority.identity_for(&second.body))
+        .expect("the authority opens it");
     let found: Vec<&str> = records
         .iter()
         .filter_map(|one| one["id"].as_str())
@@ -317,7 +317,7 @@ fn from_the_order_to_the_notice_and_the_end_of_the_event() {
         assert_eq!(answer.status, 200, "{:?}", answer.body);
     }
     let row = daemon.ask_as(DESK, "GET", "/v1/requests/REQ-2", "").body;
-    let (manifest, records) = opened(&home, &row, &authority.identity).expect("it opens");
+    let (manifest, records) = opened(&home, &row, authority.identity_for(&row)).expect("it opens");
     assert_eq!((&manifest["nil"], records.len()), (&json!(true), 0));
 
     let told = steps(&daemon, "REQ-1");
