@@ -11,12 +11,9 @@ use super::{
     handover::{Cost, Handover, write_cost, write_handover},
     requests_mark::write_mark,
 };
-use crate::{
-    crypto::hex,
-    model::{
-        RequestTerms, RequestType,
-        request::{ApprovalRow, Capacity, CaseRow},
-    },
+use crate::model::{
+    RequestTerms, RequestType,
+    request::{ApprovalRow, Capacity, CaseRow},
 };
 
 /// `requests.db`.
@@ -133,13 +130,13 @@ impl Requests {
         let terms = serde_json::to_string(case.terms).expect("terms are plain JSON");
         let kind = case.terms.kind.name();
         let received = case.received.as_microsecond();
-        let (size, signed) = (self.size, hex(&case.digest));
+        let size = self.size;
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO request (reference, kind, issuer, serial, terms, stage, received, \
                  receipt, handovers, envelope, signed) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, lower(hex(?10)))",
                 params![
                     case.terms.reference,
                     kind,
@@ -150,7 +147,7 @@ impl Requests {
                     received,
                     case.receipt.cast_signed(),
                     case.envelope,
-                    signed,
+                    case.digest,
                 ],
             )?;
             let number = transaction.last_insert_rowid();

@@ -383,17 +383,6 @@ pub enum Reply {
     Interface(InterfaceStatus),
 }
 
-impl Request {
-    /// The same, asking for no more than these scopes hold.
-    #[must_use]
-    pub fn within(self, scopes: Scopes) -> Self {
-        match self {
-            Self::RequestsList(page, _) => Self::RequestsList(page, scopes),
-            other => other,
-        }
-    }
-}
-
 /// The most restrictive marking of a set of markers.
 #[must_use]
 pub fn strictest<'a>(markers: impl Iterator<Item = &'a Marker>) -> (Tlp, Pap) {

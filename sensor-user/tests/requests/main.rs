@@ -5,6 +5,7 @@ mod approvals;
 mod bound;
 mod disclosures;
 mod exports;
+mod keys;
 mod lost;
 mod moment;
 mod notices;

@@ -8,15 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use age::x25519::Identity;
 use jiff::{SignedDuration, Timestamp};
 use sensor_user::{
-    config::{Account, Adaptor, Issuer, Recipients, Requests, Tariff},
+    config::{Account, Adaptor, Recipients, Requests, Tariff},
     control::{
         Error,
         service::{Desk, DeskParts},
     },
-    envelope::{Change, Draft, Issuers, SignerKey, VerifierKey, create},
+    envelope::{Change, Draft, SignerKey, create},
     events::{Batch, Options, Settlement, SinkId, Store},
     journal::Journal,
     model::{
@@ -27,6 +26,7 @@ use sensor_user::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use crate::keys::Keys;
 pub use crate::samples::{
     actor, code, commission, decrypted, desk_actor, id_of, kind_of, spool, subscriber_system_user,
 };
@@ -35,61 +35,6 @@ use crate::samples::{collect, row};
 pub const RESPONSIBLE: u32 = 40_001;
 pub const DESIGNATED: u32 = 40_002;
 pub const NOBODY: u32 = 40_003;
-
-/// Whose keys there are.
-pub struct Keys {
-    pub signers: Vec<(ContentKind, SignerKey)>,
-    pub identities: Vec<(RequestType, Identity)>,
-    pub sensor: VerifierKey,
-    /// A key that the operator no longer pins.
-    pub unpinned: Option<ContentKind>,
-}
-
-impl Keys {
-    fn new(sensor: &SignerKey) -> Self {
-        use ContentKind as K;
-        let key = |kind, name| (kind, SignerKey::generate(name).expect("a key"));
-        let types = [RequestType::A, RequestType::B, RequestType::C];
-        Self {
-            signers: vec![
-                key(K::RequestA, "authority.example"),
-                key(K::RequestB, "authority.example"),
-                key(K::RequestC, "gic.example"),
-                key(K::RequestNotice, "authority.example"),
-                key(K::Markers, "authority.example"),
-            ],
-            identities: types.map(|kind| (kind, Identity::generate())).into(),
-            sensor: sensor.public().clone(),
-            unpinned: None,
-        }
-    }
-
-    pub fn signer(&self, kind: ContentKind) -> &SignerKey {
-        let found = self.signers.iter().find(|(one, _)| *one == kind);
-        &found.expect("each kind has a key").1
-    }
-
-    pub fn identity(&self, kind: RequestType) -> &Identity {
-        let found = self.identities.iter().find(|(one, _)| *one == kind);
-        &found.expect("each type has a key").1
-    }
-
-    fn pinned(&self) -> Issuers {
-        let issuer = |(kind, key): &(ContentKind, SignerKey)| Issuer {
-            key: key.public().to_string(),
-            not_before: None,
-            not_after: None,
-            authority: *kind != ContentKind::RequestC,
-            kind: *kind,
-        };
-        let pinned = self
-            .signers
-            .iter()
-            .filter(|(kind, _)| Some(*kind) != self.unpinned);
-        let issuers: Vec<Issuer> = pinned.map(issuer).collect();
-        Issuers::of(&issuers).expect("the keys differ")
-    }
-}
 
 pub struct Scene {
     pub dir: TempDir,

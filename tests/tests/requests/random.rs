@@ -251,7 +251,9 @@ fn no_sequence_of_anybody_discloses_changes_or_tells_what_it_may_not() {
             "step {step}: {uid} {} {path}: {status} {said}",
             route.method
         );
-        if ![0, PERSONS[0], PERSONS[1]].contains(&uid) {
+        // The description of the API has examples, and nothing else.
+        let described = matches!(route.target, Target::Description);
+        if !described && ![0, PERSONS[0], PERSONS[1]].contains(&uid) {
             for personal in PERSONAL {
                 // By what number the authority's agent goes, the desk and oversight see in a request.
                 let agent = [DESK, OVERSIGHT].contains(&uid) && personal == "AG-7";

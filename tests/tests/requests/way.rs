@@ -145,12 +145,11 @@ fn disclosed(home: &Home, daemon: &Sensord, authority: &Authority, ids: [&str; 2
     assert!(opened(home, &second.body, &Identity::generate()).is_none());
     let (manifest, records) = opened(home, &second.body, authority.identity_for(&second.body))
         .expect("the authority opens it");
-    let found: Vec<&str> = records
-        .iter()
-        .filter_map(|one| one["id"].as_str())
-        .collect();
-    assert_eq!(found, ids);
-    let (address, name) = (&records[0], &records[1]);
+    assert_eq!(records.len(), ids.len());
+    let [address, name] = ids.map(|id| {
+        let found = records.iter().find(|one| one["id"] == id);
+        found.expect("a record of each event")
+    });
     assert_eq!(
         (&address["src_ip"], &address["dst_ip"], &address["packets"]),
         (

@@ -3,7 +3,8 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RequestTerms, RequestType};
+use super::Request;
+use crate::model::{RequestTerms, RequestType, Scopes};
 
 /// A request of the authority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,4 +245,15 @@ pub struct CostRow {
     pub quantity: u64,
     /// Index of the journal entry of the disclosure.
     pub receipt: u64,
+}
+
+impl Request {
+    /// The same, asking for no more than these scopes hold.
+    #[must_use]
+    pub fn within(self, scopes: Scopes) -> Self {
+        match self {
+            Self::RequestsList(page, _) => Self::RequestsList(page, scopes),
+            other => other,
+        }
+    }
 }
