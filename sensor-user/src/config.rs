@@ -38,7 +38,7 @@ pub use issuer::Issuer;
 pub use journal::Journal;
 pub use legal::{Legal, Regime};
 pub use limits::{Breaker, Limits};
-pub use requests::{Adaptor, Recipients, Requests, Tariff};
+pub use requests::{Adaptor, Commission, Recipients, Requests, Tariff};
 pub use sinks::{Eve, Nats, Sink, Taxii, Tls, Webhook};
 
 /// Where the configuration is read from by default.

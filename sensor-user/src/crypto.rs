@@ -6,6 +6,7 @@ pub mod quic;
 mod seal;
 mod signature;
 mod to_recipient;
+mod wiped;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,7 +17,8 @@ pub use keys::{DASH, KeyError, SignerKey, VerifierKey};
 pub use seal::{NONCE, open, seal};
 pub use signature::{PublicKey, SecretKey};
 pub use to_recipient::AgeRecipient;
-pub use zeroize::Zeroizing;
+pub use wiped::Wiped;
+pub use zeroize::{Zeroize, Zeroizing};
 
 /// What can go wrong here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

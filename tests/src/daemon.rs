@@ -85,6 +85,24 @@ impl Home {
         fs::write(self.clock(), seconds.to_string()).expect("a writable directory");
     }
 
+    /// Has that wall clock taken for right, while no daemon runs (`sensord accept-clock`); what it
+    /// says.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn accept_clock(&self) -> String {
+        let (program, config) = (binary("sensord"), self.config());
+        let output = std::process::Command::new(program)
+            .args(["accept-clock", "--config"])
+            .arg(config)
+            .env("MARKER_SENSOR_CLOCK", self.clock())
+            .output()
+            .expect("sensord starts");
+        let (code, said, error) = command::said(output);
+        assert_eq!(code, 0, "{error}");
+        said
+    }
+
     fn clock(&self) -> PathBuf {
         self.dir.path().join("clock")
     }

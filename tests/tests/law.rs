@@ -5,12 +5,17 @@ use std::{
     fs,
     io::{Read as _, Seek as _, SeekFrom},
     path::Path,
+    time::Duration,
 };
 
 use sensor_tests::{
-    daemon::{Home, Sensord, Settings},
+    capture::Tcpdump,
+    daemon::{Client, Home, Interface, Sensord, Settings},
+    identity::Identities,
     need,
-    netns::Topology,
+    netns::{Netns, Topology, veth},
+    random::{Pool, Random},
+    traffic::{pcap_write, replay},
 };
 use sensor_user::control::routes::ROUTES;
 
@@ -190,6 +195,84 @@ fn an_interface_outside_the_configuration_is_refused_and_journalled() {
     assert!(daemon.stop().success());
 }
 
+/// L. 33-14 ¶1: what matches no marker passes byte for byte and leaves counters, nothing else: no record,
+/// no byte in any file of the events.
+#[test]
+fn what_matches_nothing_passes_as_it_was_and_leaves_no_byte() {
+    if !need::root_and(&["tcpreplay", "tcpdump"]) {
+        return;
+    }
+    let (from, to, home) = (Netns::new("from"), Netns::new("to"), Home::new());
+    veth(&from, "out0", &to, "in0");
+    for (netns, interface) in [(&from, "out0"), (&to, "in0")] {
+        netns.sysctl(&format!("net.ipv6.conf.{interface}.disable_ipv6"), "1");
+        netns.offloads_off(interface);
+    }
+    let mut settings = Settings::on(vec![Interface::new("in0", &["10.0.0.0/8"])]);
+    settings.drain_interval = "200ms".into();
+    let daemon = Sensord::start(&home, &to, &settings);
+    let client = daemon.client();
+    client.load("ip 192.0.2.251 id=m\ncidr 192.0.2.0/26 id=n\ndomain nothing.example id=d\n");
+    let _ = Identities::settled(&client);
+    let files = ["events.db", "events.db-wal", "keys/events.keys"];
+    let stored = || files.map(|file| fs::read(home.state().join(file)).unwrap_or_default());
+    let (before, packets) = (stored(), judged(&client));
+    let mut random = Random::from_env(20_270_324);
+    let pool = Pool::default();
+    let mut sent = Vec::new();
+    while sent.len() < 2_000 {
+        let frame = pool.frame(&mut random);
+        // A shorter one may be filled up on its way.
+        if frame.len() >= 60 && frame.len() <= 1_514 {
+            sent.push(frame);
+        }
+    }
+    let scratch = tempfile::tempdir().expect("a directory");
+    let capture = scratch.path().join("sent.pcap");
+    pcap_write(&capture, &sent);
+    let dump = Tcpdump::start(&to, "in0", None, &scratch.path().join("seen.pcap"));
+    replay(&from, "out0", &capture, 4_000);
+    let seen = fs::read(dump.stop()).expect("a capture");
+    let mut seen = frames(&seen);
+    sent.sort();
+    seen.sort();
+    assert_eq!(seen.len(), sent.len());
+    assert!(seen == sent, "every frame passes as it was");
+    let all = || judged(&client) - packets >= sent.len() as u64;
+    assert!(sensor_tests::command::wait_until(
+        Duration::from_secs(10),
+        all
+    ));
+    let identities = Identities::settled(&client);
+    assert_eq!(identities.kernel["hits"], 0);
+    assert!(
+        identities.agent.values().all(|count| *count == 0),
+        "{identities:?}"
+    );
+    assert!(stored() == before, "no byte of the store changes");
+    assert!(daemon.stop().success());
+}
+
+/// Packets that the program has judged.
+fn judged(client: &Client) -> u64 {
+    let status = client.status();
+    let rows = status["interfaces"][0]["outcomes"]
+        .as_array()
+        .expect("outcomes");
+    rows.iter().filter_map(|row| row["packets"].as_u64()).sum()
+}
+
+/// The frames of a capture file.
+fn frames(file: &[u8]) -> Vec<Vec<u8>> {
+    let (mut frames, mut rest) = (Vec::new(), &file[24..]);
+    while rest.len() >= 16 {
+        let length = u32::from_le_bytes(rest[8..12].try_into().expect("four bytes")) as usize;
+        frames.push(rest[16..16 + length].to_vec());
+        rest = &rest[16 + length..];
+    }
+    frames
+}
+
 /// No probe, no look-up, no connection: without sinks, the agent has no socket in its namespace but the
 /// metrics page on the loopback.
 #[test]
@@ -247,7 +330,7 @@ fn what_is_carried_is_in_no_memory_and_no_file() {
             .is_ok_and(|a| a.body["rows"][0].is_object())
     };
     assert!(sensor_tests::command::wait_until(
-        std::time::Duration::from_secs(10),
+        Duration::from_secs(10),
         stored
     ));
     let has = |bytes: &[u8]| bytes.windows(canary.len()).any(|window| window == canary);

@@ -279,3 +279,70 @@ fn each_overseer_sees_its_scope_and_the_tree_verifies_for_all() {
     }
     assert!(daemon.stop().success());
 }
+
+#[test]
+fn nobody_is_shut_out_without_an_entry() {
+    if !need::root() || !need::tool("curl") {
+        return;
+    }
+    let (topology, home) = (Topology::new(), Home::new());
+    let daemon = Sensord::start(&home, &topology.router, &settings());
+    let path = socket(&home);
+    let entries = || {
+        let page = daemon.client().get("/v1/journal?limit=10000");
+        let page = page.expect("an answer").body;
+        let rows = page["rows"].as_array().expect("rows").iter();
+        rows.map(|row| row["entry"].clone()).collect::<Vec<_>>()
+    };
+    let told = |code: &str| {
+        let of = |entry: &serde_json::Value| entry["action"] == "oversight_unreachable";
+        let mut all = entries().into_iter().filter(of);
+        all.any(|entry| entry["code"] == code && entry["mended"] == true)
+    };
+    let mode = || {
+        fs::metadata(&path)
+            .map(|file| file.permissions().mode() & 0o777)
+            .ok()
+    };
+    let all = entries();
+    let started = all.iter().find(|entry| entry["action"] == "started");
+    let started = started.expect("a start");
+    let table = &started["overseers"];
+    for (list, uid) in ["whole", "arcep", "cnctr"].iter().zip(OVERSEERS) {
+        assert_eq!(table[list], serde_json::json!([uid]), "{table}");
+    }
+    assert!(started["disclosure_key"].is_string());
+
+    // A stream from before goes on through all of it.
+    let (_follower, mut lines) = Follower::start(&home, OVERSEERS[0]);
+    let mut first = String::new();
+    lines.read_line(&mut first).expect("a line");
+    let limit = Duration::from_secs(10);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("we are root");
+    assert!(wait_until(limit, || mode() == Some(0o660)));
+    assert!(wait_until(limit, || told("mode")));
+    fs::remove_file(&path).expect("we are root");
+    assert!(wait_until(limit, || mode() == Some(0o660)));
+    assert_eq!(ask(&home, OVERSEERS[1], "GET", "/v1/status").0, 200);
+    let (sender, stopped) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut actions = Vec::new();
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+            actions.push(seen(&line).action);
+            line.clear();
+        }
+        // Nobody listens any more where the test has failed.
+        let _ = sender.send(actions);
+    });
+    assert!(daemon.stop().success());
+    let actions = stopped.recv_timeout(Duration::from_secs(20));
+    let actions = actions.expect("the stream ends");
+    assert_eq!(actions.last().map(String::as_str), Some("stopped"));
+    assert!(
+        actions
+            .iter()
+            .any(|action| action == "oversight_unreachable")
+    );
+    assert!(!path.exists(), "an orderly stop leaves no socket behind");
+}

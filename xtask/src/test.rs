@@ -44,6 +44,11 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         Line::new("cargo test --package sensor-user --lib --test requests --no-fail-fast")
             .args(["--features", "bench,faults,l851-1"])
             .args(filter()),
+        // The same on a running daemon: the one that the line above has built.
+        Line::new("cargo test --package sensor-tests --test requests --no-fail-fast")
+            .args(["--features", "l851-1"])
+            .args(filter())
+            .args(["--", "--test-threads", &threads]),
     ];
     let mut total = Tally::default();
     for suite in suites {

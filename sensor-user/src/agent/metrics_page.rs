@@ -75,6 +75,7 @@ fn told(door: &Counts) -> Vec<(&'static str, u64)> {
         ("malformed", &door.malformed),
         ("timed_out", &door.timed_out),
         ("turned_away", &door.turned_away),
+        ("submissions_lost", &door.submissions_lost),
         ("lagged", &door.lagged),
     ]
     .map(|(what, count)| (what, count.load(Ordering::Relaxed)))

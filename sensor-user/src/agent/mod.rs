@@ -23,7 +23,11 @@ mod stored;
 mod warninglists;
 mod watched;
 
-use std::{fs, os::unix::fs::DirBuilderExt as _, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    sync::Arc,
+};
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use sensor_common::NameKeys;
@@ -33,7 +37,7 @@ use crate::{
     clock,
     config::{Breaker, Config},
     control::{
-        Socket,
+        Overseen, Socket,
         service::{Admission, BreakerPolicy, Facts, Inventory, Parts, Rules, Sensor, Set, agent},
     },
     crypto,
@@ -96,8 +100,9 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let journal = Arc::new(journal);
     journal.sign_with(&agent(), signer(config)?)?;
     let mut store = stored::open(config)?;
-    condemned::destroy(&mut catalog, &mut store, &journal)?;
-    let reader = store.another()?;
+    condemned::settle(&mut store, &journal, &past.destructions)?;
+    condemned::destroy(&mut catalog, &mut store, &journal, &past.destructions)?;
+    let readers = [store.another()?, store.another()?];
 
     let law = Law::of(config);
     let gate = Gate::new(legal::facts(config, &listed), catalog.declaration()?);
@@ -143,11 +148,15 @@ pub fn run(config: &Config) -> Result<(), Error> {
     catalog.set_generation(plane.generation())?;
 
     let actor = agent();
+    let disclosing = sensor_key::read_or_make(&config.state_dir, &config.sensor, &journal)?;
+    let overseen = Overseen::new(&control.roles);
     let started = Action::Started {
         version: VERSION.into(),
         sensor: config.sensor.clone(),
         heartbeat: Some(config.journal.heartbeat.as_secs().max(1)),
         unsaid_stop: past.unsaid_stop,
+        overseers: Some(overseen.now()),
+        disclosure_key: Some(disclosing.public().to_string()),
     };
     if let Some(last) = past.unsaid_stop {
         tracing::warn!(
@@ -217,10 +226,11 @@ pub fn run(config: &Config) -> Result<(), Error> {
         longest_marker,
         watch,
     };
-    let desk = requests::open(config, &rules.issuers, &journal, &store)?;
-    desk.recover(&actor, &past.requests, now)?;
-    let sensor = Arc::new(Sensor::new(facts, parts, set, reader, rules, desk));
-    let overseers = Oversight::start(overseers, config, &sensor).map_err(Error::Runtime)?;
+    let desk = requests::open(config, &rules.issuers, &journal, &store, disclosing)?;
+    desk.recover(&actor, &past.requests)?;
+    let sensor = Arc::new(Sensor::new(facts, parts, set, readers, rules, desk));
+    let overseers =
+        Oversight::start(overseers, config, &sensor, overseen).map_err(Error::Runtime)?;
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         tap,
@@ -238,15 +248,25 @@ pub fn run(config: &Config) -> Result<(), Error> {
         told,
     };
     let doors = Doors { socket, page };
-    let outcome = serve(config, doors, sensor, metrics, pipeline);
+    let outcome = serve(config, doors, Arc::clone(&sensor), metrics, pipeline);
+    sensor.tell_counted();
     // Last: what the loop stored when stopping goes out, too, if the recipients are quick.
     deliveries.stop();
+    sensor.tell_readings();
     beats.stop();
     let stopped = journal.append_reserved(&actor, Action::Stopped);
     beats::keep(&journal);
     overseers.stop();
     let _receipt = stopped?;
     outcome
+}
+
+/// The key that verifies what the sensor of a configuration discloses; none before its first start.
+///
+/// # Errors
+/// The key's file.
+pub fn disclosure_key(config: &Config) -> Result<Option<String>, Error> {
+    sensor_key::public(&config.state_dir)
 }
 
 /// The journal's key, made at the first start.
@@ -267,11 +287,22 @@ fn today(sensor: &Arc<Sensor>) -> Today {
     })
 }
 
+/// Makes the agent's directory; one that is there is closed to everybody but its owner and group, who
+/// may read at most.
 fn make_directory(path: &std::path::Path) -> Result<(), Error> {
+    let close = |path: &std::path::Path| {
+        let mode = fs::metadata(path)?.permissions().mode();
+        if mode & 0o027 == 0 {
+            return Ok(());
+        }
+        tracing::warn!(path = %path.display(), "others could get at the agent's files: closed");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o750))
+    };
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
+        .and_then(|()| close(path))
         .map_err(|source| Error::Directory {
             path: path.into(),
             source,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Error, sensor_key};
+use super::Error;
 use crate::{
     config::Config,
     control::service::{Desk, DeskParts},
-    envelope::Issuers,
+    envelope::{Issuers, SignerKey},
     events::Store,
     journal::Journal,
 };
@@ -17,13 +17,14 @@ pub(super) fn open(
     issuers: &Issuers,
     journal: &Arc<Journal>,
     store: &Store,
+    signer: SignerKey,
 ) -> Result<Desk, Error> {
     Ok(Desk::open(DeskParts {
         sensor: config.sensor.clone(),
         state: config.state_dir.clone(),
         config: config.requests.clone(),
         issuers: issuers.clone(),
-        signer: sensor_key::read_or_make(&config.state_dir, &config.sensor)?,
+        signer,
         journal: Arc::clone(journal),
         events: store.another()?,
     })?)

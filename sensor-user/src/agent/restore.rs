@@ -11,7 +11,7 @@ use super::Error;
 use crate::{
     config::Config,
     control::service::agent,
-    db::Catalog,
+    db::{Catalog, Requests},
     journal::{Action, Journal, Past},
 };
 
@@ -32,6 +32,16 @@ pub enum Restored {
         /// File of the catalogue.
         catalogue: PathBuf,
     },
+    /// The store of the authority's requests and the journal are not of one time.
+    #[error("{store} and {journal} are not of one time: {what}; {WHAT_TO_DO}")]
+    Requests {
+        /// File of the requests.
+        store: PathBuf,
+        /// Directory of the journal.
+        journal: PathBuf,
+        /// What shows it, in words.
+        what: String,
+    },
     /// The journal knows a change that the catalogue does not.
     #[error("{catalogue} is older than {journal}: it has not {what}; {WHAT_TO_DO}")]
     Catalogue {
@@ -48,6 +58,7 @@ pub enum Restored {
 /// is journalled as failed.
 pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
     let (journal, past) = open(state, catalog)?;
+    journal.judge_by(catalog.clock_mark()?);
     let (catalogue, dir) = (state.join("catalog.db"), state.join("journal"));
     if !past.continues {
         return Err(Restored::Journal {
@@ -63,6 +74,15 @@ pub(super) fn open_journal(state: &Path, catalog: &mut Catalog) -> Result<(Journ
     if let Some(what) = envelope.or(change) {
         return Err(Restored::Catalogue {
             catalogue,
+            journal: dir,
+            what,
+        }
+        .into());
+    }
+    let mut requests = Requests::open(state)?;
+    if let Some(what) = astray(&mut requests, &journal, &past)? {
+        return Err(Restored::Requests {
+            store: state.join("requests.db"),
             journal: dir,
             what,
         }
@@ -85,17 +105,39 @@ pub fn accept(config: &Config) -> Result<bool, Error> {
     let (journal, past) = open(&config.state_dir, &mut catalog)?;
     let issuers = behind(&mut catalog, &past)?;
     let lacks = past.announced.done.is_some();
-    if past.continues && issuers.is_empty() && !lacks {
+    let mut store = Requests::open(&config.state_dir)?;
+    let requests = astray(&mut store, &journal, &past)?.is_some();
+    if past.continues && issuers.is_empty() && !lacks && !requests {
         return Ok(false);
     }
     let action = Action::RestoreAccepted {
         journal: !past.continues,
         catalogue: lacks || !issuers.is_empty(),
         issuers,
+        requests,
     };
     let _receipt = journal.append(&agent(), action)?;
-    catalog.accept_restore(journal.head().into(), &past.accepted)?;
+    let head = journal.head();
+    // What it lacks of requests, the next start finds and journals as what it is.
+    store.accept_restore(head.size, &past.requests.serials())?;
+    catalog.accept_restore(head.into(), &past.accepted)?;
     Ok(true)
+}
+
+/// What shows that the store of requests is older than the journal, or newer.
+fn astray(
+    requests: &mut Requests,
+    journal: &Journal,
+    past: &Past,
+) -> Result<Option<String>, Error> {
+    let (mark, size) = (requests.mark()?.unwrap_or_default(), journal.head().size);
+    if mark > size {
+        return Ok(Some(format!(
+            "the first knows {mark} entries of the second, which has {size}"
+        )));
+    }
+    let lacks = past.requests.lacking(mark);
+    Ok(lacks.map(|entry| format!("the first lacks what journal entry {entry} tells")))
 }
 
 fn open(state: &Path, catalog: &mut Catalog) -> Result<(Journal, Past), Error> {
@@ -120,8 +162,8 @@ mod tests {
     use super::*;
     use crate::{
         db::{Edit, Serial, tests::Scratch},
-        journal::Entry,
-        model::{PatternId, request::JournalRow},
+        journal::{Entry, RequestEntry, RequestStep},
+        model::{PatternId, RequestType, request::JournalRow},
     };
 
     /// A state directory in which envelopes up to `serial` were accepted.
@@ -277,6 +319,61 @@ mod tests {
         assert_eq!(state.failures(), []);
         let _ = fs::remove_file(state.path().join("catalog.db"));
         assert!(state.start().is_err(), "it is gone altogether");
+    }
+
+    #[test]
+    fn an_older_store_of_requests_or_none_is_found_out_until_somebody_takes_it() {
+        let state = State::new("requests");
+        let started = || state.start();
+        let told = |step, reference: &str| {
+            let entry = RequestEntry {
+                kind: Some(RequestType::B),
+                reference: Some(reference.into()),
+                issuer: Some("authority".into()),
+                serial: Some(7),
+                ..RequestEntry::of(step)
+            };
+            let journal = started().expect("of one time");
+            let action = Action::Request(Box::new(entry));
+            let _receipt = journal.append(&agent(), action).expect("a receipt");
+            journal.head().size
+        };
+        let keep = |size| {
+            let mut store = Requests::open(state.path()).expect("opens");
+            store.journal_is(size);
+            store.keep_mark().expect("kept");
+        };
+        keep(told(RequestStep::Submitted, "REQ-1"));
+        state.copy("requests.db", "backup");
+        // Announced, and the agent died before it was kept: that is no older store.
+        let size = told(RequestStep::Approved, "REQ-1");
+        assert!(started().is_ok() && !accepted(&state));
+        keep(size);
+        keep(told(RequestStep::Approved, "REQ-1"));
+        assert!(started().is_ok());
+        for older in [true, false] {
+            let _ = fs::remove_file(state.path().join("requests.db"));
+            if older {
+                state.copy("backup", "requests.db");
+            }
+            let error = started().expect_err("older, or gone");
+            assert!(
+                error.to_string().contains("sensord accept-restore"),
+                "{error}"
+            );
+            assert!(matches!(error, Error::Restored(Restored::Requests { .. })));
+            assert!(accepted(&state) && !accepted(&state));
+            assert!(started().is_ok());
+            let mut store = Requests::open(state.path()).expect("opens");
+            let serial = store.serial("authority", RequestType::B).expect("reads");
+            assert_eq!(serial, Some((7, None)), "no serial is taken twice");
+        }
+        // The other way round: the journal is the older one.
+        keep(1_000);
+        assert!(matches!(
+            started(),
+            Err(Error::Restored(Restored::Requests { .. }))
+        ));
     }
 
     #[test]

@@ -9,8 +9,10 @@ use std::{
 
 use super::Error;
 use crate::{
+    control::service::agent,
     crypto::Zeroizing,
     envelope::{KeyError, SignerKey},
+    journal::{Action, Journal},
 };
 
 /// Why the key cannot be used.
@@ -42,13 +44,28 @@ pub enum SensorKeyError {
     },
 }
 
-/// The key in a state directory; one of this name is made where there is none.
-pub(super) fn read_or_make(state: &Path, name: &str) -> Result<SignerKey, Error> {
+/// The key in a state directory; one of this name is made where there is none, and journalled: what was
+/// signed before is verified by another.
+pub(super) fn read_or_make(
+    state: &Path,
+    name: &str,
+    journal: &Journal,
+) -> Result<SignerKey, Error> {
     let directory = state.join("keys");
     let path = directory.join("sensor.key");
-    read(&path)
-        .and_then(|found| found.map_or_else(|| make(&directory, &path, name), Ok))
-        .map_err(Error::from)
+    if let Some(key) = read(&path)? {
+        return Ok(key);
+    }
+    let signer = make(&directory, &path, name)?;
+    let key = signer.public().to_string();
+    let _receipt = journal.append(&agent(), Action::DisclosureKeyMade { key })?;
+    Ok(signer)
+}
+
+/// The public half of the key in a state directory; none where no agent has started yet.
+pub(super) fn public(state: &Path) -> Result<Option<String>, Error> {
+    let found = read(&state.join("keys").join("sensor.key"))?;
+    Ok(found.map(|key| key.public().to_string()))
 }
 
 fn read(path: &Path) -> Result<Option<SignerKey>, SensorKeyError> {
@@ -103,4 +120,39 @@ fn make(directory: &Path, path: &Path, name: &str) -> Result<SignerKey, SensorKe
         .and_then(|()| File::open(directory)?.sync_all())
         .map_err(failed)?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::tests::Scratch;
+
+    #[test]
+    fn a_key_that_is_made_anew_is_journalled_with_its_public_half() {
+        let scratch = Scratch::new("sensor-key");
+        let journal = Journal::in_memory();
+        let made = |journal: &Journal| {
+            let page = journal.page(0, 10).expect("reads");
+            let entries = page.rows.iter().filter_map(|row| row.entry.as_ref());
+            let texts: Vec<String> = entries.map(|entry| entry.get().to_owned()).collect();
+            texts
+        };
+        assert_eq!(public(&scratch.0).expect("reads"), None);
+        let first = read_or_make(&scratch.0, "pop1", &journal).expect("made");
+        let first = first.public().to_string();
+        assert_eq!(public(&scratch.0).expect("reads"), Some(first.clone()));
+        let again = read_or_make(&scratch.0, "pop1", &journal).expect("read");
+        assert_eq!(again.public().to_string(), first);
+        let told = made(&journal);
+        assert!(
+            told.len() == 1 && told[0].contains("disclosure_key_made"),
+            "{told:?}"
+        );
+        assert!(told[0].contains(&first), "the auditor pins it by the entry");
+        // Restored without its keys.
+        fs::remove_file(scratch.0.join("keys").join("sensor.key")).expect("ours");
+        let other = read_or_make(&scratch.0, "pop1", &journal).expect("made");
+        let told = made(&journal);
+        assert!(told.len() == 2 && told[1].contains(&other.public().to_string()));
+    }
 }

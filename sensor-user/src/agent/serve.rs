@@ -25,6 +25,9 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// How often interfaces are looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
+/// How long what clients asked for may go on behind the end of their connections.
+const LEFT: Duration = Duration::from_secs(2);
+
 /// What was bound before anything was touched: a start that cannot be answered changes nothing.
 pub(super) struct Doors {
     pub socket: Socket,
@@ -69,7 +72,11 @@ pub(super) fn serve(
                 .enable_all()
                 .build()
                 .map_err(Error::Runtime)?;
-            runtime.block_on(answer(config, doors, sensor, metrics, &mut end))
+            let outcome = runtime.block_on(answer(config, doors, sensor, metrics, &mut end));
+            // Not until whatever is left is done: what is in flight is to be stored, and the stop to be
+            // journalled, before somebody ends the process by force.
+            runtime.shutdown_timeout(LEFT);
+            outcome
         });
     stop.store(true, Ordering::Relaxed);
     match thread.join() {
@@ -132,6 +139,7 @@ async fn answer(
     }
     tracing::info!("stopping; interfaces stay attached");
     canary.abort();
+    sensor.stop_asking();
     // Receivers that are gone have stopped already.
     let _ = stop.send(true);
     if !served.is_finished() {

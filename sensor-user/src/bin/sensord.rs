@@ -194,6 +194,10 @@ fn declaration(
             legal::markdown(&report.facts, &report.digest)
         };
         println!("{}", text.trim_end());
+        // No declared fact: a new one changes nothing of the device.
+        if let Some(key) = agent::disclosure_key(&config).map_err(failed)? {
+            eprintln!("sensord: what this sensor discloses is signed by {key}");
+        }
         return Ok(());
     };
     if !is_reference(reference) {

@@ -324,7 +324,7 @@ impl Out {
     }
 
     /// Something beside the answer, on standard error.
-    fn remark(&self, text: &str) -> Result<(), Error> {
+    pub(super) fn remark(&self, text: &str) -> Result<(), Error> {
         writeln!(io::stderr(), "sensorctl: {text}").map_err(Error::Output)
     }
 }

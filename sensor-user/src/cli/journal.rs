@@ -179,6 +179,13 @@ fn document(report: &Report) -> Value {
             "crash": one.crash,
         })
     });
+    let steps_back = report.steps_back.iter().map(|one| {
+        json!({
+            "index": one.index,
+            "from": one.from.to_string(),
+            "until": one.until.to_string(),
+        })
+    });
     json!({
         "intact": true,
         "size": report.head.size,
@@ -188,6 +195,8 @@ fn document(report: &Report) -> Value {
         "stopped": report.end.map(|(_, stopped)| stopped),
         "silences": silences.collect::<Vec<_>>(),
         "silent": report.silent,
+        "steps_back": steps_back.collect::<Vec<_>>(),
+        "back": report.back,
     })
 }
 
@@ -217,6 +226,16 @@ fn text(report: &Report) -> String {
             "\nsilence behind entry {}, {} to {}: {why}",
             one.after, one.from, one.until
         );
+    }
+    for one in report.steps_back.iter().take(TOLD) {
+        text += &format!(
+            "\ntime goes back at entry {}, from {} to {}",
+            one.index, one.from, one.until
+        );
+    }
+    let more = report.back.saturating_sub(TOLD as u64);
+    if more > 0 {
+        text += &format!("\n{more} more steps back; --json lists them");
     }
     let more = report.silent.saturating_sub(TOLD as u64);
     if more > 0 {

@@ -22,7 +22,7 @@ mod sinks;
 pub use canary::canary;
 pub use events::{event, events, one_line};
 pub use orders::{order, order_changed, orders};
-pub use requests::{case, cases};
+pub use requests::{case, cases, manifests};
 pub use sinks::{dead, replayed, sinks};
 
 /// Where and how answers are printed.

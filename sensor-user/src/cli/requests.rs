@@ -17,10 +17,14 @@ use super::{
 };
 use crate::{
     control::uri::encode,
-    journal::RequestEntry,
-    legal::{costs::csv, report::Report},
+    journal::{RequestEntry, RequestStep},
+    legal::{
+        costs::{csv, differences},
+        report::Report,
+    },
     model::request::{
-        CaseRow, CostRow, Decline, JournalPage, JournalRow, NoticeSettled, Page, Rows,
+        Approve, CaseRow, CostRow, Decline, JournalPage, JournalRow, Manifests, NoticeSettled,
+        Page, Rows,
     },
 };
 
@@ -42,9 +46,20 @@ impl Session {
                     .await
                     .map(drop)
             }
+            Requests::Manifests { reference } => {
+                let target = format!("{PATH}/{}/manifests", encode(&reference));
+                self.show(&target, |all: &Manifests, _: &Out| print::manifests(all))
+                    .await
+                    .map(drop)
+            }
             Requests::Report => self.report().await,
-            Requests::Approve { reference } => {
-                self.on_request(&reference, "approve", Bytes::new()).await
+            Requests::Approve {
+                reference,
+                envelope,
+            } => {
+                let body = envelope.map(|envelope| json(&Approve { envelope }));
+                let body = body.transpose()?.unwrap_or_default();
+                self.on_request(&reference, "approve", body).await
             }
             Requests::Refuse { reference, reason } => {
                 let body = json(&Decline { reason })?;
@@ -86,7 +101,7 @@ impl Session {
             };
             for told in page.rows.iter().filter_map(read) {
                 if told.action == "request" {
-                    report.take(&told.entry);
+                    report.take(told.index, &told.entry);
                 }
             }
             if from >= page.size {
@@ -124,13 +139,42 @@ impl Session {
             }
         }
         let document = json(&lines)?;
-        self.out.answer(&document, || csv(&lines))
+        self.out.answer(&document, || csv(&lines))?;
+        for difference in differences(&lines, &self.disclosed().await?) {
+            self.out.remark(&difference)?;
+        }
+        Ok(())
+    }
+
+    /// The disclosures that the journal tells of, with the indices of their entries.
+    async fn disclosed(&self) -> Result<Vec<(u64, RequestEntry)>, Error> {
+        let (mut disclosed, mut from) = (Vec::new(), 0);
+        loop {
+            let target = format!("/v1/journal?from={from}&limit={}", Page::MOST);
+            let (page, _) = self.client.get::<JournalPage>(&target).await?;
+            let Some(last) = page.rows.last() else {
+                return Ok(disclosed);
+            };
+            from = last.index + 1;
+            for row in &page.rows {
+                let told = row.entry.as_ref();
+                let told = told.and_then(|raw| serde_json::from_str::<Told>(raw.get()).ok());
+                let is_it = |told: &Told| {
+                    told.action == "request" && told.entry.step == RequestStep::Disclosed
+                };
+                disclosed.extend(told.filter(is_it).map(|told| (row.index, told.entry)));
+            }
+            if from >= page.size {
+                return Ok(disclosed);
+            }
+        }
     }
 }
 
 /// An entry about a request.
 #[derive(Deserialize)]
 struct Told {
+    index: u64,
     action: String,
     #[serde(flatten)]
     entry: RequestEntry,

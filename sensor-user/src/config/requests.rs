@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
@@ -18,18 +19,34 @@ pub struct Requests {
     /// Where answers are left for the authority, and work lists for the subscriber system; made with
     /// mode 0700 when it is not there.
     pub export_dir: Option<PathBuf>,
+    /// How long an answer may wait there, 30 days by default: what nobody took away by then is removed.
+    /// With an event that is in it, it goes at once.
+    #[serde(deserialize_with = "units::some_duration")]
+    pub export_retention: Option<Duration>,
     /// Users who approve as the responsible.
     pub responsible: Vec<Account>,
     /// Users who approve as the agent designated in writing.
     pub designated: Vec<Account>,
-    /// Commissions of the authority's agents that are in force; any where the list is blank.
-    pub commissions: Vec<String>,
+    /// Commissions of the authority's agents that are in force; no other counts.
+    pub commissions: Vec<Commission>,
     /// Whom answers are encrypted to.
     pub recipients: Recipients,
     /// The operator's subscriber system.
     pub adaptor: Option<Adaptor>,
     /// What the ledger of costs names.
     pub tariff: Tariff,
+}
+
+/// A commission of an agent, as the authority has told the operator of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Commission {
+    /// Its reference.
+    pub reference: String,
+    /// What its agent may ask for.
+    pub types: Vec<RequestType>,
+    /// First instant at which it no longer counts.
+    pub until: Timestamp,
 }
 
 /// Public keys of age (`age1…`, X25519), one for each type of request.
@@ -71,13 +88,25 @@ impl Recipients {
 pub struct Adaptor {
     /// The program; it is given no argument and no environment.
     pub command: PathBuf,
+    /// Whom it runs as: not root, and nobody who owns anything of the sensor's.
+    pub user: Account,
+    /// Its group; the user's own by default.
+    #[serde(default)]
+    pub group: Option<Account>,
     /// How long it may take.
     #[serde(default = "ten_seconds", deserialize_with = "units::duration")]
     pub timeout: Duration,
+    /// How long all questions of one request may take.
+    #[serde(default = "five_minutes", deserialize_with = "units::duration")]
+    pub request_timeout: Duration,
 }
 
 const fn ten_seconds() -> Duration {
     Duration::from_secs(10)
+}
+
+const fn five_minutes() -> Duration {
+    Duration::from_mins(5)
 }
 
 /// The tariff in force: its codes only.
@@ -110,10 +139,23 @@ impl Tariff {
 }
 
 impl Requests {
+    /// How long an answer may wait to be taken away.
+    #[must_use]
+    pub fn export_retention(&self) -> Duration {
+        self.export_retention
+            .unwrap_or(Duration::from_hours(30 * 24))
+    }
+
     pub(super) fn check(&self, issuers: &[Issuer]) -> Check {
         if let Some(directory) = &self.export_dir {
             absolute("requests.export-dir", directory)?;
         }
+        let hours = Duration::from_hours;
+        need(
+            (hours(1)..=hours(180 * 24)).contains(&self.export_retention()),
+            "requests.export-retention",
+            "must be between 1h and 180 days: no answer outlives its events",
+        )?;
         let roots = [Account::Id(0), Account::Name("root".into())];
         for (key, users) in [
             ("requests.responsible", &self.responsible),
@@ -134,9 +176,11 @@ impl Requests {
             "names somebody who is the responsible, too: they are two persons",
         )?;
         need(
-            self.commissions.iter().all(|one| is_reference(one)),
+            self.commissions
+                .iter()
+                .all(|one| is_reference(&one.reference) && !one.types.is_empty()),
             "requests.commissions",
-            "must each be 1 to 128 printable ASCII characters",
+            "must each have a reference of 1 to 128 printable ASCII characters, and types",
         )?;
         let recipients = self.recipients.all();
         for (at, (name, key)) in recipients.iter().enumerate() {
@@ -158,6 +202,17 @@ impl Requests {
                 (1..=300).contains(&adaptor.timeout.as_secs()),
                 "requests.adaptor.timeout",
                 "must be between 1s and 5m",
+            )?;
+            need(
+                adaptor.request_timeout >= adaptor.timeout
+                    && adaptor.request_timeout <= Duration::from_hours(1),
+                "requests.adaptor.request-timeout",
+                "must be between the timeout of one question and 1h",
+            )?;
+            need(
+                !roots.contains(&adaptor.user),
+                "requests.adaptor.user",
+                "must not be root: name a user of its own, which owns nothing of the sensor's",
             )?;
         }
         let tariff = &self.tariff;
@@ -231,7 +286,12 @@ mod tests {
         let shared = "[requests.recipients]\nrequest-a = \"age1x\"\nrequest-b = \"age1x\"\n";
         assert!(refused(shared).contains("three keys"));
         assert!(refused("[requests.recipients]\nrequest-a = \"ssh\"\n").contains("age1"));
-        assert!(refused("[requests.adaptor]\ncommand = \"bin/x\"\n").contains("command"));
+        let adaptor = |more: &str| refused(&format!("[requests.adaptor]\n{more}\n"));
+        assert!(adaptor("command = \"bin/x\"\nuser = \"bss\"").contains("command"));
+        assert!(adaptor("command = \"/bin/x\"").contains("user"));
+        assert!(adaptor("command = \"/bin/x\"\nuser = 0").contains("root"));
+        let short = "command = \"/bin/x\"\nuser = 7\ntimeout = \"10s\"\nrequest-timeout = \"9s\"";
+        assert!(adaptor(short).contains("request-timeout"));
         assert!(refused("[requests]\nexport-dir = \"x\"\n").contains("export-dir"));
     }
 

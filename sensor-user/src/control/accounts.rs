@@ -87,6 +87,22 @@ impl Accounts {
                 .any(|user| user.uid == uid && (user.gid == group || named(&user.name)))
     }
 
+    /// Every user of passwd(5), with its primary group.
+    pub fn all(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.users.iter().map(|user| (user.uid, user.gid))
+    }
+
+    /// Numbers of a user and its primary group; none where it is not in passwd(5).
+    #[must_use]
+    pub fn user(&self, account: &Account) -> Option<(u32, u32)> {
+        let same = |user: &&User| match account {
+            Account::Id(uid) => user.uid == *uid,
+            Account::Name(name) => user.name == *name,
+        };
+        let found = self.users.iter().find(same);
+        found.map(|user| (user.uid, user.gid))
+    }
+
     /// Number of a group; none where the name is unknown.
     #[must_use]
     pub fn gid(&self, account: &Account) -> Option<u32> {

@@ -11,6 +11,7 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::{
@@ -55,8 +56,9 @@ pub(super) struct Bound {
     path: PathBuf,
     /// Device and inode of the socket file: another one at the path is not ours to remove.
     file: (u64, u64),
+    group: Option<u32>,
     /// Held as long as the socket: decides between two agents that start at once.
-    _lock: File,
+    lock: Arc<File>,
 }
 
 /// Binds and listens, with mode 0660; the listener does not block.
@@ -78,15 +80,145 @@ pub(super) fn bind(path: &Path, group: Option<&Account>) -> Result<(UnixListener
     let bound = Bound {
         path: path.to_owned(),
         file: identity(path).map_err(failed("look at", path))?,
-        _lock: lock,
+        group,
+        lock: Arc::new(lock),
     };
-    if group.is_some() {
-        chown(path, None, group).map_err(failed("change the group of", path))?;
+    ready(listener, bound)
+}
+
+/// Gives the file its group.
+fn ready(listener: UnixListener, bound: Bound) -> Result<(UnixListener, Bound), Error> {
+    let path = &bound.path;
+    if bound.group.is_some() {
+        chown(path, None, bound.group).map_err(failed("change the group of", path))?;
     }
     listener
         .set_nonblocking(true)
         .map_err(failed("set up", path))?;
     Ok((listener, bound))
+}
+
+impl Bound {
+    /// What the file is to be like from now on.
+    pub fn guard(&self) -> Result<Guard, Error> {
+        let path = &self.path;
+        let file = fs::symlink_metadata(path).map_err(failed("look at", path))?;
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let directory = fs::metadata(parent).map_err(failed("look at", parent))?;
+        Ok(Guard {
+            path: path.clone(),
+            file: self.file,
+            gid: file.gid(),
+            passing: directory.mode() & PASSING,
+            group: self.group,
+            lock: Arc::clone(&self.lock),
+        })
+    }
+}
+
+/// What lets others than the owner through a directory.
+const PASSING: u32 = 0o011;
+/// Mode of a socket file.
+const MODE: u32 = 0o660;
+
+/// What became of a socket's file while the socket was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is gone.
+    Missing,
+    /// Another file is there.
+    Replaced,
+    /// Owner or group may not connect any more.
+    Mode,
+    /// It has another group.
+    Group,
+    /// Its directory lets nobody through any more.
+    Directory,
+}
+
+impl Trouble {
+    /// A stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Replaced => "replaced",
+            Self::Mode => "mode",
+            Self::Group => "group",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+/// Looks after the file of a socket that is served.
+pub struct Guard {
+    path: PathBuf,
+    file: (u64, u64),
+    gid: u32,
+    /// Of its directory, when it was bound.
+    passing: u32,
+    group: Option<u32>,
+    lock: Arc<File>,
+}
+
+impl Guard {
+    /// What keeps clients away that could connect when it was bound.
+    #[must_use]
+    pub fn look(&self) -> Option<Trouble> {
+        let Ok(file) = fs::symlink_metadata(&self.path) else {
+            return Some(Trouble::Missing);
+        };
+        if (file.dev(), file.ino()) != self.file {
+            return Some(Trouble::Replaced);
+        }
+        if file.mode() & MODE != MODE {
+            return Some(Trouble::Mode);
+        }
+        if file.gid() != self.gid {
+            return Some(Trouble::Group);
+        }
+        let parent = self.path.parent().unwrap_or(Path::new("/"));
+        let passing = fs::metadata(parent).map_or(0, |directory| directory.mode());
+        (self.passing & !passing != 0).then_some(Trouble::Directory)
+    }
+
+    /// Puts the file right; a socket that was bound anew where it had to be. The directory is not the
+    /// agent's.
+    pub(super) fn mend(
+        &mut self,
+        trouble: Trouble,
+    ) -> Result<Option<(UnixListener, Bound)>, Error> {
+        let path = &self.path;
+        match trouble {
+            Trouble::Missing | Trouble::Replaced => {}
+            Trouble::Mode => {
+                let mode = Permissions::from_mode(MODE);
+                fs::set_permissions(path, mode).map_err(failed("change the mode of", path))?;
+                return Ok(None);
+            }
+            Trouble::Group => {
+                chown(path, None, Some(self.gid)).map_err(failed("change the group of", path))?;
+                return Ok(None);
+            }
+            Trouble::Directory => return Ok(None),
+        }
+        make_parent(path)?;
+        clear_the_way(path)?;
+        // The umask is the whole process's, and other threads make files by now. Whoever may not write to
+        // the file does not get in before its mode is set.
+        let listener = UnixListener::bind(path).map_err(failed("bind the socket", path))?;
+        let bound = Bound {
+            path: path.clone(),
+            file: identity(path).map_err(failed("look at", path))?,
+            group: self.group,
+            lock: Arc::clone(&self.lock),
+        };
+        let mode = Permissions::from_mode(MODE);
+        fs::set_permissions(path, mode).map_err(failed("change the mode of", path))?;
+        let ready = ready(listener, bound)?;
+        *self = ready.1.guard()?;
+        Ok(Some(ready))
+    }
 }
 
 impl Drop for Bound {
@@ -170,4 +302,75 @@ fn probe(path: &Path) -> Result<(), Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::db::tests::Scratch;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("there").mode() & 0o777
+    }
+
+    #[test]
+    fn a_socket_that_nobody_reaches_is_put_right() {
+        let scratch = Scratch::new("guard");
+        let path = scratch.0.join("run").join("o.sock");
+        let (_first, bound) = bind(&path, None).expect("bound");
+        let mut guard = bound.guard().expect("there");
+        assert_eq!(guard.look(), None);
+        let closed = |path: &Path| {
+            fs::set_permissions(path, Permissions::from_mode(0o000)).expect("ours");
+        };
+        closed(&path);
+        assert_eq!(guard.look(), Some(Trouble::Mode));
+        assert!(guard.mend(Trouble::Mode).expect("mended").is_none());
+        assert_eq!((guard.look(), mode(&path)), (None, 0o660));
+        if rustix::process::geteuid().is_root() {
+            chown(&path, None, Some(12_345)).expect("root may");
+            assert_eq!(guard.look(), Some(Trouble::Group));
+            assert!(guard.mend(Trouble::Group).expect("mended").is_none());
+            assert_eq!(guard.look(), None);
+        }
+        closed(path.parent().expect("one"));
+        assert!(matches!(
+            guard.look(),
+            Some(Trouble::Directory | Trouble::Missing)
+        ));
+        let open = Permissions::from_mode(0o755);
+        fs::set_permissions(path.parent().expect("one"), open).expect("ours");
+        // Gone, then something else in its place. Served sockets keep their files' numbers taken.
+        let mut served = Vec::new();
+        for replaced in [false, true] {
+            fs::remove_file(&path).expect("ours");
+            let trouble = if replaced {
+                Trouble::Replaced
+            } else {
+                Trouble::Missing
+            };
+            if replaced {
+                drop(UnixListener::bind(&path).expect("bound"));
+            }
+            assert_eq!(guard.look(), Some(trouble));
+            let (listener, again) = guard.mend(trouble).expect("mended").expect("anew");
+            assert_eq!((guard.look(), mode(&path)), (None, 0o660));
+            listener.set_nonblocking(false).expect("set");
+            let _client = UnixStream::connect(&path).expect("it is served again");
+            listener.accept().expect("a client");
+            served.push(listener);
+            // Dropping the former one, too, leaves the present one where it is.
+            std::mem::forget(again);
+        }
+        drop(bound);
+        assert_eq!(guard.look(), None);
+        fs::remove_file(&path).expect("ours");
+        fs::write(&path, "a file").expect("written");
+        assert!(matches!(
+            guard.mend(Trouble::Replaced),
+            Err(Error::NotASocket(_))
+        ));
+    }
 }

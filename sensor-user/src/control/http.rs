@@ -1,17 +1,16 @@
 //! One exchange: who, what, may they, body, service, answer.
 
 use std::{
-    convert::Infallible,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use bytes::BytesMut;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     Response,
     body::{Body as _, Incoming},
-    header::{ALLOW, CONTENT_TYPE, EXPECT, HeaderValue},
+    header::EXPECT,
     http::request::Parts,
 };
 use tokio::{
@@ -21,13 +20,18 @@ use tokio::{
 };
 
 use super::{
-    Counts, Error, Limits, Roles, Service, follow, roles,
+    Counts, Error, Limits, Roles, Service, follow,
+    patience::{self, Patience},
+    response::{Body, found, full, refusal},
+    roles,
     routes::{self, Carries, Content, Target},
-    spool, tail, uri,
+    spool,
+    submission::Submission,
+    tail, uri,
 };
 use crate::model::{
     Actor, RequestKind, Role, Scopes,
-    request::{Failure, Reply, Request},
+    request::{Reply, Request},
 };
 
 /// Largest body that is held in memory, whatever is accepted otherwise, bytes.
@@ -39,9 +43,6 @@ const SMALL: usize = 1 << 20;
 /// What a stream is.
 const NDJSON: &str = "application/x-ndjson";
 
-/// Body of an answer.
-pub type Body = UnsyncBoxBody<Bytes, Infallible>;
-
 /// Everything that answering needs.
 pub struct Door<S> {
     service: Arc<S>,
@@ -50,6 +51,11 @@ pub struct Door<S> {
     pub(super) counts: Arc<Counts>,
     /// Of operators, and of everybody else.
     uploads: [Semaphore; 2],
+    /// Requests that threads work on.
+    asks: Arc<Semaphore>,
+    /// One proof about the journal is made at a time.
+    proofs: Arc<Semaphore>,
+    patience: Patience,
 }
 
 /// Who is at the other end of a connection.
@@ -73,6 +79,9 @@ impl<S: Service> Door<S> {
             service,
             roles,
             uploads: [limits.uploads; 2].map(Semaphore::new),
+            asks: Arc::new(Semaphore::new(limits.asks)),
+            proofs: Arc::new(Semaphore::new(1)),
+            patience: Patience::default(),
             limits,
             counts: Arc::default(),
         })
@@ -119,15 +128,21 @@ impl<S: Service> Door<S> {
                 return Ok(found("application/json", full(routes::DESCRIPTION)));
             }
         };
-        authorise(actor, kind)?;
+        if let Err(denied) = authorise(actor, kind) {
+            return Err(self.unserved(actor, kind, denied).await);
+        }
         let parameter = uri::decode(parameter)?;
         let query = uri::Query::parse(head.uri.query().unwrap_or_default(), route.query)?;
         // Built without its body first: what is wrong with the address is told before the upload.
         let mut request = routes::request(kind, &parameter, &query, Content::default())?;
+        let submission = Submission::new(&self.counts, kind == RequestKind::RequestsSubmit);
         let upload = match route.body {
             Carries::Nothing => None,
             Carries::Document => Some(self.receive(actor, body).await?),
-            Carries::File => Some(self.spool(actor, body).await?),
+            Carries::File => match self.spool(actor, body).await {
+                Ok(upload) => Some(upload),
+                Err(error) => return Err(self.unserved(actor, kind, error).await),
+            },
         };
         let _permit = match upload {
             None => None,
@@ -136,7 +151,11 @@ impl<S: Service> Door<S> {
                 permit
             }
         };
-        match self.ask(actor, request).await? {
+        let reply = self.ask(actor, request.within(scopes)).await;
+        if !matches!(&reply, Err(error) if error.status().is_server_error()) {
+            submission.judged();
+        }
+        match reply? {
             Reply::Tail => Ok(self.stream(actor, stop)),
             Reply::Follow { from } => {
                 let journal = self.service.journal();
@@ -144,7 +163,7 @@ impl<S: Service> Door<S> {
                 Ok(found(NDJSON, StreamBody::new(lines).boxed_unsync()))
             }
             reply => {
-                let shown = roles::shown_to(actor.role, scopes, reply);
+                let shown = roles::shown_to(actor.role, scopes, reply)?;
                 let mut document = routes::document(&shown)?;
                 document.push(b'\n');
                 Ok(found("application/json", full(document)))
@@ -154,12 +173,45 @@ impl<S: Service> Door<S> {
 
     /// Asks the service, on a thread that may block. It goes on when the client leaves.
     async fn ask(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
+        let bounded = patience::bounded(actor, &request);
+        self.patience.check(bounded)?;
+        // Waited for here, where no thread waits; kept until it is done, also when the client has left.
+        let place = |places: &Arc<Semaphore>| Arc::clone(places).acquire_owned();
+        let proof = match request {
+            Request::JournalProof(_) => place(&self.proofs).await.ok(),
+            _ => None,
+        };
+        let place = place(&self.asks).await.ok();
+        let (service, asking) = (Arc::clone(&self.service), actor.clone());
+        let answer = spawn_blocking(move || {
+            let _places = (proof, place);
+            service.handle(&asking, request)
+        })
+        .await
+        .map_err(|_| {
+            Error::Internal("the request met a defect of the agent; see its log".into())
+        })?;
+        self.patience.note(bounded, &answer);
+        answer
+    }
+
+    /// Tells the service what was asked and not done, where that is to be journalled; the error.
+    async fn unserved(&self, actor: &Actor, kind: RequestKind, error: Error) -> Error {
+        use RequestKind as K;
+        if !matches!(
+            kind,
+            K::RequestsSubmit | K::RequestsApprove | K::RequestsRefuse
+        ) {
+            return error;
+        }
         let (service, actor) = (Arc::clone(&self.service), actor.clone());
-        spawn_blocking(move || service.handle(&actor, request))
-            .await
-            .map_err(|_| {
-                Error::Internal("the request met a defect of the agent; see its log".into())
-            })?
+        let told = spawn_blocking(move || {
+            service.unserved(&actor, kind, &error);
+            error
+        });
+        told.await.unwrap_or_else(|_| {
+            Error::Internal("the request met a defect of the agent; see its log".into())
+        })
     }
 
     fn stream(&self, actor: &Actor, stop: watch::Receiver<bool>) -> Response<Body> {
@@ -341,32 +393,4 @@ fn authorise(actor: &Actor, kind: RequestKind) -> Result<(), Error> {
             kind.name()
         )))
     }
-}
-
-fn full(document: impl Into<Bytes>) -> Body {
-    Full::new(document.into()).boxed_unsync()
-}
-
-fn found(content_type: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    let value = HeaderValue::from_static(content_type);
-    response.headers_mut().insert(CONTENT_TYPE, value);
-    response
-}
-
-/// The answer for an error.
-fn refusal(error: Error) -> Response<Body> {
-    let status = error.status();
-    let allow = match &error {
-        Error::Method { allow } => HeaderValue::from_str(allow).ok(),
-        _ => None,
-    };
-    let mut document = serde_json::to_vec(&Failure::from(error)).unwrap_or_default();
-    document.push(b'\n');
-    let mut response = found("application/json", full(document));
-    *response.status_mut() = status;
-    if let Some(allow) = allow {
-        response.headers_mut().insert(ALLOW, allow);
-    }
-    response
 }

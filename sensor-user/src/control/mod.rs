@@ -9,11 +9,15 @@ pub mod bind;
 pub mod failure;
 mod follow;
 pub mod http;
+pub mod overseers;
+mod patience;
+mod response;
 pub mod roles;
 pub mod routes;
 pub mod service;
 pub mod socket;
 mod spool;
+mod submission;
 mod tail;
 pub mod uri;
 
@@ -28,13 +32,14 @@ use tokio::sync::broadcast;
 use crate::{
     journal::Journal,
     model::{
-        Actor, Event,
+        Actor, Event, RequestKind,
         request::{Reply, Request},
     },
 };
 
 pub use failure::Error;
 pub use http::Door;
+pub use overseers::Overseen;
 pub use roles::Roles;
 pub use socket::Socket;
 
@@ -48,6 +53,10 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// What the client is told.
     fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error>;
+
+    /// Told of what was asked and never handed to [`Service::handle`]: it was not for this role, or could
+    /// not be taken in. May block.
+    fn unserved(&self, _actor: &Actor, _kind: RequestKind, _error: &Error) {}
 
     /// The journal, for whoever follows it.
     fn journal(&self) -> Arc<Journal>;
@@ -64,6 +73,11 @@ pub struct Limits {
     /// Of these, the most that peers other than operators may take, so that readers cannot
     /// lock the operator out.
     pub guests: usize,
+    /// Of these, the most of one user.
+    pub each: usize,
+    /// Requests that threads work on at once; further ones wait without a thread. Proofs about the journal,
+    /// each of which reads all of it, are made one after the other.
+    pub asks: usize,
     /// Uploads held at once, on disk or large ones in memory, of operators and of everybody else,
     /// each: so that nobody else locks the operators out. A further one waits for [`Limits::body`].
     pub uploads: usize,
@@ -86,12 +100,19 @@ impl Limits {
 }
 
 impl Limits {
-    /// Of oversight's own socket: it uploads nothing, and takes no place of anybody else.
+    /// Threads that oversight's own socket needs, so that none of its streams ever waits for a request:
+    /// one for each of either.
+    pub const THREADS_OF_OVERSIGHT: usize = 8 + 16;
+
+    /// Of oversight's own socket: it uploads nothing, and takes no place of anybody else; nor does one
+    /// overseer take all places of the others.
     #[must_use]
     pub fn of_oversight() -> Self {
         Self {
             clients: 16,
             guests: 16,
+            each: 6,
+            asks: 8,
             uploads: 1,
             max_body: 0,
             ..Self::default()
@@ -104,6 +125,8 @@ impl Default for Limits {
         Self {
             clients: 64,
             guests: 48,
+            each: usize::MAX,
+            asks: 256,
             uploads: 2,
             max_body: 2 << 30,
             spool: std::env::temp_dir(),
@@ -129,6 +152,9 @@ pub struct Counts {
     pub timed_out: AtomicU64,
     /// Connections turned away because too many were open.
     pub turned_away: AtomicU64,
+    /// Requests of the authority that were sent and not judged: the upload was not taken in, or the
+    /// sensor failed.
+    pub submissions_lost: AtomicU64,
     /// Events that tails missed because their client read too slowly.
     pub lagged: AtomicU64,
 }

@@ -6,7 +6,7 @@ use crate::{
     model::{Actor, Event, RequestKind, Role, Scopes, request::Reply},
 };
 
-use super::accounts::Accounts;
+use super::{Error, accounts::Accounts};
 
 /// Whether a role may ask for this. The whole policy.
 #[must_use]
@@ -43,15 +43,21 @@ pub const fn allows(role: Role, kind: RequestKind) -> bool {
                 | K::JournalProof
                 | K::JournalFollow
                 | K::RequestsList
+                | K::RequestsManifests
                 | K::SinksList
         ),
     }
 }
 
 /// An answer as this role with these scopes may see it.
-#[must_use]
-pub fn shown_to(role: Role, scopes: Scopes, reply: Reply) -> Reply {
-    match reply {
+///
+/// # Errors
+/// [`Error::NotFound`] for what is outside these scopes.
+pub fn shown_to(role: Role, scopes: Scopes, reply: Reply) -> Result<Reply, Error> {
+    Ok(match reply {
+        Reply::Manifests(manifests) if !scopes.holds(journal::audience_of(manifests.kind)) => {
+            return Err(Error::NotFound("no request has this reference".into()));
+        }
         Reply::Cases(mut cases) => {
             let seen = |kind| scopes.holds(journal::audience_of(kind));
             cases.rows.retain(|case| seen(case.kind));
@@ -68,7 +74,7 @@ pub fn shown_to(role: Role, scopes: Scopes, reply: Reply) -> Reply {
             Reply::Events(events)
         }
         other => other,
-    }
+    })
 }
 
 /// An event as this role may see it: addresses and ports are for those who run the sensor.
@@ -174,6 +180,7 @@ mod tests {
             (K::RequestsSubmit, [false, true, true, false, true]),
             (K::RequestsList, [false, true, true, true, true]),
             (K::RequestsShow, [false, true, true, false, true]),
+            (K::RequestsManifests, [false, true, false, true, true]),
             (K::RequestsApprove, [false, true, false, false, true]),
             (K::RequestsRefuse, [false, true, false, false, true]),
             (K::RequestsSettle, [false, true, false, false, true]),

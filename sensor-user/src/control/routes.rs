@@ -3,16 +3,14 @@
 
 mod answer;
 mod keys;
+mod request;
 
 use bytes::Bytes;
 
-use super::{Error, uri::Query};
-use crate::model::{
-    RequestKind as Kind, Spool,
-    request::{EventFilter, Request},
-};
+use super::Error;
+use crate::model::{RequestKind as Kind, Spool};
 pub use answer::document;
-use keys::{day, flag, format, limit, page, proposition, state};
+pub use request::request;
 
 /// The description of this API (OpenAPI 3.1).
 pub const DESCRIPTION: &str = include_str!("openapi.json");
@@ -88,7 +86,7 @@ const fn send(
 }
 
 /// All routes. Of two that fit, the first counts: words before parameters.
-pub const ROUTES: [Route; 40] = [
+pub const ROUTES: [Route; 41] = [
     get("/v1/status", Kind::Status, &[]),
     get("/v1/coverage", Kind::Coverage, &[]),
     get(
@@ -173,12 +171,17 @@ pub const ROUTES: [Route; 40] = [
     ),
     get("/v1/requests", Kind::RequestsList, &["limit", "after"]),
     get("/v1/requests/{reference}", Kind::RequestsShow, &[]),
+    get(
+        "/v1/requests/{reference}/manifests",
+        Kind::RequestsManifests,
+        &[],
+    ),
     send(
         "POST",
         "/v1/requests/{reference}/approve",
         Kind::RequestsApprove,
         &[],
-        Carries::Nothing,
+        Carries::Document,
     ),
     send(
         "POST",
@@ -292,106 +295,6 @@ fn fits<'p>(template: &str, path: &'p str) -> Option<&'p str> {
         }
     }
     segments.next().is_none().then_some(parameter)
-}
-
-/// The request of a route: `parameter` is decoded, `content` is blank where the route has no body.
-///
-/// # Errors
-/// [`Error::Invalid`] for a value of the query that cannot be used.
-pub fn request(
-    kind: Kind,
-    parameter: &str,
-    query: &Query,
-    content: Content,
-) -> Result<Request, Error> {
-    let parameter = parameter.to_owned();
-    let Content { document, file } = content;
-    Ok(match kind {
-        Kind::Status => Request::Status,
-        Kind::Coverage => Request::Coverage,
-        Kind::MarkersLoad => Request::MarkersLoad {
-            format: format(query)?,
-            body: file,
-        },
-        Kind::MarkersAdd => Request::MarkersAdd {
-            format: format(query)?,
-            body: file,
-        },
-        Kind::MarkersRemove => Request::MarkersRemove {
-            body: document,
-            false_positive: flag(query, "false_positive")?,
-        },
-        Kind::MarkersRelease => Request::MarkersRelease { body: document },
-        Kind::DeclarationShow => Request::DeclarationShow,
-        Kind::DeclarationRecord => Request::DeclarationRecord { body: document },
-        Kind::EnvelopeSubmit => Request::EnvelopeSubmit { body: file },
-        Kind::MarkersList => Request::MarkersList {
-            page: page(query)?,
-            quarantined: flag(query, "quarantined")?,
-        },
-        Kind::MarkersShow => Request::MarkersShow { id: parameter },
-        Kind::OrdersSubmit => Request::OrdersSubmit { body: file },
-        Kind::OrdersList => Request::OrdersList { page: page(query)? },
-        Kind::OrdersShow => Request::OrdersShow {
-            reference: parameter,
-        },
-        Kind::OrdersWithdraw => Request::OrdersWithdraw {
-            reference: parameter,
-        },
-        Kind::RequestsSubmit => Request::RequestsSubmit { body: file },
-        Kind::RequestsList => Request::RequestsList { page: page(query)? },
-        Kind::RequestsShow => Request::RequestsShow {
-            reference: parameter,
-        },
-        Kind::RequestsApprove => Request::RequestsApprove {
-            reference: parameter,
-        },
-        Kind::RequestsRefuse => Request::RequestsRefuse {
-            reference: parameter,
-            body: document,
-        },
-        Kind::RequestsSettle => Request::RequestsSettle {
-            reference: parameter,
-            body: document,
-        },
-        Kind::CostsList => Request::CostsList { page: page(query)? },
-        Kind::EventsList => Request::EventsList {
-            page: page(query)?,
-            filter: EventFilter {
-                state: state(query)?,
-                day: day(query)?,
-                marker: query.text("marker").map(str::to_owned),
-            },
-        },
-        Kind::EventsShow => Request::EventsShow { id: parameter },
-        Kind::EventsNotUseful => Request::EventsNotUseful { id: parameter },
-        Kind::EventsCommitment => Request::EventsCommitment { id: parameter },
-        Kind::EventsTail => Request::EventsTail,
-        Kind::JournalShow => Request::JournalShow {
-            from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
-            limit: limit(query)?,
-        },
-        Kind::JournalCheckpoint => Request::JournalCheckpoint,
-        Kind::JournalProof => Request::JournalProof(proposition(query)?),
-        Kind::JournalFollow => Request::JournalFollow {
-            from: query.number("from", 0, u64::MAX)?.unwrap_or(0),
-        },
-        Kind::Canary => Request::Canary,
-        Kind::SinksList => Request::SinksList,
-        Kind::SinksDead => Request::SinksDead {
-            name: parameter,
-            page: page(query)?,
-        },
-        Kind::SinksReplay => Request::SinksReplay { name: parameter },
-        Kind::BreakerOpen => Request::BreakerOpen { id: parameter },
-        Kind::BreakerClose => Request::BreakerClose { id: parameter },
-        Kind::Attach => Request::Attach {
-            interface: parameter,
-        },
-        Kind::Detach => Request::Detach {
-            interface: parameter,
-        },
-    })
 }
 
 #[cfg(test)]

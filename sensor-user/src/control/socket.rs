@@ -1,11 +1,12 @@
 //! Accepting: peers, limits, shutdown. Binding is in [`super::bind`].
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     io,
     path::Path,
     pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::io::Errno;
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -22,7 +23,7 @@ use tokio::{
 use super::{
     Door, Service,
     accounts::Accounts,
-    bind::{self, Bound},
+    bind::{self, Bound, Guard, Trouble},
     http::Peer,
 };
 use crate::{config::Account, model::Role};
@@ -50,6 +51,24 @@ impl Socket {
         Ok(Self { listener, bound })
     }
 
+    /// What looks after its file while it is served.
+    ///
+    /// # Errors
+    /// When the file cannot be looked at.
+    pub fn guard(&self) -> Result<Guard, bind::Error> {
+        self.bound.guard()
+    }
+
+    /// Puts the file of a socket that is served right; the socket that takes its place, where it had to be
+    /// bound anew.
+    ///
+    /// # Errors
+    /// [`bind::Error`]; nobody reaches it.
+    pub fn mend(guard: &mut Guard, trouble: Trouble) -> Result<Option<Self>, bind::Error> {
+        let fresh = guard.mend(trouble)?;
+        Ok(fresh.map(|(listener, bound)| Self { listener, bound }))
+    }
+
     /// Serves until `stop` holds true or its sender is gone; then gives exchanges under way their
     /// time. Needs a tokio runtime with time and I/O.
     ///
@@ -58,16 +77,38 @@ impl Socket {
     pub async fn serve<S: Service>(
         self,
         door: Arc<Door<S>>,
-        mut stop: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
     ) -> io::Result<()> {
-        let Self { listener, bound } = self;
-        let listener = UnixListener::from_std(listener)?;
+        let (_none, renewed) = mpsc::channel(1);
+        self.serve_renewed(door, stop, renewed).await
+    }
+
+    /// The same; a socket that comes by `renewed` takes the place of the one before, whose connections go
+    /// on.
+    ///
+    /// # Errors
+    /// As [`Socket::serve`].
+    pub async fn serve_renewed<S: Service>(
+        self,
+        door: Arc<Door<S>>,
+        mut stop: watch::Receiver<bool>,
+        mut renewed: mpsc::Receiver<Self>,
+    ) -> io::Result<()> {
+        let Self {
+            listener,
+            mut bound,
+        } = self;
+        let mut listener = UnixListener::from_std(listener)?;
         let admission = Admission::new(&door);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 () = stopped(&mut stop) => break,
                 Some(_) = connections.join_next() => {}
+                Some(fresh) = renewed.recv() => {
+                    listener = UnixListener::from_std(fresh.listener)?;
+                    bound = fresh.bound;
+                }
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         if let Some((peer, permits)) = admission.admit(&door, &stream) {
@@ -106,10 +147,43 @@ struct Admission {
     clients: Arc<Semaphore>,
     guests: Arc<Semaphore>,
     told: Arc<Semaphore>,
+    /// Connections by user, of those who are bounded.
+    each: Arc<Mutex<BTreeMap<u32, usize>>>,
 }
 
 /// A connection's places; free when dropped.
-type Permits = Vec<OwnedSemaphorePermit>;
+type Permits = (Vec<OwnedSemaphorePermit>, Option<Own>);
+
+/// One of a user's own places.
+struct Own {
+    uid: u32,
+    each: Arc<Mutex<BTreeMap<u32, usize>>>,
+}
+
+impl Own {
+    fn take(each: &Arc<Mutex<BTreeMap<u32, usize>>>, uid: u32, most: usize) -> Option<Self> {
+        let mut taken = each.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(uid).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        let each = Arc::clone(each);
+        Some(Self { uid, each })
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let mut taken = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = taken.get_mut(&self.uid) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.uid);
+            }
+        }
+    }
+}
 
 impl Admission {
     fn new<S>(door: &Door<S>) -> Self {
@@ -117,6 +191,7 @@ impl Admission {
             clients: Arc::new(Semaphore::new(door.limits.clients)),
             guests: Arc::new(Semaphore::new(door.limits.guests)),
             told: Arc::new(Semaphore::new(TOLD)),
+            each: Arc::default(),
         }
     }
 
@@ -130,16 +205,18 @@ impl Admission {
         let told = || Arc::clone(&self.told).try_acquire_owned().ok();
         // Somebody who may ask for nothing takes nobody's place.
         let Some((actor, scopes)) = actor else {
-            return Some((Peer::Stranger { uid }, vec![told()?]));
+            return Some((Peer::Stranger { uid }, (vec![told()?], None)));
         };
-        if let Some(permits) = self.places(actor.role == Role::Operator) {
-            return Some((Peer::Known(actor, scopes), permits));
+        if let Some(own) = Own::take(&self.each, uid, door.limits.each)
+            && let Some(permits) = self.places(actor.role == Role::Operator)
+        {
+            return Some((Peer::Known(actor, scopes), (permits, Some(own))));
         }
         door.counts.turned_away.fetch_add(1, Relaxed);
-        Some((Peer::TooMany, vec![told()?]))
+        Some((Peer::TooMany, (vec![told()?], None)))
     }
 
-    fn places(&self, operator: bool) -> Option<Permits> {
+    fn places(&self, operator: bool) -> Option<Vec<OwnedSemaphorePermit>> {
         let mut permits = Vec::new();
         if !operator {
             permits.push(Arc::clone(&self.guests).try_acquire_owned().ok()?);

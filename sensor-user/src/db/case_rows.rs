@@ -4,7 +4,8 @@ use rusqlite::Row;
 
 /// Columns of [`Raw::read`].
 pub(super) const COLUMNS: &str = "number, reference, kind, issuer, serial, terms, stage, received, receipt, \
-                       handovers, file, digest, categories, records, repeat, code";
+                       handovers, file, digest, categories, records, repeat, code, signed, \
+                       recipient, quantity";
 
 /// A row whose words are still text.
 pub(super) struct Raw {
@@ -24,6 +25,9 @@ pub(super) struct Raw {
     pub(super) records: Option<i64>,
     pub(super) repeat: bool,
     pub(super) code: Option<String>,
+    pub(super) signed: Option<String>,
+    pub(super) recipient: Option<String>,
+    pub(super) quantity: Option<i64>,
 }
 
 impl Raw {
@@ -45,6 +49,9 @@ impl Raw {
             records: row.get(13)?,
             repeat: row.get(14)?,
             code: row.get(15)?,
+            signed: row.get(16)?,
+            recipient: row.get(17)?,
+            quantity: row.get(18)?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{
     Error, Events,
@@ -11,16 +11,37 @@ use super::{
 };
 use crate::model::Destroyed;
 
+/// Name of the mark of destructions that the journal announced: one more than the index of the entry.
+pub const ANNOUNCED: &str = "mark.announced";
+/// Name of the mark of counts that are settled, likewise.
+pub const TOLD: &str = "mark.told";
+
+/// Sets a mark forward.
+pub(super) fn mark(connection: &Connection, name: &str, value: u64) -> Result<(), rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "INSERT INTO tally (name, count) VALUES (?1, ?2) \
+             ON CONFLICT (name) DO UPDATE SET count = max(count, excluded.count)",
+        )?
+        .execute(params![name, value.cast_signed()])
+        .map(drop)
+}
+
 /// Pages that are given back to the file system at once.
 const PAGES: u32 = 4_096;
 
 impl Events {
     /// Notes that the destruction of these events begins: whoever opens the store next goes on with
-    /// it.
+    /// it. `announced` is the index of the journal's entry about it, where there is one.
     ///
     /// # Errors
     /// [`Error`]; nothing was noted.
-    pub fn doom(&mut self, seqs: &[i64], reason: Destroyed) -> Result<(), Error> {
+    pub fn doom(
+        &mut self,
+        seqs: &[i64],
+        reason: Destroyed,
+        announced: Option<u64>,
+    ) -> Result<(), Error> {
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             let mut note = transaction
@@ -29,6 +50,25 @@ impl Events {
                 note.execute(params![seq, reason.number()])?;
             }
             drop(note);
+            if let Some(index) = announced {
+                mark(&transaction, ANNOUNCED, index + 1)?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Notes that a journal of this size leaves nothing to be settled.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn keep_told(&mut self, size: u64) -> Result<(), Error> {
+        self.database.run(|connection| {
+            let transaction = connection.transaction()?;
+            for name in [ANNOUNCED, TOLD] {
+                // Of another journal, shorter than the former one, it may go back.
+                transaction.execute("DELETE FROM tally WHERE name = ?1", [name])?;
+                mark(&transaction, name, size)?;
+            }
             transaction.commit()
         })
     }

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     Database, Error,
+    erase::{TOLD, mark},
     labels::Labels,
     writes::{enqueue, index_runs, insert, update, write_marks},
 };
@@ -227,18 +228,22 @@ impl Events {
         })
     }
 
-    /// Takes from kept counts what was told of them.
+    /// Takes from kept counts what was told of them, in the journal's entry of this index where it has
+    /// a mark to keep.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn settle(&mut self, told: &[(&str, u64)]) -> Result<(), Error> {
+    pub fn settle(&mut self, told: &[(&str, u64)], entry: Option<u64>) -> Result<(), Error> {
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             for (name, count) in told {
                 transaction.execute(
-                    "UPDATE tally SET count = count - ?2 WHERE name = ?1",
+                    "UPDATE tally SET count = max(count - ?2, 0) WHERE name = ?1",
                     params![name, count.cast_signed()],
                 )?;
+            }
+            if let Some(index) = entry {
+                mark(&transaction, TOLD, index + 1)?;
             }
             transaction.commit()
         })

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use rusqlite::params;
 
-use super::{Error, Requests};
+use super::{Error, Requests, requests_mark::write_mark};
 use crate::model::{
     RequestType,
     request::{CostRow, Impossible, TaskRow},
@@ -72,6 +72,7 @@ impl Requests {
         task: &TaskRow,
         (stage, receipt): (&str, u64),
     ) -> Result<(), Error> {
+        let size = self.size;
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
@@ -91,6 +92,7 @@ impl Requests {
                 "UPDATE request SET stage = ?2, receipt = ?3 WHERE number = ?1",
                 params![number, stage, receipt.cast_signed()],
             )?;
+            write_mark(&transaction, size)?;
             transaction.commit()
         })
     }
@@ -104,7 +106,7 @@ impl Requests {
             connection
                 .prepare_cached(
                     "SELECT line, time, reference, kind, ground, tariff_code, tariff_version, \
-                     quantity, cost.receipt FROM cost JOIN request ON number = request \
+                     cost.quantity, cost.receipt FROM cost JOIN request ON number = request \
                      WHERE line > ?1 ORDER BY line LIMIT ?2",
                 )?
                 .query_map(params![after.cast_signed(), limit], |row| {

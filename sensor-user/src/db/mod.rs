@@ -10,14 +10,18 @@ mod declarations;
 mod edit;
 mod erase;
 mod events;
+mod exports;
+mod handover;
 mod labels;
 mod ledger;
 mod legacy;
 mod lookup;
 mod markers;
 mod orders;
+mod private;
 mod queue;
 mod requests;
+mod requests_mark;
 mod serials;
 mod settle;
 #[cfg(test)]
@@ -31,12 +35,15 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 pub use breakers::Breaker;
 pub use catalog::Catalog;
 pub use edit::{Edit, Put};
+pub use erase::{ANNOUNCED, TOLD};
 pub use events::{Events, Marks, Sealed, Writes};
+pub use exports::Export;
+pub use handover::{Cost, Handover};
 pub use legacy::Clear;
 pub use lookup::Which;
 pub use orders::{Named, Over};
 pub use queue::{Pending, Waiting};
-pub use requests::{Case, CaseStep, Cost, Handover, NewCase, Requests};
+pub use requests::{Case, CaseStep, NewCase, Requests};
 pub use serials::{Mark, Serial};
 pub use settle::Settlement;
 
@@ -50,6 +57,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         source: rusqlite::Error,
+    },
+    /// Its file cannot be made, or closed to others.
+    #[error("{path}: {source}; it must be the agent's own")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// The file was written by a newer agent.
     #[error(
@@ -84,6 +99,7 @@ struct Database {
 impl Database {
     /// Opens or creates a file and brings it to the last of `migrations`.
     fn open(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        private::make(path)?;
         let mut database = Self::of(path, Connection::open(path))?;
         database.prepare(migrations)?;
         Ok(database)
@@ -91,6 +107,7 @@ impl Database {
 
     /// The same for a file that gives pages back: it must know that before it has any.
     fn open_shrinking(path: &Path, migrations: &[&str]) -> Result<Self, Error> {
+        private::make(path)?;
         let mut database = Self::of(path, Connection::open(path))?;
         database.run(|connection| {
             // Several threads write: one that reads first and writes later would be refused at once

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     Database, Error,
     case_rows::{COLUMNS, Raw},
+    handover::{Cost, Handover, write_cost, write_handover},
+    requests_mark::write_mark,
 };
 use crate::model::{
     RequestTerms, RequestType,
@@ -17,6 +19,8 @@ use crate::model::{
 /// `requests.db`.
 pub struct Requests {
     pub(super) database: Database,
+    /// Entries of the journal, as far as is known.
+    pub(super) size: Option<u64>,
 }
 
 /// A request as it stands in the file.
@@ -32,6 +36,10 @@ pub struct Case {
     pub categories: Vec<String>,
     /// It may have been disclosed before.
     pub repeat: bool,
+    /// SHA-256 of the key that the last answer is encrypted to, hexadecimal.
+    pub recipient: Option<String>,
+    /// Events that the last answer was for.
+    pub quantity: Option<u64>,
 }
 
 /// A request that is accepted.
@@ -45,6 +53,8 @@ pub struct NewCase<'a> {
     pub serial: u64,
     /// Digest of its envelope.
     pub digest: [u8; 32],
+    /// The envelope itself.
+    pub envelope: &'a [u8],
     /// Its first stage.
     pub stage: &'a str,
     /// When it came.
@@ -74,34 +84,6 @@ pub struct CaseStep<'a> {
     pub code: Option<&'a str>,
 }
 
-/// A handover that begins: all that is needed to tell later what was in it.
-#[derive(Clone, Copy, Debug)]
-pub struct Handover<'a> {
-    /// Name of the file.
-    pub file: &'a str,
-    /// Its SHA-256, hexadecimal.
-    pub digest: &'a str,
-    /// Categories of the data.
-    pub categories: &'a [String],
-    /// Records.
-    pub records: u64,
-    /// It may have been disclosed before.
-    pub repeat: bool,
-}
-
-/// A line of the ledger.
-#[derive(Clone, Copy, Debug)]
-pub struct Cost<'a> {
-    /// When.
-    pub time: Timestamp,
-    /// Code in the tariff.
-    pub tariff_code: &'a str,
-    /// Version of the tariff.
-    pub tariff_version: &'a str,
-    /// Events that were answered for.
-    pub quantity: u64,
-}
-
 impl Requests {
     /// Opens or creates the file in a directory.
     ///
@@ -109,11 +91,15 @@ impl Requests {
     /// [`Error`].
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("requests.db");
-        let database = Database::open(&path, &[include_str!("requests.sql")])?;
-        Ok(Self { database })
+        let database = Database::open(&path, &super::exports::MIGRATIONS)?;
+        Ok(Self {
+            database,
+            size: None,
+        })
     }
 
-    /// Serial and digest of the last request of an issuer and type.
+    /// Serial and digest of the last request of an issuer and type; no digest where the serial came from
+    /// the journal.
     ///
     /// # Errors
     /// [`Error`].
@@ -121,14 +107,16 @@ impl Requests {
         &mut self,
         issuer: &str,
         kind: RequestType,
-    ) -> Result<Option<(u64, [u8; 32])>, Error> {
+    ) -> Result<Option<(u64, Option<[u8; 32]>)>, Error> {
         self.database.run(|connection| {
             connection
                 .prepare_cached(
                     "SELECT serial, digest FROM serial WHERE issuer = ?1 AND kind = ?2",
                 )?
                 .query_row([issuer, kind.name()], |row| {
-                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
+                    let digest: [u8; 32] = row.get(1)?;
+                    let known = Some(digest).filter(|digest| *digest != [0; 32]);
+                    Ok((row.get::<_, i64>(0)?.cast_unsigned(), known))
                 })
                 .optional()
         })
@@ -142,11 +130,13 @@ impl Requests {
         let terms = serde_json::to_string(case.terms).expect("terms are plain JSON");
         let kind = case.terms.kind.name();
         let received = case.received.as_microsecond();
+        let size = self.size;
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "INSERT INTO request (reference, kind, issuer, serial, terms, stage, received, \
-                 receipt, handovers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
+                 receipt, handovers, envelope, signed) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, lower(hex(?10)))",
                 params![
                     case.terms.reference,
                     kind,
@@ -156,6 +146,8 @@ impl Requests {
                     case.stage,
                     received,
                     case.receipt.cast_signed(),
+                    case.envelope,
+                    case.digest,
                 ],
             )?;
             let number = transaction.last_insert_rowid();
@@ -171,6 +163,7 @@ impl Requests {
                  VALUES (?1, ?2, ?3, ?4)",
                 params![case.issuer, kind, case.serial.cast_signed(), case.digest],
             )?;
+            write_mark(&transaction, size)?;
             transaction.commit()
         })
     }
@@ -190,13 +183,47 @@ impl Requests {
         raw.map(|raw| self.whole(raw)).transpose()
     }
 
+    /// The envelope of a request, as it came; none where a former version did not keep it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn envelope(&mut self, number: i64) -> Result<Option<Vec<u8>>, Error> {
+        self.database.run(|connection| {
+            connection.query_row(
+                "SELECT envelope FROM request WHERE number = ?1",
+                [number],
+                |row| row.get(0),
+            )
+        })
+    }
+
     /// Up to `limit` requests with numbers above `after`, lowest first.
     ///
     /// # Errors
     /// [`Error`].
     pub fn cases(&mut self, after: i64, limit: u32) -> Result<Vec<Case>, Error> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM request WHERE number > ?1 ORDER BY number LIMIT ?2");
+        self.cases_of(&RequestType::ALL, after, limit)
+    }
+
+    /// The same of these types only.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn cases_of(
+        &mut self,
+        kinds: &[RequestType],
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Case>, Error> {
+        let names: Vec<String> = kinds
+            .iter()
+            .map(|one| format!("'{}'", one.name()))
+            .collect();
+        let names = names.join(", ");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM request WHERE number > ?1 AND kind IN ({names}) \
+             ORDER BY number LIMIT ?2"
+        );
         let raw: Vec<Raw> = self.database.run(|connection| {
             connection
                 .prepare_cached(&sql)?
@@ -211,6 +238,7 @@ impl Requests {
     /// # Errors
     /// [`Error`]; nothing was written.
     pub fn step(&mut self, number: i64, step: &CaseStep<'_>) -> Result<(), Error> {
+        let size = self.size;
         self.database.run(|connection| {
             let transaction = connection.transaction()?;
             transaction.execute(
@@ -244,6 +272,7 @@ impl Requests {
             if let Some((records, cost)) = &step.done {
                 write_cost(&transaction, number, *records, cost, step.receipt)?;
             }
+            write_mark(&transaction, size)?;
             transaction.commit()
         })
     }
@@ -263,7 +292,7 @@ impl Requests {
         })
     }
 
-    /// Whether another request of this type may have disclosed one of these events before.
+    /// Whether another request may have disclosed the same of one of these events before: B or C, or A.
     ///
     /// # Errors
     /// [`Error`].
@@ -276,7 +305,8 @@ impl Requests {
         self.database.run(|connection| {
             let mut select = connection.prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM task JOIN request ON number = request \
-                 WHERE event = ?1 AND kind = ?2 AND number <> ?3 AND handovers > 0)",
+                 WHERE event = ?1 AND number <> ?3 AND handovers > 0 \
+                 AND replace(kind, '-c', '-b') = replace(?2, '-c', '-b'))",
             )?;
             for event in events {
                 if select.query_row(params![event, kind.name(), number], |row| row.get(0))? {
@@ -306,12 +336,15 @@ impl Requests {
             digest: raw.digest,
             categories: categories.split_whitespace().map(str::to_owned).collect(),
             repeat: raw.repeat,
+            recipient: raw.recipient,
+            quantity: raw.quantity.map(i64::cast_unsigned),
             row: CaseRow {
                 reference: raw.reference,
                 kind,
                 terms,
                 issuer: raw.issuer,
                 serial: raw.serial.cast_unsigned(),
+                envelope: raw.signed.unwrap_or_default(),
                 stage: raw.stage,
                 received,
                 approvals,
@@ -348,53 +381,4 @@ impl Requests {
         };
         rows.into_iter().map(row).collect()
     }
-}
-
-fn write_handover(
-    transaction: &Transaction<'_>,
-    number: i64,
-    handover: &Handover<'_>,
-) -> Result<(), rusqlite::Error> {
-    transaction
-        .execute(
-            "UPDATE request SET handovers = handovers + 1, file = ?2, digest = ?3, \
-             categories = ?4, records = ?5, repeat = ?6 WHERE number = ?1",
-            params![
-                number,
-                handover.file,
-                handover.digest,
-                handover.categories.join(" "),
-                handover.records.cast_signed(),
-                handover.repeat,
-            ],
-        )
-        .map(drop)
-}
-
-fn write_cost(
-    transaction: &Transaction<'_>,
-    number: i64,
-    records: u64,
-    cost: &Cost<'_>,
-    receipt: Option<u64>,
-) -> Result<(), rusqlite::Error> {
-    transaction.execute(
-        "UPDATE request SET records = ?2 WHERE number = ?1",
-        [number, records.cast_signed()],
-    )?;
-    transaction
-        .execute(
-            "INSERT INTO cost (time, request, ground, tariff_code, tariff_version, quantity, \
-             receipt) SELECT ?2, number, json_extract(terms, '$.ground'), ?3, ?4, ?5, ?6 \
-             FROM request WHERE number = ?1",
-            params![
-                number,
-                cost.time.as_microsecond(),
-                cost.tariff_code,
-                cost.tariff_version,
-                cost.quantity.cast_signed(),
-                receipt.unwrap_or_default().cast_signed(),
-            ],
-        )
-        .map(drop)
 }

@@ -5,6 +5,7 @@ use std::io;
 use jiff::Timestamp;
 
 use super::{Manifest, note};
+use crate::model::ContentKind;
 
 /// A reason with its stable [code](Error::code). No sentence repeats what an unverified envelope
 /// says.
@@ -133,6 +134,8 @@ pub struct Refused {
     pub reason: Error,
     /// Issuer and serial, where the signature of a pinned key stands.
     pub signed: Option<(String, u64)>,
+    /// What it says that it holds, likewise.
+    pub kind: Option<ContentKind>,
 }
 
 impl Refused {
@@ -140,6 +143,7 @@ impl Refused {
         Self {
             reason,
             signed: Some((manifest.issuer.clone(), manifest.serial)),
+            kind: Some(manifest.kind),
         }
     }
 }
@@ -149,6 +153,7 @@ impl From<Error> for Refused {
         Self {
             reason,
             signed: None,
+            kind: None,
         }
     }
 }

@@ -90,6 +90,13 @@ impl Issuers {
         Self(keys.into_iter().map(pinned).collect())
     }
 
+    /// Whether an issuer of this name signs requests of a kind.
+    #[must_use]
+    pub fn signs(&self, name: &str, kind: ContentKind) -> bool {
+        let mut all = self.0.iter();
+        all.any(|one| one.name == name && one.kind == Some(kind))
+    }
+
     /// The keys that signed, at least one. Signatures of others are passed over, as signed-note asks.
     pub(super) fn verify(&self, head: &note::Head) -> Result<Vec<Pinned>, Error> {
         let mut reason = Error::UnknownIssuer;

@@ -84,11 +84,31 @@ pub fn verify<R: Read + Seek>(
     trust: Trust<'_>,
     progress: &dyn Fn(u64),
 ) -> Result<Envelope, Refused> {
+    judge(source, trust, progress, &|manifest| {
+        check_times(manifest, trust.now)
+    })
+}
+
+/// Judges an envelope again that came in time and was kept: all of it but its own times. Its key must
+/// still count.
+///
+/// # Errors
+/// [`Refused`].
+pub fn verify_kept<R: Read + Seek>(source: &mut R, trust: Trust<'_>) -> Result<Envelope, Refused> {
+    judge(source, trust, &|_| {}, &|_| Ok(()))
+}
+
+fn judge<R: Read + Seek>(
+    source: &mut R,
+    trust: Trust<'_>,
+    progress: &dyn Fn(u64),
+    in_time: &dyn Fn(&Manifest) -> Result<(), Error>,
+) -> Result<Envelope, Refused> {
     source.seek(SeekFrom::Start(0)).map_err(Error::Read)?;
     let head = note::read(source)?;
     let (manifest, authority) = signed(&head, trust)?;
     let refused = |reason| Refused::of(reason, &manifest);
-    check_times(&manifest, trust.now).map_err(refused)?;
+    in_time(&manifest).map_err(refused)?;
     if let (Some(recipient), Some(here)) = (&manifest.recipient, trust.recipient)
         && recipient != here
     {

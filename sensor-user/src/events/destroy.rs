@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::{Timestamp, civil::Date};
 
 use super::{Error, Store};
-use crate::model::{Destroyed, Retention, State, retention::day_of_date};
+use crate::{
+    db, fault,
+    model::{Destroyed, Retention, State, retention::day_of_date},
+};
 
 /// Events that are destroyed at once.
 const STRETCH: u32 = 2_000;
@@ -30,6 +33,24 @@ impl Store {
     /// # Errors
     /// [`Error`]; what is left is destroyed by the next call.
     pub fn destroy(&mut self, seqs: &[i64], reason: Destroyed) -> Result<u64, Error> {
+        self.begin(seqs, reason, None)
+    }
+
+    /// The same because they are not useful, which the journal's entry of this index announced: it is
+    /// kept that the announcement is not in vain.
+    ///
+    /// # Errors
+    /// As [`Store::destroy`].
+    pub fn destroy_announced(&mut self, seqs: &[i64], of: u64) -> Result<u64, Error> {
+        self.begin(seqs, Destroyed::NotUseful, Some(of))
+    }
+
+    fn begin(
+        &mut self,
+        seqs: &[i64],
+        reason: Destroyed,
+        announced: Option<u64>,
+    ) -> Result<u64, Error> {
         if seqs.is_empty() {
             return Ok(0);
         }
@@ -38,7 +59,8 @@ impl Store {
             self.db
                 .withdraw(&self.options.local_sinks, ids.into_values())?;
         }
-        self.db.doom(seqs, reason)?;
+        self.db.doom(seqs, reason, announced)?;
+        fault::crossing("event_doomed");
         self.finish()
     }
 
@@ -51,7 +73,9 @@ impl Store {
                 return Ok(destroyed);
             }
             self.keys.destroy(&doomed)?;
+            fault::crossing("event_key_destroyed");
             destroyed += self.db.erase(&doomed)?;
+            fault::crossing("event_erased");
         }
     }
 
@@ -173,17 +197,40 @@ impl Store {
         Ok(by_reason("owed", &self.db.tallies()?))
     }
 
-    /// The journal tells these.
+    /// The journal tells these; in the entry of this index where it is one that counts them by reason.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn settle(&mut self, told: &BTreeMap<Destroyed, u64>) -> Result<(), Error> {
+    pub fn settle(
+        &mut self,
+        told: &BTreeMap<Destroyed, u64>,
+        entry: Option<u64>,
+    ) -> Result<(), Error> {
         let names: Vec<(String, u64)> = told
             .iter()
             .map(|(reason, count)| (format!("owed.{}", reason.name()), *count))
             .collect();
         let told: Vec<(&str, u64)> = names.iter().map(|(name, n)| (name.as_str(), *n)).collect();
-        Ok(self.db.settle(&told)?)
+        Ok(self.db.settle(&told, entry)?)
+    }
+
+    /// How far the journal was when the last destruction that it announced was begun, and the last
+    /// count settled: sizes; `None` in a store that has not kept them yet.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn told(&mut self) -> Result<(Option<u64>, Option<u64>), Error> {
+        let tallies = self.db.tallies()?;
+        let mark = |name| tallies.get(name).copied();
+        Ok((mark(db::ANNOUNCED), mark(db::TOLD)))
+    }
+
+    /// Keeps that a journal of this size leaves nothing to be settled.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn keep_told(&mut self, size: u64) -> Result<(), Error> {
+        Ok(self.db.keep_told(size)?)
     }
 }
 

@@ -48,8 +48,8 @@ pub struct Doomed {
 pub enum Doom {
     /// Those of these markers, which were false positives.
     Markers(HashSet<String>),
-    /// Those of these numbers, which are not useful.
-    Events(Vec<i64>),
+    /// Those of these numbers, which are not useful; and the index of the entry that announced it.
+    Events(Vec<i64>, u64),
 }
 
 /// Most patterns of one change that are noted one by one.
@@ -202,9 +202,9 @@ impl Live {
     /// Has events destroyed that are not useful. Their number is told when it is done; nothing when
     /// it fails.
     #[must_use]
-    pub fn doom_events(&self, seqs: Vec<i64>, _receipt: &Receipt) -> mpsc::Receiver<u64> {
+    pub fn doom_events(&self, seqs: Vec<i64>, receipt: &Receipt) -> mpsc::Receiver<u64> {
         let (done, told) = mpsc::channel();
-        let what = Doom::Events(seqs);
+        let what = Doom::Events(seqs, receipt.index());
         lock(&self.doomed).push(Doomed { what, done });
         told
     }

@@ -25,12 +25,19 @@ impl Action {
             | Self::Recovered { .. }
             | Self::RestoreAccepted { .. }
             | Self::ClockAccepted { .. }
+            | Self::OverseersChanged { .. }
+            | Self::OversightUnreachable { .. }
+            | Self::DisclosureKeyMade { .. }
+            | Self::RequestsRead
             | Self::JournalRead { .. }
+            | Self::RequestsConfigured { .. }
             | Self::Failed { .. } => EVERYBODY,
-            Self::Request(entry) => match entry.kind {
+            Self::Request(entry) => match (entry.kind, &entry.issuer) {
+                (Some(kind), _) => audience_of(kind),
+                // A key of the authority's signed it: that of type C says its type.
+                (None, Some(_)) => ARCEP,
                 // Of what nobody's key signed, nothing is known but that it was refused.
-                None => EVERYBODY,
-                Some(kind) => audience_of(kind),
+                (None, None) => EVERYBODY,
             },
             Self::MarkersLoaded(_)
             | Self::MarkersAdded(_)
@@ -62,6 +69,7 @@ impl Action {
             | Self::InterfaceGone { .. }
             | Self::EventsRead { .. }
             | Self::EventRead { .. }
+            | Self::SaltGiven { .. }
             | Self::MarkersRead { .. } => ARCEP,
         }
     }
@@ -112,6 +120,8 @@ mod tests {
             sensor: "pop1".into(),
             heartbeat: None,
             unsaid_stop: None,
+            overseers: None,
+            disclosure_key: None,
         };
         let actions = [started, Action::EventsRead { rows: 3 }, Action::Heartbeat];
         for action in actions {

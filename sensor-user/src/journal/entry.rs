@@ -3,6 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+use super::{MarkersChange, OrderChange, Overseers};
 use crate::model::{Recipient, Role};
 
 /// One line of the journal: one JSON object. Its leaf hash is over the line's bytes, without the
@@ -11,7 +12,8 @@ use crate::model::{Recipient, Role};
 pub struct Entry {
     /// Place in the journal, from 0.
     pub index: u64,
-    /// When it was written, by the wall clock.
+    /// When it was written, by the time that validity is judged by: it does not go back while one agent
+    /// runs, whatever the wall clock does.
     pub time: Timestamp,
     /// User id of who asked; the agent's own for timers and start-up.
     pub uid: u32,
@@ -20,6 +22,10 @@ pub struct Entry {
     /// Root of the tree of all entries before this one, hexadecimal: who edits, moves or removes
     /// an earlier entry must rewrite every later one.
     pub root_before: String,
+    /// Random, hexadecimal: whoever sees only the leaf hash of an entry cannot find out by trying what
+    /// it says. Blank in entries of former versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub nonce: String,
     /// What was done.
     #[serde(flatten)]
     pub action: Action,
@@ -44,6 +50,32 @@ pub enum Action {
         /// The last entry of the run before, which did not say that it stops.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsaid_stop: Option<u64>,
+        /// Who gets in on oversight's socket.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overseers: Option<Overseers>,
+        /// The key that verifies what the sensor discloses, as C2SP signed-note writes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        disclosure_key: Option<String>,
+    },
+    /// Others than before get in on oversight's socket, or see other parts: the host's users or groups
+    /// were changed while the agent ran.
+    OverseersChanged {
+        /// Who does now.
+        overseers: Overseers,
+    },
+    /// Overseers could not reach their socket; the agent has put it right, or says that it cannot.
+    OversightUnreachable {
+        /// What was the matter: `missing`, `replaced`, `mode`, `group`, `directory`.
+        code: String,
+        /// Whether it can be reached again.
+        mended: bool,
+        /// How often that happened since the last such entry.
+        times: u64,
+    },
+    /// A key to sign what the sensor discloses was made: there was none.
+    DisclosureKeyMade {
+        /// The key that verifies, as C2SP signed-note writes it.
+        key: String,
     },
     /// The agent stops by its own will; the kernel part may go on. What follows in time is a gap
     /// that was announced.
@@ -165,6 +197,16 @@ pub enum Action {
         /// Whether the catalogue was without changes that the journal announced.
         #[serde(default)]
         catalogue: bool,
+        /// Whether the store of the authority's requests was without steps that the journal tells, or
+        /// knew of more.
+        #[serde(default)]
+        requests: bool,
+    },
+    /// What is configured about the authority's requests is not what it was when this was last said:
+    /// keys, persons, commissions, the subscriber system, the tariff.
+    RequestsConfigured {
+        /// Digest of all of it, hexadecimal.
+        digest: String,
     },
     /// Somebody took the wall clock for right, against the time that was believed before.
     ClockAccepted {
@@ -251,6 +293,13 @@ pub enum Action {
         /// The salted commitment to its id: dead with the event.
         commitment: String,
     },
+    /// The salt of an event's commitment was given out: whoever has it can link entries to the event.
+    SaltGiven {
+        /// The commitment: dead with the event.
+        commitment: String,
+    },
+    /// Oversight read the list of requests; how many rows it saw is not said, since others read this.
+    RequestsRead,
     /// Markers were read.
     MarkersRead {
         /// How many.
@@ -292,62 +341,8 @@ impl Action {
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde calls"
 )]
-const fn is_zero(count: &u64) -> bool {
+pub(super) const fn is_zero(count: &u64) -> bool {
     *count == 0
-}
-
-/// A change of the marker set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkersChange {
-    /// Markers that are new.
-    pub added: u64,
-    /// Markers that go.
-    pub removed: u64,
-    /// Markers in the set afterwards.
-    pub total: u64,
-    /// Of these, held back because of what they would match.
-    #[serde(default)]
-    pub quarantined: u64,
-    /// Patterns in force afterwards.
-    pub patterns: u64,
-    /// Digest of the image, hexadecimal.
-    pub digest: String,
-    /// The signed envelope that they come with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub envelope: Option<EnvelopeMark>,
-}
-
-/// Which signed envelope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnvelopeMark {
-    /// Who made it.
-    pub issuer: String,
-    /// Its serial.
-    pub serial: u64,
-    /// Reference of its order.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<String>,
-}
-
-/// An order and what it changes of the marker set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderChange {
-    /// The authority's reference.
-    pub reference: String,
-    /// Who issued it.
-    pub issuer: String,
-    /// First instant of exploitation.
-    pub start: Timestamp,
-    /// First instant after it.
-    pub end: Timestamp,
-    /// Markers already held that it names.
-    pub named: u64,
-    /// What an order is called from now on that was submitted by hand under this reference.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub renamed: Option<String>,
-    /// What changes.
-    #[serde(flatten)]
-    pub change: MarkersChange,
 }
 
 #[cfg(test)]
@@ -362,6 +357,7 @@ mod tests {
             uid: 1000,
             role: Role::Operator,
             root_before: "00ff".to_owned(),
+            nonce: "77".to_owned(),
             action: Action::InterfaceGone {
                 interface: "eth0".to_owned(),
             },
@@ -369,7 +365,7 @@ mod tests {
         let line = serde_json::to_string(&entry).expect("serialize");
         assert_eq!(
             line,
-            r#"{"index":7,"time":"1970-01-01T00:00:00Z","uid":1000,"role":"operator","root_before":"00ff","action":"interface_gone","interface":"eth0"}"#
+            r#"{"index":7,"time":"1970-01-01T00:00:00Z","uid":1000,"role":"operator","root_before":"00ff","nonce":"77","action":"interface_gone","interface":"eth0"}"#
         );
         assert_eq!(serde_json::from_str::<Entry>(&line).expect("parse"), entry);
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{LONGEST_LINE, VerifyError};
+use crate::crypto;
 
 /// Why the journal cannot be opened, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,9 @@ pub enum Error {
         /// What to do about it.
         reason: String,
     },
+    /// No random bytes; nothing was written.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
     /// No such entry or state to prove.
     #[error(
         "the journal has {size} entries: ask for a proof about fewer, and of the earlier one first"

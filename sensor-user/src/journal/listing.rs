@@ -1,15 +1,12 @@
 //! Reading the journal that an agent has open.
 
-use std::{
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{ops::Range, path::Path};
 
 use serde_json::value::RawValue;
 
 use super::{
     Error, Fault, Hash, Journal, VerifyError,
-    log::{State, Store},
+    log::{Shown, Store},
     merkle,
     reader::{self, Lines},
 };
@@ -17,12 +14,6 @@ use crate::{
     crypto::hex,
     model::request::{JournalPage, JournalRow, Page},
 };
-
-/// Where to read rows from, once the lock is let go.
-enum Source {
-    Memory(Vec<String>),
-    Disk { dir: PathBuf, firsts: Vec<u64> },
-}
 
 impl Journal {
     /// At most `limit` entries (never more than [`Page::MOST`]) from index `from` on, with size and
@@ -32,20 +23,16 @@ impl Journal {
     /// A segment cannot be read, or lost lines since the journal was opened.
     pub fn page(&self, from: u64, limit: u32) -> Result<JournalPage, Error> {
         let limit = u64::from(limit.min(Page::MOST));
-        let (head, until, source) = {
-            let state = self.lock();
-            let head = state.head();
-            let until = from.saturating_add(limit).min(head.size);
-            (head, until, state.source(from, until))
-        };
-        let rows = match source {
+        let Shown { head, files } = self.shown();
+        let until = from.saturating_add(limit).min(head.size);
+        let rows = match files {
             _ if from >= until => Vec::new(),
-            Source::Memory(lines) => (from..)
-                .zip(lines)
+            None => (from..)
+                .zip(self.in_memory_from(from, until))
                 .map(|(index, line)| row(index, line))
                 .collect::<Option<_>>()
                 .expect("the lines in memory are entries"),
-            Source::Disk { dir, firsts } => read_rows(&dir, &firsts, from, until)?,
+            Some((dir, firsts)) => read_rows(&dir, &firsts, from, until)?,
         };
         Ok(JournalPage {
             rows,
@@ -56,46 +43,32 @@ impl Journal {
 
     /// Leaf hashes of the first `size` entries, and the root over them.
     pub(super) fn leaves(&self, size: u64) -> Result<Vec<Hash>, Error> {
-        let (head, source) = {
-            let state = self.lock();
-            (state.head(), state.source(0, size))
-        };
+        let Shown { head, files } = self.shown();
         if size > head.size {
             return Err(Error::NoProof { size: head.size });
         }
-        match source {
-            Source::Memory(lines) => Ok(lines
-                .iter()
-                .map(|line| merkle::leaf_hash(line.as_bytes()))
-                .collect()),
-            Source::Disk { dir, firsts } => {
-                let mut leaves = Vec::new();
-                each_line(&dir, &firsts, 0..size, |_, line| {
-                    leaves.push(merkle::leaf_hash(line));
-                    Some(())
-                })?;
-                Ok(leaves)
-            }
-        }
+        let Some((dir, firsts)) = files else {
+            let lines = self.in_memory_from(0, size);
+            let leaf = |line: &String| merkle::leaf_hash(line.as_bytes());
+            return Ok(lines.iter().map(leaf).collect());
+        };
+        let mut leaves = Vec::new();
+        each_line(&dir, &firsts, 0..size, |_, line| {
+            leaves.push(merkle::leaf_hash(line));
+            Some(())
+        })?;
+        Ok(leaves)
     }
-}
 
-impl State {
-    fn source(&self, from: u64, until: u64) -> Source {
-        match &self.store {
+    /// Lines of a journal that has no files.
+    fn in_memory_from(&self, from: u64, until: u64) -> Vec<String> {
+        match &self.lock().store {
             Store::Memory(lines) => {
                 let lines = lines.iter().skip(from as usize);
-                Source::Memory(
-                    lines
-                        .take((until.max(from) - from) as usize)
-                        .cloned()
-                        .collect(),
-                )
+                let count = until.max(from) - from;
+                lines.take(count as usize).cloned().collect()
             }
-            Store::Disk(segments) => Source::Disk {
-                dir: segments.dir().to_owned(),
-                firsts: segments.firsts().to_vec(),
-            },
+            Store::Disk(_) => Vec::new(),
         }
     }
 }

@@ -3,21 +3,22 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Action, Announced, Entry, Error, Hash, Head, LONGEST_LINE, RequestPast, Verifier,
+    Action, Announced, Destructions, Entry, Error, Hash, Head, LONGEST_LINE, RequestsPast,
+    Verifier,
     merkle::{self, Frontier},
     segments::{Segments, Sizes},
     signer::{self, Signer},
 };
 use crate::{
-    crypto::{VerifierKey, hex},
-    model::{Actor, Role},
+    clock,
+    crypto::{self, VerifierKey, hex},
+    model::{Actor, ClockMark, Role},
 };
 
 /// Proof that an entry is on disk. What changes something takes `&Receipt`; nothing but the
@@ -40,6 +41,9 @@ impl Receipt {
     }
 }
 
+/// Random bytes of an entry.
+const NONCE: usize = 16;
+
 /// What an opened journal says of the time before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
@@ -51,8 +55,10 @@ pub struct Past {
     pub announced: Announced,
     /// The last entry of a run that did not say that it stops.
     pub unsaid_stop: Option<u64>,
-    /// What it says of each request of the authority, by its reference.
-    pub requests: BTreeMap<String, RequestPast>,
+    /// What it says of the authority's requests.
+    pub requests: RequestsPast,
+    /// What it says of destructions since the last start.
+    pub destructions: Destructions,
 }
 
 /// The journal. Calls from several threads wait for each other, and for the disk: asynchronous
@@ -60,7 +66,19 @@ pub struct Past {
 #[derive(Debug)]
 pub struct Journal {
     state: Mutex<State>,
+    /// What readers need, apart from the state: that waits for the disk at each entry, and who reads waits
+    /// for nobody who writes.
+    shown: RwLock<Shown>,
     size: watch::Sender<u64>,
+}
+
+/// What is written.
+#[derive(Clone, Debug)]
+pub(super) struct Shown {
+    /// How far.
+    pub head: Head,
+    /// Directory of the segments and the indexes of their first entries; none where there are no files.
+    pub files: Option<(Arc<Path>, Arc<Vec<u64>>)>,
 }
 
 #[derive(Debug)]
@@ -74,6 +92,8 @@ pub(super) struct State {
     signed: Option<u64>,
     /// Size at which keeping one was last tried.
     tried: u64,
+    /// What the time of entries is judged by.
+    watch: clock::Watch,
 }
 
 #[derive(Debug)]
@@ -118,6 +138,7 @@ impl Journal {
             announced: scan.verifier.announced(),
             unsaid_stop: scan.verifier.unsaid_stop(),
             requests: scan.verifier.requests(),
+            destructions: scan.verifier.destructions(),
         };
         let journal = Self::with(scan.verifier.into_tree(), Store::Disk(segments));
         if scan.torn > 0 {
@@ -141,6 +162,18 @@ impl Journal {
     fn with(tree: Frontier, store: Store) -> Self {
         let root = tree.root();
         let size = watch::Sender::new(tree.size());
+        let head = Head {
+            size: tree.size(),
+            root,
+        };
+        let files = match &store {
+            Store::Memory(_) => None,
+            Store::Disk(segments) => {
+                let firsts = Arc::new(segments.firsts().to_vec());
+                Some((Arc::from(segments.dir()), firsts))
+            }
+        };
+        let shown = RwLock::new(Shown { head, files });
         let state = Mutex::new(State {
             tree,
             root,
@@ -148,8 +181,15 @@ impl Journal {
             signer: None,
             signed: None,
             tried: 0,
+            watch: clock::Watch::new(None, clock::read()),
         });
-        Self { state, size }
+        Self { state, shown, size }
+    }
+
+    /// Has the time of entries judged from now on by what is remembered of the clock, as everything else
+    /// is that has a validity.
+    pub fn judge_by(&self, mark: Option<ClockMark>) {
+        self.lock().watch = clock::Watch::new(mark, clock::read());
     }
 
     /// Has checkpoints signed from now on; a key that was made now is journalled.
@@ -209,6 +249,15 @@ impl Journal {
     fn append_with(&self, actor: &Actor, action: Action, reserved: bool) -> Result<Receipt, Error> {
         let mut state = self.lock();
         let receipt = state.append(actor, action, reserved)?;
+        {
+            let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+            shown.head = state.head();
+            if let (Some((_, firsts)), Store::Disk(segments)) = (&mut shown.files, &state.store)
+                && firsts.len() != segments.firsts().len()
+            {
+                *firsts = Arc::new(segments.firsts().to_vec());
+            }
+        }
         self.size.send_replace(state.tree.size());
         Ok(receipt)
     }
@@ -216,7 +265,12 @@ impl Journal {
     /// Size and root now.
     #[must_use]
     pub fn head(&self) -> Head {
-        self.lock().head()
+        self.shown().head
+    }
+
+    pub(super) fn shown(&self) -> Shown {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -236,12 +290,14 @@ impl State {
 
     fn append(&mut self, actor: &Actor, action: Action, reserved: bool) -> Result<Receipt, Error> {
         let index = self.tree.size();
+        let nonce: [u8; NONCE] = crypto::random()?;
         let entry = Entry {
             index,
-            time: Timestamp::now(),
+            time: self.watch.observe(clock::read()),
             uid: actor.uid,
             role: actor.role,
             root_before: hex(&self.root),
+            nonce: hex(&nonce),
             action,
         };
         let mut line = serde_json::to_string(&entry).expect("an entry is plain JSON");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     Fault, Head, Verifier, VerifyError,
     checkpoint::Checkpoint,
-    rhythm::Silence,
+    rhythm::{Silence, StepBack},
     scan::{Scan, scan},
     signer,
 };
@@ -35,6 +35,10 @@ pub struct Report {
     pub silences: Vec<Silence>,
     /// How many there are.
     pub silent: u64,
+    /// Where the time of entries goes back, the first hundred.
+    pub steps_back: Vec<StepBack>,
+    /// How many there are.
+    pub back: u64,
 }
 
 /// Proves a copy of a journal, reading only; also the journal itself while an agent writes it.

@@ -1,7 +1,5 @@
 //! What the journal says of the authority's requests.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Beneficiary, RequestType, request::Capacity};
@@ -33,6 +31,10 @@ pub struct RequestEntry {
     /// In which capacity the actor acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Capacity>,
+    /// SHA-256 of the signed text of its envelope, hexadecimal: what was submitted, and what whoever
+    /// approves it approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<String>,
     /// Events that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<u64>,
@@ -46,9 +48,21 @@ pub struct RequestEntry {
     /// SHA-256 of the export file, hexadecimal: what was disclosed is proved by who has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// SHA-256 of the manifest that is kept for oversight, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// SHA-256 of the public key that the answer is encrypted to (its text, `age1…`), hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
+    /// What the line of costs says: see [`Tariffed`].
+    #[serde(flatten)]
+    pub cost: Tariffed,
     /// Stable code of a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// The like of it by the same user that came before and were not journalled one by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaid: Option<u64>,
     /// The same may have been disclosed before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeat: bool,
@@ -57,8 +71,22 @@ pub struct RequestEntry {
     pub of: Option<u64>,
 }
 
+/// What the ledger of costs says of an answer, so that the ledger can be held against the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tariffed {
+    /// Code in the tariff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tariff_code: Option<String>,
+    /// Version of the tariff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tariff_version: Option<String>,
+    /// Events that were answered for: those that were still held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u64>,
+}
+
 /// Steps of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStep {
     /// It is not accepted.
@@ -81,10 +109,47 @@ pub enum RequestStep {
     Unknown,
     /// What an earlier entry announced was not kept: the agent died.
     Lost,
+    /// Somebody who may not, or who has done so already, approves or refuses it; nothing changed.
+    DecisionRefused,
+    /// Something was submitted and could not be taken in or judged: no fault of who asks.
+    Failed,
     /// A subscriber was informed.
     NoticeSent,
     /// A subscriber cannot be informed.
     NoticeImpossible,
+    /// Its answer is not in the export directory any more: the code says why.
+    ExportRemoved,
+}
+
+impl RequestStep {
+    /// Whether the store of requests keeps what this step tells: an entry of such a step that the
+    /// store does not know is what a dead agent left, or the store is an older one.
+    #[must_use]
+    pub const fn is_kept(self) -> bool {
+        match self {
+            Self::Submitted
+            | Self::Approved
+            | Self::Declined
+            | Self::Lapsed
+            | Self::Begun
+            | Self::Disclosed
+            | Self::NotDisclosed
+            | Self::Unknown
+            | Self::NoticeSent
+            | Self::NoticeImpossible => true,
+            Self::Refused
+            | Self::Lost
+            | Self::DecisionRefused
+            | Self::Failed
+            | Self::ExportRemoved => false,
+        }
+    }
+
+    /// Whether an answer was, or may have been, handed over.
+    #[must_use]
+    pub const fn is_handover(self) -> bool {
+        matches!(self, Self::Disclosed | Self::Unknown)
+    }
 }
 
 impl RequestEntry {
@@ -100,48 +165,23 @@ impl RequestEntry {
             commission: None,
             beneficiary: None,
             capacity: None,
+            envelope: None,
             events: None,
             records: None,
             categories: Vec::new(),
             digest: None,
+            manifest: None,
+            recipient: None,
+            cost: Tariffed {
+                tariff_code: None,
+                tariff_version: None,
+                quantity: None,
+            },
             code: None,
+            unsaid: None,
             repeat: false,
             of: None,
         }
-    }
-}
-
-/// What a journal says of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestPast {
-    /// Index of the last entry about it.
-    pub index: u64,
-    /// The step that it tells.
-    pub step: String,
-    /// Answers that were, or may have been, handed over.
-    pub handovers: u32,
-}
-
-impl RequestPast {
-    /// Takes an entry.
-    pub(super) fn note(
-        requests: &mut BTreeMap<String, Self>,
-        reference: &str,
-        index: u64,
-        step: &str,
-    ) {
-        // Nothing is kept of what is refused, and another one may have its reference.
-        if step == "refused" {
-            return;
-        }
-        let past = requests.entry(reference.to_owned()).or_insert(Self {
-            index,
-            step: String::new(),
-            handovers: 0,
-        });
-        past.index = index;
-        step.clone_into(&mut past.step);
-        past.handovers += u32::from(matches!(step, "disclosed" | "unknown"));
     }
 }
 
@@ -165,28 +205,5 @@ mod tests {
             r#"{"action":"request","step":"begun","type":"request-b","reference":"REQ-1","repeat":true}"#
         );
         assert_eq!(serde_json::from_str::<Action>(&text).expect("JSON"), action);
-    }
-
-    #[test]
-    fn the_last_step_counts_and_every_handover() {
-        let mut past = BTreeMap::new();
-        for (index, step) in [
-            "submitted",
-            "begun",
-            "unknown",
-            "begun",
-            "disclosed",
-            "refused",
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            RequestPast::note(&mut past, "r", index as u64, step);
-        }
-        let of = &past["r"];
-        assert_eq!(
-            (of.index, of.step.as_str(), of.handovers),
-            (4, "disclosed", 2)
-        );
     }
 }

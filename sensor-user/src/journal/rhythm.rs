@@ -20,6 +20,18 @@ pub struct Silence {
     pub crash: bool,
 }
 
+/// An entry that is earlier than the one before it: somebody took another time for right between two
+/// runs, or the clock was set back under an agent of a former version. Silence hides there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepBack {
+    /// The entry.
+    pub index: u64,
+    /// When the one before it was written.
+    pub from: Timestamp,
+    /// When it was.
+    pub until: Timestamp,
+}
+
 /// Looks at one entry after the other.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rhythm {
@@ -29,6 +41,8 @@ pub(super) struct Rhythm {
     running: bool,
     silences: Vec<Silence>,
     count: u64,
+    steps_back: Vec<StepBack>,
+    back: u64,
 }
 
 impl Rhythm {
@@ -48,6 +62,13 @@ impl Rhythm {
                 });
             }
         }
+        if let Some((_, from)) = self.last.filter(|(_, from)| time < *from) {
+            self.back += 1;
+            if self.steps_back.len() < TOLD {
+                let until = time;
+                self.steps_back.push(StepBack { index, from, until });
+            }
+        }
         match action {
             "started" => (self.running, self.every) = (true, every),
             "stopped" => self.running = false,
@@ -56,8 +77,8 @@ impl Rhythm {
         self.last = Some((index, time));
     }
 
-    /// Twice the interval: one heartbeat at least is missing. A wall clock that was set back hides some
-    /// of it, and says so by its own entries.
+    /// Twice the interval: one heartbeat at least is missing. Time that went back hides some of it, and
+    /// is told of by itself.
     fn is_long(&self, from: Timestamp, until: Timestamp) -> bool {
         let limit = self.every.and_then(|every| i64::try_from(every).ok());
         limit.is_some_and(|every| {
@@ -73,6 +94,11 @@ impl Rhythm {
     /// When the last entry was written, and whether it ends an orderly stop.
     pub fn end(&self) -> Option<(Timestamp, bool)> {
         self.last.map(|(_, time)| (time, !self.running))
+    }
+
+    /// Where time went back, at most [`TOLD`], and how often.
+    pub fn steps_back(&self) -> (Vec<StepBack>, u64) {
+        (self.steps_back.clone(), self.back)
     }
 
     /// The silences, at most [`TOLD`], and how many there are.
@@ -110,6 +136,21 @@ mod tests {
         let (silences, count) = crashed.silences();
         assert_eq!((silences[0].after, silences[0].crash, count), (1, true, 1));
         assert_eq!(after(&[(0, "started"), (1, "stopped")]).unsaid_stop(), None);
+    }
+
+    #[test]
+    fn time_that_goes_back_is_told_of() {
+        let set_back = after(&[
+            (0, "started"),
+            (60, "heartbeat"),
+            (40, "heartbeat"),
+            (50, "x"),
+        ]);
+        let (steps, count) = set_back.steps_back();
+        assert_eq!((steps[0].index, count), (2, 1));
+        assert_eq!(steps[0].from.duration_since(steps[0].until).as_secs(), 20);
+        let ticking = after(&[(0, "started"), (0, "x"), (60, "heartbeat")]);
+        assert_eq!(ticking.steps_back().1, 0);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    Announced, Fault, Hash, Head, LONGEST_LINE, Report, RequestPast,
+    Announced, Destructions, Fault, Hash, Head, LONGEST_LINE, Report, RequestEntry, RequestsPast,
     merkle::{self, Frontier},
     rhythm::Rhythm,
 };
@@ -41,12 +41,9 @@ struct Link<'a> {
     /// Of a start.
     #[serde(default)]
     heartbeat: Option<u64>,
-    /// Of an order or a request.
+    /// Of a configuration.
     #[serde(borrow, default)]
-    reference: Option<Cow<'a, str>>,
-    /// Of a request.
-    #[serde(borrow, default)]
-    step: Option<Cow<'a, str>>,
+    digest: Option<Cow<'a, str>>,
 }
 
 /// A state that the journal must continue.
@@ -78,8 +75,10 @@ pub struct Verifier {
     accepted: BTreeMap<String, u64>,
     /// What was announced from the watched size on.
     announced: Announced,
-    /// What is said of each request.
-    requests: BTreeMap<String, RequestPast>,
+    /// What is said of the authority's requests.
+    requests: RequestsPast,
+    /// What the last run destroyed.
+    destructions: Destructions,
 }
 
 impl Verifier {
@@ -99,7 +98,8 @@ impl Verifier {
             watched: None,
             accepted: BTreeMap::new(),
             announced: Announced::default(),
-            requests: BTreeMap::new(),
+            requests: RequestsPast::default(),
+            destructions: Destructions::default(),
         }
     }
 
@@ -133,9 +133,14 @@ impl Verifier {
         self.announced
     }
 
-    /// What is said of each request, by its reference.
-    pub(super) fn requests(&mut self) -> BTreeMap<String, RequestPast> {
+    /// What is said of the authority's requests.
+    pub(super) fn requests(&mut self) -> RequestsPast {
         std::mem::take(&mut self.requests)
+    }
+
+    /// What the last run destroyed.
+    pub(super) fn destructions(&mut self) -> Destructions {
+        std::mem::take(&mut self.destructions)
     }
 
     /// Takes the next line, without its newline.
@@ -163,6 +168,7 @@ impl Verifier {
             self.announced.take(link.index, &link.action, link.of);
         }
         let (index, time) = (link.index, link.time);
+        self.destructions.take(index, &link.action, link.of, text);
         self.rhythm.entry(index, time, &link.action, link.heartbeat);
         if let ("envelope_accepted", Some(issuer), Some(serial)) =
             (&*link.action, &link.issuer, link.serial)
@@ -170,10 +176,17 @@ impl Verifier {
             let highest = self.accepted.entry(issuer.to_string()).or_default();
             *highest = serial.max(*highest);
         }
-        if let ("request", Some(reference), Some(step)) =
-            (&*link.action, &link.reference, &link.step)
-        {
-            RequestPast::note(&mut self.requests, reference, link.index, step);
+        match &*link.action {
+            // One that this version does not know says nothing to it.
+            "request" => {
+                if let Ok(entry) = serde_json::from_str::<RequestEntry>(text) {
+                    self.requests.note(index, time, &entry);
+                }
+            }
+            "requests_configured" => {
+                self.requests.configured = link.digest.map(Cow::into_owned);
+            }
+            _ => {}
         }
         self.push(merkle::leaf_hash(line))
     }
@@ -254,12 +267,15 @@ impl Verifier {
     #[must_use]
     pub fn report(&self) -> Report {
         let (silences, silent) = self.rhythm.clone().silences();
+        let (steps_back, back) = self.rhythm.steps_back();
         Report {
             head: self.head(),
             signed: None,
             end: self.rhythm.end(),
             silences,
             silent,
+            steps_back,
+            back,
         }
     }
 

@@ -6,24 +6,41 @@ use std::{fmt, net::IpAddr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Event, SubscriberSide};
+use crate::{
+    crypto::Zeroize as _,
+    model::{Event, MatchedIn, SubscriberSide, Vantage},
+};
 
 /// Longest answer, bytes.
 pub const LONGEST: usize = 16 << 10;
 /// Longest field of it, bytes.
 const LONGEST_FIELD: usize = 1024;
 
-/// What the subscriber system is told: who had this address then.
+/// What the subscriber system is told: who had this address, there, then. Each field is one of the event,
+/// so of the closed list of R. 10-15 CPCE, and one without which somebody else may be named: private
+/// addresses overlap between vantages, and shared ones are told apart by port and protocol.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Question<'a> {
     /// Id of the event.
     pub event: &'a str,
+    /// Which side of the event it is.
+    pub side: SubscriberSide,
     /// The subscriber's address.
     pub address: IpAddr,
     /// Its port, where several subscribers share an address.
     pub port: Option<u16>,
-    /// When.
-    pub time: Timestamp,
+    /// IP protocol: its keyword, or its number.
+    pub proto: &'a str,
+    /// Where the first packet was seen: interface slot and VLAN stack.
+    pub vantage: Vantage,
+    /// Its interface.
+    pub interface: &'a str,
+    /// Its VLAN ids, outermost first.
+    pub vlan: &'a [u16],
+    /// Time of the first packet.
+    pub first_seen: Timestamp,
+    /// Time of the last packet: whoever had the address at both had it all the time, or it changed hands.
+    pub last_seen: Timestamp,
 }
 
 impl fmt::Debug for Question<'_> {
@@ -32,29 +49,54 @@ impl fmt::Debug for Question<'_> {
     }
 }
 
-/// The questions about an event: one for each side that is a subscriber's.
+/// The questions about an event: who is on the side that is a subscriber's. Where both sides are, only
+/// the one that is not the marker's: L. 2321-3 ¶1 has those alerted whose systems are vulnerable, threatened or
+/// attacked, and the marked address, or the server of the marked name, is what threatens them.
 #[must_use]
 pub fn questions(event: &Event) -> Vec<Question<'_>> {
-    let question = |address: Option<IpAddr>, port| {
-        Some(Question {
-            event: &event.id,
-            address: address?,
-            port,
-            time: event.first_seen,
-        })
+    let side = match event.subscriber_side {
+        SubscriberSide::Both => threatened(event),
+        one => one,
     };
-    let source = || question(event.src_ip, event.src_port);
-    let destination = || question(event.dst_ip, event.dst_port);
-    let sides = match event.subscriber_side {
-        SubscriberSide::Src => [source(), None],
-        SubscriberSide::Dst => [None, destination()],
-        SubscriberSide::Both => [source(), destination()],
-        SubscriberSide::Unknown => [None, None],
+    let (address, port) = match side {
+        SubscriberSide::Src => (event.src_ip, event.src_port),
+        SubscriberSide::Dst => (event.dst_ip, event.dst_port),
+        SubscriberSide::Both | SubscriberSide::Unknown => (None, None),
     };
-    sides.into_iter().flatten().collect()
+    let question = |address| Question {
+        event: &event.id,
+        side,
+        address,
+        port,
+        proto: &event.proto,
+        vantage: event.vantage,
+        interface: &event.interface,
+        vlan: &event.vlan,
+        first_seen: event.first_seen,
+        last_seen: event.last_seen,
+    };
+    address.map(question).into_iter().collect()
 }
 
-/// The three things that L. 2321-3 ¶1 names, and no other.
+/// The side that met the marker: the other one than a marked address; of names, whoever asked.
+fn threatened(event: &Event) -> SubscriberSide {
+    const DNS: u16 = 53;
+    match event.matched_in {
+        MatchedIn::SrcIp => SubscriberSide::Dst,
+        // An answer repeats the question that is matched.
+        MatchedIn::Dns if event.src_port == Some(DNS) => SubscriberSide::Dst,
+        MatchedIn::DstIp
+        | MatchedIn::Dns
+        | MatchedIn::TlsSni
+        | MatchedIn::QuicSni
+        | MatchedIn::HttpHost
+        | MatchedIn::HttpUrl
+        | MatchedIn::Ja3
+        | MatchedIn::Ja4 => SubscriberSide::Src,
+    }
+}
+
+/// The three things that L. 2321-3 ¶1 names, and no other. Overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -64,6 +106,14 @@ pub struct Answer {
     pub postal_address: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.identity.zeroize();
+        self.postal_address.zeroize();
+        self.email.zeroize();
+    }
 }
 
 impl fmt::Debug for Answer {
@@ -154,12 +204,66 @@ mod tests {
     }
 
     #[test]
-    fn each_side_that_is_a_subscribers_is_asked_for() {
+    fn a_question_says_where_when_and_which_side_and_nothing_that_is_not_of_the_event() {
         let mut event = event();
-        assert_eq!(questions(&event).len(), 1);
-        assert_eq!(questions(&event)[0].port, Some(50_123));
+        (event.vantage, event.vlan) = (Vantage(3 << 24 | 100 << 12), vec![100]);
+        event.proto = "udp".into();
+        let asked = serde_json::to_value(&questions(&event)[0]).expect("JSON");
+        let whole = serde_json::to_value(&event).expect("JSON");
+        for (key, value) in asked.as_object().expect("an object") {
+            // Of the closed list, under its own name but where a side is chosen.
+            let field = match key.as_str() {
+                "event" => "id",
+                "side" => "subscriber_side",
+                "address" => "src_ip",
+                "port" => "src_port",
+                own => own,
+            };
+            assert!(Event::FIELDS.iter().any(|one| one.name == field), "{key}");
+            assert_eq!(*value, whole[field], "{key}");
+        }
+        // Without any of these, somebody else with the same address might be named.
+        for key in [
+            "vantage",
+            "interface",
+            "vlan",
+            "proto",
+            "port",
+            "first_seen",
+            "last_seen",
+        ] {
+            assert!(asked.get(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_side_of_a_subscriber_is_asked_for_and_never_the_markers_beside_it() {
+        let mut event = event();
+        let asked = |event: &Event| {
+            let all = questions(event);
+            all.iter()
+                .map(|one| (one.side, one.port))
+                .collect::<Vec<_>>()
+        };
+        let (source, destination) = (
+            vec![(SubscriberSide::Src, event.src_port)],
+            vec![(SubscriberSide::Dst, event.dst_port)],
+        );
+        event.subscriber_side = SubscriberSide::Src;
+        assert_eq!(asked(&event), source);
+        event.subscriber_side = SubscriberSide::Dst;
+        assert_eq!(asked(&event), destination);
         event.subscriber_side = SubscriberSide::Both;
-        assert_eq!(questions(&event).len(), 2);
+        for matched in MatchedIn::ALL {
+            event.matched_in = matched;
+            let expected = match matched {
+                MatchedIn::SrcIp => &destination,
+                _ => &source,
+            };
+            assert_eq!(asked(&event), *expected, "{matched:?}");
+        }
+        (event.matched_in, event.src_port) = (MatchedIn::Dns, Some(53));
+        assert_eq!(asked(&event), destination, "the answer of a resolver");
         event.subscriber_side = SubscriberSide::Unknown;
         assert!(questions(&event).is_empty());
     }

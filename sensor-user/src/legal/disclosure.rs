@@ -1,18 +1,23 @@
 //! What an export holds: the records of a request, and the manifest that says what they are. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write as _};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use crate::{
-    crypto::{Zeroizing, hex, sha256},
-    model::{Beneficiary, Category, Event, Item, Pap, RequestTerms, RequestType, Tlp},
+    crypto::{Wiped, hex, sha256},
+    model::{
+        Beneficiary, Category, Event, Item, Pap, RequestTerms, RequestType, SubscriberSide, Tlp,
+    },
 };
 
 /// First line of a manifest.
 pub const MAGIC: &str = "marker-sensor-disclosure 1";
+
+/// First line of what is kept of a manifest for oversight.
+pub const MAGIC_OF_OVERSIGHT: &str = "marker-sensor-disclosed 1";
 
 /// What the sensor signs of an export: one JSON object on the second line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +45,10 @@ pub struct Manifest {
     pub category: Option<Category>,
     /// When it was made.
     pub created: Timestamp,
+    /// SHA-256 of the public key that it is encrypted to (its text, `age1…`), hexadecimal: who opens it
+    /// sees that it was meant for them, and whoever has the journal that it was for nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<String>,
     /// The same may have been disclosed before.
     pub repeat: bool,
     /// Nothing is held of what was asked for.
@@ -62,7 +71,7 @@ pub struct Manifest {
 /// The records of an export, one JSON object a line. Overwritten when it is dropped.
 #[derive(Debug)]
 pub struct Content {
-    lines: Zeroizing<Vec<u8>>,
+    lines: Wiped,
     records: u64,
     categories: BTreeMap<String, u64>,
     marking: (Tlp, Pap),
@@ -71,7 +80,7 @@ pub struct Content {
 impl Default for Content {
     fn default() -> Self {
         Self {
-            lines: Zeroizing::new(Vec::new()),
+            lines: Wiped::default(),
             records: 0,
             categories: BTreeMap::new(),
             marking: (Tlp::Clear, Pap::Clear),
@@ -83,6 +92,7 @@ impl Default for Content {
 #[derive(Serialize)]
 struct Identified<'a> {
     event: &'a str,
+    side: SubscriberSide,
     #[serde(flatten)]
     answer: &'a Answer,
 }
@@ -98,9 +108,13 @@ impl Content {
         self.marking.1 = self.marking.1.max(event.pap);
     }
 
-    /// Adds what the subscriber system answers about an event.
-    pub fn add_answer(&mut self, event: &str, answer: &Answer) {
-        self.line(&Identified { event, answer });
+    /// Adds what the subscriber system answers about a side of an event.
+    pub fn add_answer(&mut self, event: &str, side: SubscriberSide, answer: &Answer) {
+        self.line(&Identified {
+            event,
+            side,
+            answer,
+        });
         for (field, value) in Answer::FIELDS.into_iter().zip(answer.fields()) {
             if value.is_some() {
                 *self.categories.entry(field.to_owned()).or_default() += 1;
@@ -111,8 +125,8 @@ impl Content {
     }
 
     fn line(&mut self, record: &impl Serialize) {
-        serde_json::to_writer(&mut *self.lines, record).expect("a record is plain JSON");
-        self.lines.push(b'\n');
+        serde_json::to_writer(&mut self.lines, record).expect("a record is plain JSON");
+        self.lines.write_all(b"\n").expect("it grows");
         self.records += 1;
     }
 
@@ -153,6 +167,7 @@ impl Content {
             authorisation: terms.authorisation.as_ref().map(|one| one.number.clone()),
             category: terms.category,
             created,
+            recipient: None,
             repeat,
             nil: self.records == 0,
             records: self.records,
@@ -171,6 +186,20 @@ impl Manifest {
     pub fn text(&self) -> String {
         let line = serde_json::to_string(self).expect("a manifest is plain JSON");
         format!("{MAGIC}\n{line}\n")
+    }
+
+    /// The text that is signed and kept for oversight. It outlives the records, so it has neither their
+    /// length nor their digest, which would prove them to whoever guesses them: the digest of the
+    /// encrypted file, which the journal has too, says which export it is of.
+    #[must_use]
+    pub fn for_oversight(&self, export_sha256: &str) -> String {
+        let mut kept = serde_json::to_value(self).expect("a manifest is plain JSON");
+        if let Some(kept) = kept.as_object_mut() {
+            kept.remove("content_length");
+            kept.remove("content_sha256");
+            kept.insert("export_sha256".into(), export_sha256.into());
+        }
+        format!("{MAGIC_OF_OVERSIGHT}\n{kept}\n")
     }
 }
 
@@ -264,11 +293,11 @@ mod tests {
             postal_address: None,
             email: Some("a@example".into()),
         };
-        content.add_answer("00ff", &answer);
+        content.add_answer("00ff", SubscriberSide::Src, &answer);
         assert_eq!(content.categories(), ["email", "identity"]);
         assert_eq!(
             content.lines(),
-            b"{\"event\":\"00ff\",\"identity\":\"A\",\"postal_address\":null,\"email\":\"a@example\"}\n"
+            b"{\"event\":\"00ff\",\"side\":\"src\",\"identity\":\"A\",\"postal_address\":null,\"email\":\"a@example\"}\n"
         );
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 
-use crate::model::{RequestTerms, RequestType, order_terms::is_reference};
+use crate::{
+    config::Commission,
+    model::{RequestTerms, RequestType, order_terms::is_reference},
+};
 
 /// Longest document, bytes.
 pub const LONGEST: usize = 64 << 10;
@@ -50,7 +53,9 @@ pub enum Objection {
     #[error("{0}")]
     BadValue(&'static str),
     /// The commission is not one of those in force.
-    #[error("the commission of the agent is not among those in force: see requests.commissions")]
+    #[error(
+        "the commission of the agent is not among those that may ask for this: see requests.commissions"
+    )]
     UnknownCommission,
     /// The commission does not count now.
     #[error("the commission of the agent is not valid now")]
@@ -201,20 +206,23 @@ fn check_parts(terms: &RequestTerms) -> Result<(), Objection> {
     Ok(())
 }
 
-/// Whether it counts now; `commissions` are those in force, any where there is none.
+/// Whether it counts now; `commissions` are those that the operator knows of.
 ///
 /// # Errors
 /// [`Objection`].
 pub fn check_dates(
     terms: &RequestTerms,
-    commissions: &[String],
+    commissions: &[Commission],
     now: Timestamp,
 ) -> Result<(), Objection> {
     let within = |from: Timestamp, until: Timestamp| from <= now && now < until;
-    if !commissions.is_empty() && !commissions.contains(&terms.agent.commission) {
+    let known = |one: &&Commission| {
+        one.reference == terms.agent.commission && one.types.contains(&terms.kind)
+    };
+    let Some(known) = commissions.iter().find(known) else {
         return Err(Objection::UnknownCommission);
-    }
-    if !within(terms.agent.from, terms.agent.until) {
+    };
+    if known.until <= now || !within(terms.agent.from, terms.agent.until) {
         return Err(Objection::CommissionNotValid);
     }
     if let Some(one) = &terms.authorisation
@@ -327,25 +335,30 @@ mod tests {
     fn dates_and_commissions_count() {
         let text = document(RequestType::B).to_string();
         let terms = read(RequestType::B, text.as_bytes()).expect("it reads");
-        let judged = |at: &str, commissions: &[&str]| {
-            let commissions: Vec<String> = commissions.iter().map(ToString::to_string).collect();
-            let at = at.parse().expect("a time");
-            check_dates(&terms, &commissions, at).map_err(|objection| objection.code())
+        let commission = |reference: &str, kind, until: &str| Commission {
+            reference: reference.into(),
+            types: vec![kind],
+            until: until.parse().expect("a time"),
         };
-        assert_eq!(judged("2027-03-10T00:00:00Z", &[]), Ok(()));
-        assert_eq!(judged("2027-03-10T00:00:00Z", &["COM-1"]), Ok(()));
-        let unknown = Err("unknown_commission");
-        assert_eq!(judged("2027-03-10T00:00:00Z", &["COM-2"]), unknown);
-        assert_eq!(judged("2027-02-10T00:00:00Z", &[]), Err("not_yet_valid"));
-        assert_eq!(judged("2027-04-01T00:00:00Z", &[]), Err("lapsed"));
-        assert_eq!(
-            judged("2028-04-01T00:00:00Z", &[]),
-            Err("commission_not_valid")
-        );
-        assert_eq!(
-            judged("2026-04-01T00:00:00Z", &[]),
-            Err("commission_not_valid")
-        );
+        let judged_by = |at: &str, commissions: &[Commission]| {
+            let at = at.parse().expect("a time");
+            check_dates(&terms, commissions, at).map_err(|objection| objection.code())
+        };
+        let listed = [commission("COM-1", RequestType::B, "2030-01-01T00:00:00Z")];
+        let judged = |at| judged_by(at, &listed);
+        let (day, unknown) = ("2027-03-10T00:00:00Z", Err("unknown_commission"));
+        assert_eq!(judged(day), Ok(()));
+        assert_eq!(judged_by(day, &[]), unknown, "none is known");
+        for (reference, kind) in [("COM-2", RequestType::B), ("COM-1", RequestType::A)] {
+            let other = [commission(reference, kind, "2030-01-01T00:00:00Z")];
+            assert_eq!(judged_by(day, &other), unknown, "{reference} {kind:?}");
+        }
+        let ended = [commission("COM-1", RequestType::B, day)];
+        assert_eq!(judged_by(day, &ended), Err("commission_not_valid"));
+        assert_eq!(judged("2027-02-10T00:00:00Z"), Err("not_yet_valid"));
+        assert_eq!(judged("2027-04-01T00:00:00Z"), Err("lapsed"));
+        assert_eq!(judged("2028-04-01T00:00:00Z"), Err("commission_not_valid"));
+        assert_eq!(judged("2026-04-01T00:00:00Z"), Err("commission_not_valid"));
     }
 
     #[cfg(not(feature = "l851-1"))]
@@ -375,7 +388,12 @@ mod tests {
         terms.authorisation.as_mut().expect("there").until =
             "2027-03-05T00:00:00Z".parse().expect("a time");
         let at = "2027-03-10T00:00:00Z".parse().expect("a time");
-        let late = check_dates(&terms, &[], at).map_err(|objection| objection.code());
+        let listed = [Commission {
+            reference: "COM-1".into(),
+            types: vec![kind],
+            until: Timestamp::MAX,
+        }];
+        let late = check_dates(&terms, &listed, at).map_err(|objection| objection.code());
         assert_eq!(late, Err("authorisation_not_valid"));
     }
 }

@@ -21,6 +21,8 @@ pub enum Step {
     LoseTrack,
     /// Every notice of it is settled.
     Close,
+    /// An approval no longer counts: whoever gave it is no longer one of the two.
+    Void,
     /// A person refuses it.
     Decline,
     /// Its time is over.
@@ -29,7 +31,7 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Approve,
         Self::Clear,
         Self::Begin,
@@ -38,6 +40,7 @@ impl Step {
         Self::NotDone,
         Self::LoseTrack,
         Self::Close,
+        Self::Void,
         Self::Decline,
         Self::Lapse,
     ];
@@ -111,6 +114,7 @@ machine! {
     Asking | Handing, NotDone => Cleared;
     Handing, Done => Disclosed;
     Handing, LoseTrack => Unknown;
+    Approved | Cleared, Void => Submitted;
     Submitted | Approved | Cleared | Unknown, Decline => Declined;
     Submitted | Approved | Cleared | Unknown, Lapse => Lapsed;
 }
@@ -144,6 +148,7 @@ machine! {
     Collecting | Handing, NotDone => Cleared;
     Handing, Done => Disclosed;
     Handing, LoseTrack => Unknown;
+    Approved | Cleared, Void => Submitted;
     Submitted | Approved | Cleared | Unknown, Decline => Declined;
     Submitted | Approved | Cleared | Unknown, Lapse => Lapsed;
 }
@@ -177,6 +182,7 @@ machine! {
     Searching | Handing, NotDone => Cleared;
     Handing, Done => Answered;
     Handing, LoseTrack => Unknown;
+    Approved | Cleared, Void => Submitted;
     Submitted | Approved | Cleared | Unknown, Decline => Declined;
     Submitted | Approved | Cleared | Unknown, Lapse => Lapsed;
 }
@@ -213,6 +219,7 @@ machine! {
     Handing, Done => HandedOver;
     Handing, LoseTrack => Unknown;
     HandedOver, Close => Closed;
+    Approved | Cleared, Void => Requested;
     Requested | Approved | Cleared | Unknown, Decline => Declined;
     Requested | Approved | Cleared | Unknown, Lapse => Lapsed;
 }
@@ -239,6 +246,28 @@ impl Stage {
             RequestType::B => Self::B(StageB::Submitted),
             RequestType::C => Self::C(StageC::Submitted),
             RequestType::Notice => Self::Notice(StageNotice::Requested),
+        }
+    }
+
+    /// The one at which a type's answer is handed over.
+    #[must_use]
+    pub const fn done(kind: RequestType) -> Self {
+        match kind {
+            RequestType::A => Self::A(StageA::Disclosed),
+            RequestType::B => Self::B(StageB::Disclosed),
+            RequestType::C => Self::C(StageC::Answered),
+            RequestType::Notice => Self::Notice(StageNotice::HandedOver),
+        }
+    }
+
+    /// The one at which nobody can tell whether it was.
+    #[must_use]
+    pub const fn unknown(kind: RequestType) -> Self {
+        match kind {
+            RequestType::A => Self::A(StageA::Unknown),
+            RequestType::B => Self::B(StageB::Unknown),
+            RequestType::C => Self::C(StageC::Unknown),
+            RequestType::Notice => Self::Notice(StageNotice::Unknown),
         }
     }
 

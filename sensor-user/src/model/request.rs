@@ -14,10 +14,11 @@ mod status;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Marker, Pap, Spool, State, Tlp, declaration::DeclarationReport};
+use super::{Event, Marker, Pap, Scopes, Spool, State, Tlp, declaration::DeclarationReport};
 pub use canary::{CanaryInterface, CanaryReport, CanarySink};
 pub use casework::{
-    ApprovalRow, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, NoticeSettled, TaskRow,
+    ApprovalRow, Approve, Capacity, CaseRow, CostRow, Decline, Declined, Impossible, ManifestRow,
+    Manifests, NoticeSettled, TaskRow,
 };
 pub use change::{Changed, HeldBack, Refusal};
 pub use coverage::{ClassCoverage, Coverage};
@@ -115,13 +116,15 @@ pub enum Request {
         /// The envelope.
         body: Spool,
     },
-    /// A page of them, oldest first. Operators and the desk.
-    RequestsList {
-        /// Which part.
-        page: Page,
-    },
+    /// A page of them, oldest first: of those that are the business of these scopes. Operators and the desk.
+    RequestsList(Page, Scopes),
     /// One of them. Operators and the desk.
     RequestsShow {
+        /// Its reference.
+        reference: String,
+    },
+    /// The manifests of what went out for one. Operators and oversight.
+    RequestsManifests {
         /// Its reference.
         reference: String,
     },
@@ -129,6 +132,8 @@ pub enum Request {
     RequestsApprove {
         /// Its reference.
         reference: String,
+        /// An [`Approve`], JSON; may be blank.
+        body: bytes::Bytes,
     },
     /// Refuse one: either of the two.
     RequestsRefuse {
@@ -339,6 +344,8 @@ pub enum Reply {
     Cases(Rows<CaseRow>),
     /// To [`Request::RequestsShow`] and what changes one.
     Case(Box<CaseRow>),
+    /// To [`Request::RequestsManifests`].
+    Manifests(Box<Manifests>),
     /// To [`Request::CostsList`].
     Costs(Rows<CostRow>),
     /// To [`Request::EventsList`].

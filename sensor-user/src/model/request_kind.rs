@@ -41,6 +41,8 @@ pub enum RequestKind {
     RequestsList,
     /// [`Request::RequestsShow`].
     RequestsShow,
+    /// [`Request::RequestsManifests`].
+    RequestsManifests,
     /// [`Request::RequestsApprove`].
     RequestsApprove,
     /// [`Request::RequestsRefuse`].
@@ -87,7 +89,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Status,
         Self::Coverage,
         Self::MarkersLoad,
@@ -106,6 +108,7 @@ impl RequestKind {
         Self::RequestsSubmit,
         Self::RequestsList,
         Self::RequestsShow,
+        Self::RequestsManifests,
         Self::RequestsApprove,
         Self::RequestsRefuse,
         Self::RequestsSettle,
@@ -151,6 +154,7 @@ impl RequestKind {
             Self::RequestsSubmit => "requests_submit",
             Self::RequestsList => "requests_list",
             Self::RequestsShow => "requests_show",
+            Self::RequestsManifests => "requests_manifests",
             Self::RequestsApprove => "requests_approve",
             Self::RequestsRefuse => "requests_refuse",
             Self::RequestsSettle => "requests_settle",
@@ -199,6 +203,7 @@ impl Request {
             Self::RequestsSubmit { .. } => RequestKind::RequestsSubmit,
             Self::RequestsList { .. } => RequestKind::RequestsList,
             Self::RequestsShow { .. } => RequestKind::RequestsShow,
+            Self::RequestsManifests { .. } => RequestKind::RequestsManifests,
             Self::RequestsApprove { .. } => RequestKind::RequestsApprove,
             Self::RequestsRefuse { .. } => RequestKind::RequestsRefuse,
             Self::RequestsSettle { .. } => RequestKind::RequestsSettle,

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use sensor_user::model::{
     Agent, Authorisation, Beneficiary, Category, RequestTerms, RequestType,
-    request::{ApprovalRow, Capacity, CaseRow, CostRow, Impossible, TaskRow},
+    request::{
+        ApprovalRow, Capacity, CaseRow, CostRow, Impossible, ManifestRow, Manifests, TaskRow,
+    },
 };
 
 fn time() -> Timestamp {
@@ -40,6 +42,7 @@ pub fn case(reference: &str) -> CaseRow {
         },
         issuer: "authority.example".into(),
         serial: 12,
+        envelope: "00ff".repeat(16),
         stage: "handed_over".into(),
         received: time(),
         approvals: vec![ApprovalRow {
@@ -59,6 +62,18 @@ pub fn case(reference: &str) -> CaseRow {
             date: Some(jiff::civil::date(2027, 1, 31)),
             proof: Some("LRAR-1".into()),
             reason: Some(Impossible::Left),
+        }],
+    }
+}
+
+pub fn manifests(reference: &str) -> Manifests {
+    Manifests {
+        reference: reference.into(),
+        kind: RequestType::B,
+        stage: "disclosed".into(),
+        manifests: vec![ManifestRow {
+            handover: 1,
+            note: "marker-sensor-disclosed 1\n{}\n\n— pop1 AAAA\n".into(),
         }],
     }
 }

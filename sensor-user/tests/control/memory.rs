@@ -20,7 +20,7 @@ use sensor_user::{
 };
 use tokio::sync::broadcast;
 
-use crate::casework::{case, cost};
+use crate::casework::{case, cost, manifests};
 use crate::samples::{coverage, declaration, event, journal, order, row, sink, status};
 
 /// Id of a marker whose showing panics.
@@ -222,9 +222,12 @@ impl Service for Memory {
                 next: None,
             }),
             Request::RequestsShow { reference }
-            | Request::RequestsApprove { reference }
+            | Request::RequestsApprove { reference, .. }
             | Request::RequestsRefuse { reference, .. }
             | Request::RequestsSettle { reference, .. } => Reply::Case(Box::new(case(&reference))),
+            Request::RequestsManifests { reference } => {
+                Reply::Manifests(Box::new(manifests(&reference)))
+            }
             Request::CostsList { .. } => Reply::Costs(Rows {
                 rows: vec![cost()],
                 next: None,

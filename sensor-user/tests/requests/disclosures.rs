@@ -102,7 +102,7 @@ fn identity_goes_to_the_authority_and_nothing_of_it_is_kept() {
     scene.submit(&document).expect("accepted");
     let row = scene.approve_both("REQ-1").expect("disclosed");
     let (manifest, records) = scene.opened(&row);
-    let expected = json!({"event": id, "identity": "CANARY-NAME",
+    let expected = json!({"event": id, "side": "src", "identity": "CANARY-NAME",
         "postal_address": "CANARY-STREET", "email": "canary@mail.example"});
     assert_eq!(records, [expected]);
     assert_eq!(manifest["purpose"], "alert");

@@ -43,6 +43,25 @@ fn a_notice_is_followed_to_the_proof_of_sending() {
     assert_eq!(code(settle(&scene, &proofless)), "invalid");
     let other = json!({"outcome": "sent", "event": id_of(9), "date": "2027-03-11", "proof": "x"});
     assert_eq!(code(settle(&scene, &other)), "not_found");
+    for (key, bad) in [
+        ("date", "2027-03-12"),
+        ("date", "2027-03-08"),
+        ("proof", "A. Person, 1 Street"),
+        ("proof", "person@mail.example"),
+        ("proof", ""),
+    ] {
+        let mut wrong = sent.clone();
+        wrong[key] = bad.into();
+        assert_eq!(code(settle(&scene, &wrong)), "invalid", "{key} {bad}");
+    }
+    for nobody in [0, rustix::process::geteuid().as_raw()] {
+        let nobody = actor(nobody, Role::Operator);
+        let body = sent.to_string();
+        let settled = scene
+            .desk
+            .settle(&nobody, "REQ-1", body.as_bytes(), scene.now);
+        assert_eq!(code(settled), "no_person");
+    }
     assert_eq!(code(settle(&scene, &sent)), "ok: handed_over");
     assert_eq!(code(settle(&scene, &sent)), "conflict", "once");
     let scene = scene.restart();

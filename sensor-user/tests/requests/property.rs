@@ -201,7 +201,20 @@ fn step(scene: &mut Scene, random: &mut Random, known: &mut Known) -> Option<Res
             let body = spool(&envelope);
             ask(scene, uid, role, Request::RequestsSubmit { body })
         }
-        6..=9 => ask(scene, uid, role, Request::RequestsApprove { reference }),
+        6 if random.in_ten(5) => {
+            let read = ask(scene, uid, role, Request::RequestsManifests { reference });
+            check_manifests(scene, role, read);
+            None
+        }
+        6..=9 => {
+            let body = Default::default();
+            ask(
+                scene,
+                uid,
+                role,
+                Request::RequestsApprove { reference, body },
+            )
+        }
         10 if random.in_ten(3) => {
             let body = b"{\"reason\":\"taken_back\"}"[..].into();
             ask(
@@ -225,6 +238,25 @@ fn step(scene: &mut Scene, random: &mut Random, known: &mut Known) -> Option<Res
         _ => {
             scene.now += SignedDuration::from_mins(random.below(240) as i64);
             None
+        }
+    }
+}
+
+/// Operators and oversight read manifests; none has a record.
+fn check_manifests(scene: &Scene, role: Role, read: Option<Result<Reply, Error>>) {
+    let may = matches!(role, Role::Operator | Role::Oversight);
+    assert_eq!(read.is_some(), may, "{role:?}");
+    let Some(Ok(Reply::Manifests(manifests))) = read else {
+        return;
+    };
+    let row = scene.desk.show(&manifests.reference).expect("it is there");
+    let handed = row.kind != RequestType::Notice && row.handovers > 0;
+    assert_eq!(manifests.manifests.is_empty(), !handed, "{row:?}");
+    for one in &manifests.manifests {
+        let held = |event: &String| one.note.contains(event.as_str());
+        assert!(!row.terms.events.iter().any(held), "an event's id");
+        for personal in PERSONAL {
+            assert!(!one.note.contains(personal), "{personal}");
         }
     }
 }

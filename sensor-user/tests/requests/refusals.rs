@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use sensor_user::model::{ContentKind as K, RequestType};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, code};
+use crate::scene::{Scene, code, commission};
 
 /// The last entry is the refusal of this.
 fn last_refusal(scene: &Scene, expected: &str) -> Value {
@@ -147,21 +147,53 @@ fn a_serial_is_not_taken_again_after_a_restart() {
 
 #[test]
 fn a_commission_that_is_not_in_force_is_refused() {
-    let mut scene = Scene::new().restart_with(|config| config.commissions = vec!["COM-2".into()]);
+    let mut scene =
+        Scene::new().restart_with(|config| config.commissions = vec![commission("COM-2")]);
     let id = scene.event(1);
     scene.acknowledge(1);
     let document = scene.document(RequestType::B, "REQ-1", std::slice::from_ref(&id));
     assert_eq!(code(scene.submit(&document)), "unknown_commission");
-    let mut scene = scene.restart_with(|config| config.commissions = vec!["COM-1".into()]);
+    last_refusal(&scene, "unknown_commission");
+    let mut scene = scene.restart_with(|config| config.commissions = vec![commission("COM-1")]);
     assert_eq!(code(scene.submit(&document)), "ok: submitted");
     // Revoked between the two.
     scene
         .approve(crate::scene::RESPONSIBLE, "REQ-1")
         .expect("approved");
-    let scene = scene.restart_with(|config| config.commissions = vec!["COM-2".into()]);
+    let scene = scene.restart_with(|config| config.commissions = vec![commission("COM-2")]);
     let second = scene.approve(crate::scene::DESIGNATED, "REQ-1");
     assert_eq!(code(second), "unknown_commission");
     assert!(scene.exports().is_empty());
+    let last = scene.told().pop().expect("an entry");
+    assert_eq!(
+        (&last["step"], &last["code"]),
+        (&json!("not_disclosed"), &json!("unknown_commission"))
+    );
+    // Without a list none is known; one of another type, or that has ended, counts no more.
+    let mut serial = 10;
+    let mut judged = |scene: Scene, change: &dyn Fn(&mut sensor_user::config::Commission)| {
+        let mut listed = commission("COM-1");
+        change(&mut listed);
+        let list = if listed.reference.is_empty() {
+            Vec::new()
+        } else {
+            vec![listed]
+        };
+        let scene = scene.restart_with(|config| config.commissions = list);
+        serial += 1;
+        let document = scene.document(RequestType::B, "REQ-2", std::slice::from_ref(&id));
+        let envelope = scene.signed(K::RequestB, K::RequestB, serial, &document);
+        (code(scene.hand_in(&envelope)), scene)
+    };
+    let (none, scene) = judged(scene, &|one| one.reference.clear());
+    assert_eq!(none, "unknown_commission");
+    let (other, scene) = judged(scene, &|one| one.types = vec![RequestType::A]);
+    assert_eq!(other, "unknown_commission");
+    let ended = scene.now;
+    let (ended, scene) = judged(scene, &|one| one.until = ended);
+    assert_eq!(ended, "commission_not_valid");
+    last_refusal(&scene, "commission_not_valid");
+    assert_eq!(judged(scene, &|_| {}).0, "ok: submitted");
 }
 
 #[test]

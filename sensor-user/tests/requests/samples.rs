@@ -9,10 +9,11 @@ use std::{
 use age::{Decryptor, x25519::Identity};
 use jiff::Timestamp;
 use sensor_user::{
+    config::Commission,
     control::Error,
     model::{
         Actor, ContentKind, Event, EventRow, MarkerHandling, MatchedIn, Pap, PatternId,
-        PatternKind, Role, Spool, State, SubscriberSide, Tlp, Vantage, event::SCHEMA,
+        PatternKind, RequestType, Role, Spool, State, SubscriberSide, Tlp, Vantage, event::SCHEMA,
         request::CaseRow,
     },
 };
@@ -109,4 +110,21 @@ pub fn actor(uid: u32, role: Role) -> Actor {
 
 pub fn desk_actor() -> Actor {
     actor(40_010, Role::Desk)
+}
+
+/// A commission for every type, as the operator lists it.
+pub fn commission(reference: &str) -> Commission {
+    Commission {
+        reference: reference.into(),
+        types: RequestType::ALL.into(),
+        until: "2030-01-01T00:00:00Z".parse().expect("a time"),
+    }
+}
+
+/// Nobody's user; whoever is not root has only its own.
+pub fn subscriber_system_user() -> u32 {
+    match rustix::process::geteuid().as_raw() {
+        0 => 65_534,
+        own => own,
+    }
 }

@@ -1,16 +1,21 @@
 //! A desk in a directory of its own, with whoever asks it.
 
-use std::{fs, io::Cursor, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    io::Cursor,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use age::x25519::Identity;
 use jiff::{SignedDuration, Timestamp};
 use sensor_user::{
-    config::{Account, Adaptor, Issuer, Recipients, Requests, Tariff},
+    config::{Account, Adaptor, Recipients, Requests, Tariff},
     control::{
         Error,
         service::{Desk, DeskParts},
     },
-    envelope::{Change, Draft, Issuers, SignerKey, VerifierKey, create},
+    envelope::{Change, Draft, SignerKey, create},
     events::{Batch, Options, Settlement, SinkId, Store},
     journal::Journal,
     model::{
@@ -21,60 +26,15 @@ use sensor_user::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use crate::samples::{actor, code, decrypted, desk_actor, id_of, kind_of, spool};
+pub use crate::keys::Keys;
+pub use crate::samples::{
+    actor, code, commission, decrypted, desk_actor, id_of, kind_of, spool, subscriber_system_user,
+};
 use crate::samples::{collect, row};
 
 pub const RESPONSIBLE: u32 = 40_001;
 pub const DESIGNATED: u32 = 40_002;
 pub const NOBODY: u32 = 40_003;
-
-/// Whose keys there are.
-pub struct Keys {
-    pub signers: Vec<(ContentKind, SignerKey)>,
-    pub identities: Vec<(RequestType, Identity)>,
-    pub sensor: VerifierKey,
-}
-
-impl Keys {
-    fn new(sensor: &SignerKey) -> Self {
-        use ContentKind as K;
-        let key = |kind, name| (kind, SignerKey::generate(name).expect("a key"));
-        let types = [RequestType::A, RequestType::B, RequestType::C];
-        Self {
-            signers: vec![
-                key(K::RequestA, "authority.example"),
-                key(K::RequestB, "authority.example"),
-                key(K::RequestC, "gic.example"),
-                key(K::RequestNotice, "authority.example"),
-                key(K::Markers, "authority.example"),
-            ],
-            identities: types.map(|kind| (kind, Identity::generate())).into(),
-            sensor: sensor.public().clone(),
-        }
-    }
-
-    pub fn signer(&self, kind: ContentKind) -> &SignerKey {
-        let found = self.signers.iter().find(|(one, _)| *one == kind);
-        &found.expect("each kind has a key").1
-    }
-
-    pub fn identity(&self, kind: RequestType) -> &Identity {
-        let found = self.identities.iter().find(|(one, _)| *one == kind);
-        &found.expect("each type has a key").1
-    }
-
-    fn pinned(&self) -> Issuers {
-        let issuer = |(kind, key): &(ContentKind, SignerKey)| Issuer {
-            key: key.public().to_string(),
-            not_before: None,
-            not_after: None,
-            authority: *kind != ContentKind::RequestC,
-            kind: *kind,
-        };
-        let issuers: Vec<Issuer> = self.signers.iter().map(issuer).collect();
-        Issuers::of(&issuers).expect("the keys differ")
-    }
-}
 
 pub struct Scene {
     pub dir: TempDir,
@@ -92,14 +52,18 @@ pub struct Scene {
 impl Scene {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
+        // The subscriber system's user gets through, and reads nothing.
+        let through = fs::Permissions::from_mode(0o711);
+        fs::set_permissions(dir.path(), through).expect("ours");
         let sensor = SignerKey::generate("pop1").expect("a key");
         let keys = Keys::new(&sensor);
         let public = |kind| Some(keys.identity(kind).to_public().to_string());
         let config = Requests {
             export_dir: Some(dir.path().join("exports")),
+            export_retention: None,
             responsible: vec![Account::Id(RESPONSIBLE)],
             designated: vec![Account::Id(DESIGNATED)],
-            commissions: Vec::new(),
+            commissions: vec![commission("COM-1")],
             recipients: Recipients {
                 request_a: public(RequestType::A),
                 request_b: public(RequestType::B),
@@ -107,7 +71,10 @@ impl Scene {
             },
             adaptor: Some(Adaptor {
                 command: dir.path().join("adaptor"),
+                user: Account::Id(subscriber_system_user()),
+                group: None,
                 timeout: std::time::Duration::from_secs(10),
+                request_timeout: std::time::Duration::from_mins(5),
             }),
             tariff: Tariff {
                 version: "2027-1".into(),
@@ -150,37 +117,39 @@ impl Scene {
 
     /// The same with another configuration.
     pub fn restart_with(self, change: impl FnOnce(&mut Requests)) -> Self {
-        let Self {
-            dir,
-            keys,
-            mut config,
-            store,
-            journal,
-            desk,
-            now,
-            serial,
-            sink,
-            sensor_key,
-        } = self;
-        change(&mut config);
-        drop((desk, journal));
-        let opened = Journal::open_since(&dir.path().join("journal"), None);
+        self.restart_after(change, |_| {})
+    }
+
+    /// The same, and something happens to its directory while no agent runs.
+    pub fn restart_after(
+        mut self,
+        change: impl FnOnce(&mut Requests),
+        meanwhile: impl FnOnce(&Path),
+    ) -> Self {
+        change(&mut self.config);
+        drop((self.desk, self.journal));
+        let dir = &self.dir;
+        meanwhile(dir.path());
+        let path = dir.path().join("journal");
+        let mut opened = Journal::open_since(&path, None);
+        // A child that another test's thread forks has the lock, too, until it is another program.
+        for _ in 0..500 {
+            if !matches!(opened, Err(sensor_user::journal::Error::Locked { .. })) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            opened = Journal::open_since(&path, None);
+        }
         let (journal, past) = opened.expect("it proves itself");
         let journal = Arc::new(journal);
-        let desk = open(&dir, &keys, &config, &store, &journal, &sensor_key);
+        let (store, key) = (&self.store, &self.sensor_key);
+        let desk = open(dir, &self.keys, &self.config, store, &journal, key);
         let agent = actor(0, Role::Agent);
-        desk.recover(&agent, &past.requests, now).expect("recovers");
+        desk.recover(&agent, &past.requests).expect("recovers");
         Self {
-            dir,
-            keys,
-            config,
-            store,
             journal,
             desk,
-            now,
-            serial,
-            sink,
-            sensor_key,
+            ..self
         }
     }
 

@@ -22,19 +22,50 @@ use crate::scene::{
     Authority, DESK, approve, ask_in_vain, document, exports, opened, roles, steps, submit,
 };
 
-const EVENT: &str = "abcdef0123456789abcdef0123456789";
+/// Id of the event that is seeded.
+pub const EVENT: &str = "abcdef0123456789abcdef0123456789";
 
 /// An event of whose alert the authority has said that it has it, in a store that no daemon has open.
-fn seed(home: &Home) {
+pub fn seed(home: &Home) {
+    seed_at(home, Timestamp::now());
+}
+
+/// The same with the time of its first packet.
+pub fn seed_at(home: &Home, now: Timestamp) {
+    seed_all(home, now, &[(EVENT, true)]);
+}
+
+/// Events with their ids, and whether the authority has said that it has their alerts.
+pub fn seed_all(home: &Home, now: Timestamp, events: &[(&str, bool)]) {
     let options = Options {
         sinks: vec!["authority".into()],
         ..Options::default()
     };
     let (mut store, _) = Store::open(&home.state(), options).expect("a store");
-    let now = Timestamp::now();
+    let rows = (1..).zip(events).map(|(seq, (id, _))| row(seq, id, now));
+    let batch = Batch {
+        new: rows.collect(),
+        ..Batch::default()
+    };
+    store.commit(&batch).expect("it is stored");
+    let sink = store
+        .sink("authority")
+        .expect("reads")
+        .expect("it is there");
+    for (seq, _) in (1..).zip(events).filter(|(_, (_, known))| *known) {
+        let settlement = Settlement {
+            taken: &[(seq, 1)],
+            acknowledged: Some(now.as_millisecond()),
+            ..Settlement::default()
+        };
+        store.settle_deliveries(sink, settlement).expect("settled");
+    }
+}
+
+fn row(seq: i64, id: &str, now: Timestamp) -> EventRow {
     let event = Event {
         schema: 1,
-        id: EVENT.into(),
+        id: id.into(),
         rev: 1,
         state: State::Closed,
         sensor: "pop1".into(),
@@ -46,7 +77,7 @@ fn seed(home: &Home) {
         first_seen: now,
         last_seen: now,
         src_ip: "10.1.0.2".parse().ok(),
-        src_port: Some(1234),
+        src_port: Some(1_000 + seq as u16),
         dst_ip: "203.0.113.5".parse().ok(),
         dst_port: Some(443),
         proto: "tcp".into(),
@@ -60,28 +91,13 @@ fn seed(home: &Home) {
         pap: Pap::Amber,
         test: false,
     };
-    let row = EventRow {
-        seq: 1,
+    EventRow {
+        seq,
         event,
         handling: vec![MarkerHandling::default()],
         pattern: PatternId(1),
         tunnel: 0,
-    };
-    let batch = Batch {
-        new: vec![row],
-        ..Batch::default()
-    };
-    store.commit(&batch).expect("it is stored");
-    let sink = store
-        .sink("authority")
-        .expect("reads")
-        .expect("it is there");
-    let settlement = Settlement {
-        taken: &[(1, 1)],
-        acknowledged: Some(now.as_millisecond()),
-        ..Settlement::default()
-    };
-    store.settle_deliveries(sink, settlement).expect("settled");
+    }
 }
 
 /// Where the agent dies; the steps that the journal tells after the restart, the stage, and how many
@@ -90,7 +106,7 @@ const DEATHS: [(&str, &[&str], &str, usize); 6] = [
     ("request_approved", &["approved", "lost"], "approved", 0),
     ("request_begun", &["begun", "not_disclosed"], "cleared", 0),
     ("request_making", &["begun", "not_disclosed"], "cleared", 0),
-    ("request_handing", &["begun", "unknown"], "unknown", 0),
+    ("request_handing", &["begun", "not_disclosed"], "cleared", 0),
     ("request_handed", &["begun", "disclosed"], "disclosed", 1),
     ("request_disclosed", &["begun", "disclosed"], "disclosed", 1),
 ];
@@ -147,7 +163,8 @@ fn an_agent_that_dies_at_any_point_of_a_disclosure_tells_what_became_of_it() {
             }
         }
         assert_eq!(row["stage"], "disclosed", "{point}: {row}");
-        let (manifest, records) = opened(&home, &row, &authority.identity).expect("it opens");
+        let (manifest, records) =
+            opened(&home, &row, authority.identity_for(&row)).expect("it opens");
         assert_eq!(records.len(), 1, "{point}");
         assert_eq!(manifest["repeat"], point == "request_handing", "{point}");
         let entries = daemon.client().journal();

@@ -14,38 +14,60 @@ use serde_json::{Value, json};
 /// The user of the desk.
 pub const DESK: u32 = 60_003;
 
-/// The authority: one key for each type of request, and an age identity for what it is answered.
+/// The authority: one key for each type of request, and one for what it is answered.
 pub struct Authority {
     pub orders: Issuer,
+    pub request_a: Issuer,
     pub request_b: Issuer,
+    /// Another service than the authority.
+    pub request_c: Issuer,
     pub notices: Issuer,
-    pub identity: Identity,
+    /// Of the types A, B and C.
+    identities: [Identity; 3],
 }
 
 impl Authority {
     pub fn new() -> Self {
         Self {
             orders: Issuer::new("authority.example"),
+            request_a: Issuer::new("authority.example"),
             request_b: Issuer::new("authority.example"),
+            request_c: Issuer::new("gic.example"),
             notices: Issuer::new("authority.example"),
-            identity: Identity::generate(),
+            identities: std::array::from_fn(|_| Identity::generate()),
         }
     }
 
     /// The lines that pin its keys and set the desk up.
     pub fn pins(&self, home: &Home) -> String {
         let [responsible, designated] = PERSONS;
+        let [a, b, c] = self.identities.each_ref().map(Identity::to_public);
         format!(
-            "{}{}kind = \"request-b\"\n{}kind = \"request-notice\"\n\
+            "{}{}kind = \"request-a\"\n{}kind = \"request-b\"\n{}kind = \"request-c\"\n{}kind = \"request-notice\"\n\
              [requests]\nexport-dir = {:?}\nresponsible = [{responsible}]\n\
-             designated = [{designated}]\n[requests.recipients]\nrequest-b = \"{}\"\n\
+             designated = [{designated}]\n\
+             commissions = [{{reference = \"COM-1\", until = \"2100-01-01T00:00:00Z\", types = \
+             [\"request-a\", \"request-b\", \"request-c\", \"request-notice\"]}}]\n\
+             [requests.recipients]\nrequest-a = \"{a}\"\nrequest-b = \"{b}\"\n\
+             request-c = \"{c}\"\n\
              [requests.tariff]\nversion = \"2027-1\"\nrequest-b = \"TECH\"\n",
             self.orders.pin(),
+            self.request_a.pin(),
             self.request_b.pin(),
+            self.request_c.pin(),
             self.notices.pin(),
             exports(home),
-            self.identity.to_public(),
         )
+    }
+
+    /// What opens the answer to a request.
+    pub fn identity_for(&self, row: &Value) -> &Identity {
+        let [a, b, c] = &self.identities;
+        match row["type"].as_str() {
+            Some("request-a") => a,
+            Some("request-c") => c,
+            _ => b,
+        }
     }
 }
 
@@ -62,7 +84,9 @@ pub fn exports(home: &Home) -> PathBuf {
 pub fn document(kind: &str, reference: &str, events: &[&str]) -> Value {
     let at = |days: i64| (Timestamp::now() + SignedDuration::from_hours(24 * days)).to_string();
     let (ground, purpose) = match kind {
+        "request-a" => ("L2321-3-1", "alert"),
         "request-b" => ("L2321-3-2", "characterise-threat"),
+        "request-c" => ("L851-1", "answer-authorised-request"),
         _ => ("L33-14-5", "inform-subscribers"),
     };
     let mut document = json!({
@@ -70,8 +94,13 @@ pub fn document(kind: &str, reference: &str, events: &[&str]) -> Value {
         "events": events, "valid_from": at(-1), "valid_until": at(7),
         "agent": {"designation": "AG-7", "commission": "COM-1", "from": at(-100), "until": at(100)},
     });
-    if kind == "request-b" {
+    if matches!(kind, "request-a" | "request-b") {
         document["beneficiary"] = "public-authority".into();
+    }
+    if kind == "request-c" {
+        document["category"] = "kept".into();
+        document["authorisation"] = json!({"number": "AUT-9", "technique": "L851-1",
+            "from": at(-1), "until": at(3)});
     }
     document
 }

@@ -23,6 +23,9 @@ use crate::{process::Line, tree};
 /// Where `/metrics` listens in the router's namespace.
 pub const METRICS: &str = "127.0.0.1:9477";
 
+/// Names a file with the seconds by which its wall clock is ahead, where the daemon was built for that.
+pub const CLOCK: &str = "MARKER_SENSOR_CLOCK";
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The running daemon.
@@ -54,6 +57,7 @@ impl Sensor {
         let errors = File::create(&log).with_context(|| format!("cannot write {log}"))?;
         let child = inside(&stage.network.router, "")
             .args([binary("sensord").as_str(), "run", "--config", &config])
+            .env(CLOCK, &stage.path("clock"))
             .command()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -124,10 +128,15 @@ impl Sensor {
     }
 
     /// Detaches, then asks the daemon to end and waits for it.
-    pub fn stop(mut self) -> Result<ExitStatus> {
+    pub fn stop(self) -> Result<ExitStatus> {
         for interface in [ACCESS, TRANSIT] {
             self.show(&format!("detach {interface}"))?;
         }
+        self.rest()
+    }
+
+    /// Asks the daemon to end and waits for it; what is in the kernel goes on.
+    pub fn rest(mut self) -> Result<ExitStatus> {
         Line::new(&format!("kill -TERM {}", self.pid())).tell()?;
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -9,7 +9,6 @@ use super::Pipeline;
 use crate::{
     events::{self, Stretch},
     hits::{Doom, Doomed},
-    model::Destroyed,
 };
 
 /// What is being destroyed, and what is to be looked at.
@@ -47,7 +46,7 @@ impl Pipeline {
         for doomed in self.live.take_doomed() {
             match &doomed.what {
                 Doom::Markers(markers) => self.joiner.forget_markers(markers),
-                Doom::Events(seqs) => self.joiner.forget_events(&seqs.iter().copied().collect()),
+                Doom::Events(seqs, _) => self.joiner.forget_events(&seqs.iter().copied().collect()),
             }
             state.doomed.push_back(doomed);
         }
@@ -72,8 +71,8 @@ impl Pipeline {
         if let Some(doomed) = state.doomed.front() {
             let stretch = match &doomed.what {
                 Doom::Markers(markers) => self.store.destroy_markers(markers)?,
-                Doom::Events(seqs) => Stretch {
-                    destroyed: self.store.destroy(seqs, Destroyed::NotUseful)?,
+                Doom::Events(seqs, of) => Stretch {
+                    destroyed: self.store.destroy_announced(seqs, *of)?,
                     ..Stretch::default()
                 },
             };

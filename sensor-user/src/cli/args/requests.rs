@@ -38,6 +38,11 @@ pub enum Requests {
         /// Its reference
         reference: String,
     },
+    /// Print the signed manifests of what went out for a request: categories and counts
+    Manifests {
+        /// Its reference
+        reference: String,
+    },
     /// Count requests, answers and categories of data from the journal (R. 9-12-7)
     Report,
     /// Approve a request; the second approval, of the other person, has it answered
@@ -47,6 +52,9 @@ pub enum Requests {
     Approve {
         /// Its reference
         reference: String,
+        /// Digest of the envelope that `show` told you: another one is refused
+        #[arg(long)]
+        envelope: Option<String>,
     },
     /// Refuse a request, for good
     Refuse {

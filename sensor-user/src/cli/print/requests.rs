@@ -1,7 +1,7 @@
 //! The authority's requests as tables.
 
 use super::{Out, clean, fields, lines, table, verdict};
-use crate::model::request::CaseRow;
+use crate::model::request::{CaseRow, Manifests};
 
 /// Requests, one a line.
 #[must_use]
@@ -58,6 +58,7 @@ pub fn case(row: &CaseRow) -> String {
             "signed by",
             format!("{}, serial {}", clean(&row.issuer), row.serial),
         ),
+        ("envelope", clean(&row.envelope)),
         (
             "agent",
             format!(
@@ -100,4 +101,18 @@ pub fn case(row: &CaseRow) -> String {
         ));
     }
     text
+}
+
+/// The signed notes, one after the other.
+#[must_use]
+pub fn manifests(all: &Manifests) -> String {
+    let notes = all.manifests.iter().map(|one| {
+        let lines: Vec<String> = one.note.lines().map(clean).collect();
+        lines.join("\n")
+    });
+    let notes: Vec<String> = notes.collect();
+    if notes.is_empty() {
+        return format!("nothing went out for {}", clean(&all.reference));
+    }
+    notes.join("\n\n")
 }

@@ -17,6 +17,7 @@ pub fn document(reply: &Reply) -> Result<Vec<u8>, Error> {
         Reply::Declaration(report) => serde_json::to_vec(report),
         Reply::Cases(rows) => serde_json::to_vec(rows),
         Reply::Case(row) => serde_json::to_vec(row),
+        Reply::Manifests(manifests) => serde_json::to_vec(manifests),
         Reply::Costs(rows) => serde_json::to_vec(rows),
         Reply::Markers(rows) => serde_json::to_vec(rows),
         Reply::Marker(row) => serde_json::to_vec(row),

@@ -1,5 +1,11 @@
 use super::*;
-use crate::model::{State, request::Page};
+use crate::{
+    control::uri::Query,
+    model::{
+        State,
+        request::{EventFilter, Page, Request},
+    },
+};
 
 fn found(method: &str, path: &str) -> Option<(Target, String)> {
     let (route, parameter) = find(method, path).ok()?;

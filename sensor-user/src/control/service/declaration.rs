@@ -94,11 +94,13 @@ impl Sensor {
             digest: digest.clone(),
         };
         let receipt = self.journal(actor, action)?;
+        let now = Timestamp::now();
         let declaration = Declaration {
             reference: asked.reference,
             date: asked.date,
             digest,
-            recorded: Timestamp::now(),
+            // As the store keeps it: to the microsecond.
+            recorded: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
             uid: actor.uid,
             receipt: receipt.index(),
         };

@@ -1,10 +1,11 @@
 //! Reading events. Reads of addresses are journalled before they are answered.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use super::{Error, Sensor, internal};
 use crate::{
     events::Which,
+    fault,
     journal::{Action, Salt},
     model::{
         Actor, Event, EventRow, Role, State,
@@ -57,12 +58,22 @@ impl Sensor {
         Ok(row.event)
     }
 
-    /// What links journal entries to an event, for as long as it lives.
-    pub(super) fn events_commitment(&self, id: &str) -> Result<EventCommitment, Error> {
+    /// What links journal entries to an event, for as long as it lives. Whoever keeps the salt can link
+    /// them for longer: that it was given out is journalled first.
+    pub(super) fn events_commitment(
+        &self,
+        actor: &Actor,
+        id: &str,
+    ) -> Result<EventCommitment, Error> {
         let row = self.event_of(id)?;
         let salt = self.salt_of(&row)?;
+        let commitment = salt.commit(&row.event.id);
+        let given = Action::SaltGiven {
+            commitment: commitment.clone(),
+        };
+        let _receipt = self.journal(actor, given)?;
         Ok(EventCommitment {
-            commitment: salt.commit(&row.event.id),
+            commitment,
             salt: salt.text(),
         })
     }
@@ -79,8 +90,14 @@ impl Sensor {
         id: &str,
     ) -> Result<DestroyedEvents, Error> {
         let row = self.event_of(id)?;
+        let announcing = self
+            .announcing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let receipt = self.journal(actor, Action::EventsNotUseful { events: 1 })?;
+        fault::crossing("not_useful_announced");
         let told = self.parts.live.doom_events(vec![row.seq], &receipt);
+        drop(announcing);
         let Ok(events) = told.recv_timeout(PATIENCE) else {
             self.journal_failure(actor, &receipt, "store");
             return Err(Error::Unavailable(

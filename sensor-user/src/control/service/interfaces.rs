@@ -257,9 +257,7 @@ impl Sensor {
             tracing::warn!(%error, "what begins or is over could not be let in or taken out; the kernel ignores what is over");
         }
         self.keep_events(actor);
-        if let Err(error) = self.desk.lapse_over(actor, self.now()) {
-            tracing::warn!(%error, "requests whose time is over could not be noted; they are not answered");
-        }
+        self.look_after_requests(actor);
         self.look_after_breakers(actor);
         let open = self.check_gate().is_ok();
         let back: Vec<String> = {

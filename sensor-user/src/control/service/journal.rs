@@ -1,6 +1,11 @@
 //! Reading the journal. Nothing here waits for a change under way.
 
-use super::{Error, Sensor, from_journal};
+use std::{
+    sync::{MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use super::{Error, Sensor, from_journal, readings::Readings};
 use crate::{
     journal::{self, Action},
     model::{
@@ -39,8 +44,6 @@ impl Sensor {
     }
 
     pub(super) fn journal_proof(&self, what: Proposition) -> Result<JournalProof, Error> {
-        // One at a time: each reads the whole journal.
-        let _one = self.proving.lock();
         self.parts.journal.prove(what).map_err(|error| match error {
             journal::Error::NoProof { .. } => Error::NotFound(error.to_string()),
             error => from_journal(error),
@@ -50,12 +53,35 @@ impl Sensor {
     /// Oversight reads on although its reading cannot be noted, as on a full disk: what it reads
     /// holds nothing of anybody, and that it reads needs nobody's leave.
     fn note_reading(&self, actor: &Actor, rows: u64) -> Result<(), Error> {
-        match self.journal(actor, Action::JournalRead { rows }) {
-            Err(error) if actor.role == Role::Oversight => {
-                tracing::warn!(%error, "a reading of the journal by oversight is not journalled");
-                Ok(())
-            }
-            noted => noted.map(drop),
+        let noted = |rows| self.journal(actor, Action::JournalRead { rows });
+        if actor.role != Role::Oversight {
+            return noted(rows).map(drop);
         }
+        // Who reads page by page, or over and over, fills no disk with it.
+        if let Some(rows) = self.readings().take(actor, rows, Instant::now())
+            && let Err(error) = noted(rows)
+        {
+            tracing::warn!(%error, "a reading of the journal by oversight is not journalled");
+        }
+        Ok(())
+    }
+
+    /// Journals readings of oversight that were only counted so far, where their time has come.
+    pub(super) fn tell_old_readings(&self, everybody: bool) {
+        let counted = self.readings().counted(Instant::now(), everybody);
+        for (actor, rows) in counted {
+            if let Err(error) = self.journal(&actor, Action::JournalRead { rows }) {
+                tracing::warn!(%error, "readings of the journal by oversight are not journalled");
+            }
+        }
+    }
+
+    /// The same for all of them: the agent stops.
+    pub fn tell_readings(&self) {
+        self.tell_old_readings(true);
+    }
+
+    fn readings(&self) -> MutexGuard<'_, Readings> {
+        self.readings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

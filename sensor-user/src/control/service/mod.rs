@@ -3,6 +3,7 @@
 mod admission;
 mod breakers;
 mod canary;
+mod casework;
 mod change;
 mod compare;
 mod coverage;
@@ -10,12 +11,14 @@ mod declaration;
 mod envelopes;
 mod events;
 mod grounds;
+mod handle;
 mod interfaces;
 mod inventory;
 mod journal;
 mod listing;
 mod markers;
 mod orders;
+mod readings;
 mod release;
 mod remove;
 mod requests;
@@ -36,9 +39,10 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
+use readings::Readings;
 use work::Work;
 
-use super::{Error, Service};
+use super::Error;
 use crate::{
     clock,
     dataplane::{Counts, DataPlane, InterfaceSlot},
@@ -53,7 +57,7 @@ use crate::{
     metrics::Metrics,
     model::{
         Actor, Event, Image, Role,
-        request::{BreakerStatus, InterfaceStatus, MarkerStatus, Reply, Request},
+        request::{BreakerStatus, InterfaceStatus, MarkerStatus},
     },
 };
 
@@ -62,7 +66,7 @@ pub use breakers::BreakerPolicy;
 use canary::Canary;
 pub use grounds::{Orders, Starts};
 pub use inventory::Inventory;
-pub use requests::{Desk, DeskError, DeskParts};
+pub use requests::{AdaptorError, Clock, Desk, DeskError, DeskParts, Judged};
 pub use sinks::KnownSink;
 pub use tally::Tally;
 
@@ -82,8 +86,6 @@ pub struct Sensor {
     work: Arc<Work>,
     /// One large file is read at a time.
     reading: Mutex<()>,
-    /// One proof about the journal is made at a time.
-    proving: Mutex<()>,
     hygiene: Hygiene,
     policy: BreakerPolicy,
     issuers: Issuers,
@@ -94,8 +96,15 @@ pub struct Sensor {
     clock: Mutex<clock::Watch>,
     /// When events that are over were last looked for.
     swept: Mutex<Option<Instant>>,
+    /// Counts of destroyed events are told by one at a time.
+    telling: Mutex<()>,
+    /// Destructions are begun in the order in which they are announced.
+    announcing: Mutex<()>,
     /// A connection of its own: reading events never waits for storing them.
     reader: Mutex<Store>,
+    overseer: Mutex<Store>,
+    /// Readings of the journal by oversight that are not journalled yet.
+    readings: Mutex<Readings>,
     /// Where the authority's requests come in.
     desk: Desk,
 }
@@ -208,7 +217,7 @@ impl Sensor {
         facts: Facts,
         parts: Parts,
         set: Set,
-        reader: Store,
+        [reader, overseer]: [Store; 2],
         rules: Rules,
         desk: Desk,
     ) -> Self {
@@ -226,7 +235,6 @@ impl Sensor {
             }),
             work: Arc::default(),
             reading: Mutex::default(),
-            proving: Mutex::default(),
             hygiene: rules.hygiene,
             policy: rules.breakers,
             issuers: rules.issuers,
@@ -236,7 +244,11 @@ impl Sensor {
             longest_marker: rules.longest_marker,
             clock: Mutex::new(rules.watch),
             swept: Mutex::default(),
+            telling: Mutex::default(),
+            announcing: Mutex::default(),
             reader: Mutex::new(reader),
+            overseer: Mutex::new(overseer),
+            readings: Mutex::default(),
             desk,
         };
         let set = sensor.set();
@@ -248,10 +260,6 @@ impl Sensor {
 
     fn set(&self) -> MutexGuard<'_, Set> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Store> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn journal(&self, actor: &Actor, action: Action) -> Result<Receipt, Error> {
@@ -267,6 +275,13 @@ impl Sensor {
         Mark::from(self.parts.journal.head())
     }
 
+    /// Journals, before the agent stops, what was only counted so far.
+    pub fn tell_counted(&self) {
+        if let Err(error) = self.desk.tell_counted(true) {
+            tracing::warn!(%error, "refusals that were counted could not be journalled");
+        }
+    }
+
     /// Journals that what a receipt announced did not happen.
     fn journal_failure(&self, actor: &Actor, of: &Receipt, code: &str) {
         let action = Action::Failed {
@@ -276,101 +291,6 @@ impl Sensor {
         if let Err(error) = self.parts.journal.append_reserved(actor, action) {
             tracing::error!(%error, "the failure of a change could not be journalled");
         }
-    }
-}
-
-impl Service for Sensor {
-    fn handle(&self, actor: &Actor, request: Request) -> Result<Reply, Error> {
-        match request {
-            Request::Coverage => self
-                .coverage()
-                .map(|coverage| Reply::Coverage(Box::new(coverage))),
-            Request::Status => self.status().map(|status| Reply::Status(Box::new(status))),
-            Request::MarkersLoad { format, body } => {
-                self.markers_load(actor, format, &body).map(Reply::Changed)
-            }
-            Request::MarkersAdd { format, body } => {
-                self.markers_add(actor, format, &body).map(Reply::Changed)
-            }
-            Request::MarkersRemove {
-                body,
-                false_positive,
-            } => self
-                .markers_remove(actor, &body, false_positive)
-                .map(Reply::Changed),
-            Request::MarkersRelease { body } => {
-                self.markers_release(actor, &body).map(Reply::Changed)
-            }
-            Request::DeclarationShow => Ok(Reply::Declaration(Box::new(self.declaration_show()))),
-            Request::DeclarationRecord { body } => self
-                .declaration_record(actor, &body)
-                .map(|report| Reply::Declaration(Box::new(report))),
-            Request::EnvelopeSubmit { body } => {
-                self.envelope_submit(actor, &body).map(Reply::Changed)
-            }
-            Request::MarkersList { page, quarantined } => self
-                .markers_list(actor, &page, quarantined)
-                .map(Reply::Markers),
-            Request::MarkersShow { id } => self
-                .markers_show(actor, &id)
-                .map(|row| Reply::Marker(Box::new(row))),
-            Request::OrdersSubmit { body } => self
-                .orders_submit(actor, &body)
-                .map(|changed| Reply::OrderChanged(Box::new(changed))),
-            Request::OrdersList { page } => self.orders_list(&page).map(Reply::Orders),
-            Request::OrdersShow { reference } => self
-                .orders_show(&reference)
-                .map(|row| Reply::Order(Box::new(row))),
-            Request::OrdersWithdraw { reference } => self
-                .orders_withdraw(actor, &reference)
-                .map(|changed| Reply::OrderChanged(Box::new(changed))),
-            Request::RequestsSubmit { .. }
-            | Request::RequestsList { .. }
-            | Request::RequestsShow { .. }
-            | Request::RequestsApprove { .. }
-            | Request::RequestsRefuse { .. }
-            | Request::RequestsSettle { .. }
-            | Request::CostsList { .. } => self.desk.handle(actor, request, self.now()),
-            Request::EventsList { page, filter } => {
-                self.events_list(actor, &page, &filter).map(Reply::Events)
-            }
-            Request::EventsNotUseful { id } => {
-                self.events_not_useful(actor, &id).map(Reply::Destroyed)
-            }
-            Request::EventsShow { id } => self
-                .events_show(actor, &id)
-                .map(|event| Reply::Event(Box::new(event))),
-            Request::EventsCommitment { id } => self.events_commitment(&id).map(Reply::Commitment),
-            Request::EventsTail => self.events_tail(actor).map(|()| Reply::Tail),
-            Request::JournalShow { from, limit } => {
-                self.journal_show(actor, from, limit).map(Reply::Journal)
-            }
-            Request::JournalCheckpoint => self.journal_checkpoint().map(Reply::Checkpoint),
-            Request::JournalProof(what) => self.journal_proof(what).map(Reply::Proof),
-            Request::JournalFollow { from } => {
-                self.journal_follow(actor).map(|()| Reply::Follow { from })
-            }
-            Request::Canary => self
-                .canary_run(actor)
-                .map(|report| Reply::Canary(Box::new(report))),
-            Request::SinksList => self.sinks_list().map(Reply::Sinks),
-            Request::SinksDead { name, page } => self.sinks_dead(&name, &page).map(Reply::Dead),
-            Request::SinksReplay { name } => self.sinks_replay(actor, &name).map(Reply::Replayed),
-            Request::BreakerOpen { id } => self.breaker_open(actor, &id).map(Reply::Breaker),
-            Request::BreakerClose { id } => self.breaker_close(actor, &id).map(Reply::Breaker),
-            Request::Attach { interface } => {
-                self.attach_asked(actor, &interface).map(Reply::Interface)
-            }
-            Request::Detach { interface } => self.detach(actor, &interface).map(Reply::Interface),
-        }
-    }
-
-    fn journal(&self) -> Arc<Journal> {
-        Arc::clone(&self.parts.journal)
-    }
-
-    fn tail(&self, _actor: &Actor) -> broadcast::Receiver<Arc<Event>> {
-        self.parts.tail.subscribe()
     }
 }
 

@@ -4,9 +4,9 @@ use std::{collections::HashSet, sync::mpsc::Receiver, time::Duration};
 
 use super::{Error, Sensor, internal, inventory::named, touched::Touched};
 use crate::{
-    db,
+    db, fault,
     journal::{Action, MarkersChange, Receipt},
-    model::{Actor, request::Changed},
+    model::{Actor, Destroyed, request::Changed},
 };
 
 /// How long the destruction of events is waited for.
@@ -59,6 +59,7 @@ impl Sensor {
         if !false_positive {
             return Ok(changed);
         }
+        fault::crossing("false_positives_removed");
         let markers: HashSet<String> = condemned.into_iter().collect();
         let told = self.parts.live.doom(markers, &receipt);
         let destroyed = self.destroyed(actor, &receipt, &told)?;
@@ -83,12 +84,16 @@ impl Sensor {
                     .into(),
             ));
         };
+        fault::crossing("false_positives_destroyed");
         let of = receipt.index();
         let action = Action::EventsDestroyed { events, of };
         let journal = &self.parts.journal;
         let _receipt = journal
             .append_reserved(actor, action)
             .map_err(super::from_journal)?;
+        fault::crossing("false_positives_told");
+        let told = [(Destroyed::FalsePositive, events)].into();
+        self.reader().settle(&told, None).map_err(internal)?;
         self.set().catalog.set_destroyed(of).map_err(internal)?;
         Ok(events)
     }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{Error, Sensor, from_journal, internal};
 use crate::{
+    fault,
     journal::Action,
     model::{Actor, Destroyed, retention::day_of},
 };
@@ -29,30 +30,30 @@ impl Sensor {
         }
     }
 
-    /// Journals counts that the store keeps until they are. What is journalled may be told twice
-    /// when the agent dies in between, never not at all.
+    /// Journals counts that the store keeps until they are. Where the agent dies in between, the next
+    /// start finds that they were told.
     fn journal_destroyed(&self, actor: &Actor) -> Result<(), Error> {
-        let owed = self.reader().owed().map_err(internal)?;
+        // Two at once would tell the same.
+        let _one = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owed = self.reader().owed().map_err(internal)?;
+        // Those of false positives are told where their markers are removed.
+        owed.remove(&Destroyed::FalsePositive);
         if owed.is_empty() {
             return Ok(());
         }
         let count = |reason| owed.get(&reason).copied().unwrap_or_default();
-        // Those of false positives are told where their markers are removed.
-        if owed
-            .keys()
-            .any(|reason| *reason != Destroyed::FalsePositive)
-        {
-            let action = Action::EventsErased {
-                expired: count(Destroyed::Expired),
-                not_useful: count(Destroyed::NotUseful),
-                cap: count(Destroyed::Cap),
-                unreadable: count(Destroyed::Unreadable),
-            };
-            let journal = &self.parts.journal;
-            let _receipt = journal
-                .append_reserved(actor, action)
-                .map_err(from_journal)?;
-        }
-        self.reader().settle(&owed).map_err(internal)
+        let action = Action::EventsErased {
+            expired: count(Destroyed::Expired),
+            not_useful: count(Destroyed::NotUseful),
+            cap: count(Destroyed::Cap),
+            unreadable: count(Destroyed::Unreadable),
+        };
+        let journal = &self.parts.journal;
+        let receipt = journal
+            .append_reserved(actor, action)
+            .map_err(from_journal)?;
+        fault::crossing("destruction_told");
+        let settled = self.reader().settle(&owed, Some(receipt.index()));
+        settled.map_err(internal)
     }
 }

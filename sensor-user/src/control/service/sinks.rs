@@ -11,7 +11,7 @@ use crate::{
     journal::Action,
     metrics::SinkSnapshot,
     model::{
-        Actor,
+        Actor, Role,
         request::{DeadRow, Page, Replayed, Rows, SinkRow},
     },
     outbox::{Extent, Progress},
@@ -27,10 +27,10 @@ pub struct KnownSink {
 }
 
 impl Sensor {
-    pub(super) fn sinks_list(&self) -> Result<Rows<SinkRow>, Error> {
+    pub(super) fn sinks_list(&self, role: Role) -> Result<Rows<SinkRow>, Error> {
         let mut rows = Vec::with_capacity(self.parts.sinks.len());
         for sink in &self.parts.sinks {
-            let pending = self.pending(sink)?;
+            let pending = self.pending(sink, role)?;
             let told = sink.progress.told();
             let reason = told.reason;
             rows.push(SinkRow {
@@ -96,7 +96,7 @@ impl Sensor {
 
     pub(super) fn sink_snapshots(&self) -> Result<Vec<SinkSnapshot>, Error> {
         let snapshot = |sink: &KnownSink| {
-            let pending = self.pending(sink)?;
+            let pending = self.pending(sink, Role::Agent)?;
             let age = oldest(pending).map(|oldest| Timestamp::now().duration_since(oldest));
             Ok(SinkSnapshot {
                 name: sink.config.name.clone(),
@@ -109,8 +109,8 @@ impl Sensor {
         self.parts.sinks.iter().map(snapshot).collect()
     }
 
-    fn pending(&self, sink: &KnownSink) -> Result<Pending, Error> {
-        let mut reader = self.reader();
+    fn pending(&self, sink: &KnownSink, role: Role) -> Result<Pending, Error> {
+        let mut reader = self.reader_of(role);
         match reader.sink(&sink.config.name).map_err(internal)? {
             Some(id) => reader.pending(id).map_err(internal),
             None => Ok(Pending::default()),

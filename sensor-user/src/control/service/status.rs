@@ -10,7 +10,7 @@ use crate::{
     hits::Account,
     metrics::Snapshot,
     model::{
-        Destroyed,
+        Destroyed, Role,
         request::{
             BreakerStatus, Count, EventStatus, InterfaceStatus, JournalStatus, MarkerStatus, Status,
         },
@@ -25,7 +25,7 @@ const BESIDE: [Account; 3] = [
 ];
 
 impl Sensor {
-    pub(super) fn status(&self) -> Result<Status, Error> {
+    pub(super) fn status(&self, role: Role) -> Result<Status, Error> {
         // Accounts first: what the kernel emits in between is in flight, never too much.
         let agent_records = self.agent_records()?;
         let head = self.parts.journal.head();
@@ -48,7 +48,7 @@ impl Sensor {
             declared: self.declaration_show().declared,
             change: self.work.progress(),
             breakers,
-            events: self.event_status()?,
+            events: self.event_status(role)?,
             kernel_hits: Term::ALL
                 .iter()
                 .zip(ledger)
@@ -99,7 +99,7 @@ impl Sensor {
                 ));
             }
         }
-        let events = self.event_status()?;
+        let events = self.event_status(Role::Agent)?;
         let breakers = self.told_breakers();
         let count = |open| breakers.iter().filter(|one| one.open == open).count() as u64;
         Ok(Snapshot {
@@ -138,8 +138,8 @@ impl Sensor {
         })
     }
 
-    fn event_status(&self) -> Result<EventStatus, Error> {
-        let mut reader = self.reader();
+    fn event_status(&self, role: Role) -> Result<EventStatus, Error> {
+        let mut reader = self.reader_of(role);
         let (stored, open) = reader.counts().map_err(internal)?;
         let (destroyed, undelivered) = reader.destroyed().map_err(internal)?;
         let count = |term: &str, count| Count {

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Error, Sensor, Set,
+    Clock, Error, Judged, Sensor, Set,
     admission::Admission,
     change::keep_generation,
     grounds::{Sorted, each_row_of},
@@ -30,11 +30,25 @@ use crate::{
 /// How often the clock's high-water mark is kept. Within one boot, a former mark serves as well.
 const KEEP_MARK: Duration = Duration::from_secs(60);
 
+impl Clock for Sensor {
+    fn read(&self) -> Judged {
+        self.judged()
+    }
+}
+
 impl Sensor {
     /// The time by which validity is judged: UTC that never goes back.
     pub(super) fn now(&self) -> Timestamp {
         let mut watch = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock::judge(&mut watch)
+    }
+
+    fn judged(&self) -> Judged {
+        let mut watch = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        Judged {
+            time: clock::judge(&mut watch),
+            trusted: watch.destruction_allowed(),
+        }
     }
 
     /// Whether what the clock says is over may be destroyed: not after a step forward of more than

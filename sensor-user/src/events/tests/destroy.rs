@@ -76,7 +76,7 @@ fn six_months_and_a_second_later_neither_key_nor_ciphertext_is_left() {
             BTreeMap::from([("siem".into(), 3_000), ("authority".into(), 3_000)])
         );
         let owed = store.owed().expect("reads");
-        store.settle(&owed).expect("settles");
+        store.settle(&owed, None).expect("settles");
         assert_eq!(store.owed().expect("reads"), BTreeMap::new());
     }
 }
@@ -147,7 +147,10 @@ fn a_destruction_that_was_cut_short_is_finished_at_the_next_start() {
     let mut store = open(&place);
     put(&mut store, rows(1..=5, "2027-01-15T13:00:00Z"));
     // Keys are gone, rows are not: that is where it was cut short.
-    store.db.doom(&[2, 3], Destroyed::NotUseful).expect("notes");
+    store
+        .db
+        .doom(&[2, 3], Destroyed::NotUseful, None)
+        .expect("notes");
     store.keys.destroy(&[2, 3]).expect("destroys");
     assert_eq!(all(&mut store).len(), 3, "what has no key is not shown");
     drop(store);
@@ -273,7 +276,7 @@ fn counts_are_kept_until_they_are_journalled() {
     let mut store = open(&place);
     assert_eq!(store.owed().expect("reads")[&Destroyed::Expired], 3);
     // What comes while an entry is written is told by the next.
-    store.settle(&told).expect("settles");
+    store.settle(&told, None).expect("settles");
     assert_eq!(store.owed().expect("reads")[&Destroyed::Expired], 2);
 }
 

@@ -1,6 +1,7 @@
 //! The journal as its callers and its forgers meet it.
 
 mod full_disk;
+mod growth;
 mod tamper;
 
 use std::{
@@ -213,4 +214,62 @@ fn an_opened_journal_tells_what_it_continues_and_accepted() {
         ..head
     };
     assert!(!past(Some(longer)).continues && !past(Some(other)).continues);
+}
+
+#[test]
+fn who_reads_waits_for_nobody_who_writes() {
+    let scratch = Scratch::new("reading");
+    written(&scratch.0, 35);
+    let journal = Journal::open_sized(&scratch.0, SMALL).expect("open");
+    let (told, tells) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        // As an entry does that waits for the disk.
+        let writing = journal.lock();
+        let read = || {
+            let page = journal.page(0, 100).expect("page");
+            let proof = journal.prove(crate::model::request::Proposition::Includes {
+                index: 3,
+                size: None,
+            });
+            (page.rows.len(), proof.is_ok(), journal.head().size)
+        };
+        scope.spawn(move || told.send(read()));
+        let read = tells.recv_timeout(std::time::Duration::from_secs(10));
+        drop(writing);
+        assert_eq!(read.expect("nobody waits"), (35, true, 35));
+    });
+}
+
+#[test]
+fn the_time_of_entries_does_not_go_back_with_the_wall_clock() {
+    let scratch = Scratch::new("judged");
+    let journal = Journal::open_sized(&scratch.0, SMALL).expect("open");
+    let ahead = crate::clock::Watch::new(None, crate::clock::read()).mark();
+    let ahead = crate::model::ClockMark {
+        wall: ahead.wall + 1_800_000_000,
+        ..ahead
+    };
+    // As if the wall clock had been set back by half an hour since that mark was kept.
+    journal.judge_by(Some(ahead));
+    append(&journal, 0);
+    let entry: Entry =
+        serde_json::from_str(text(&journal.page(0, 1).expect("page").rows[0])).expect("an entry");
+    assert!(entry.time.as_microsecond() >= ahead.wall);
+}
+
+#[test]
+fn what_is_hidden_cannot_be_found_out_by_trying() {
+    let scratch = Scratch::new("nonce");
+    let journal = Journal::open_sized(&scratch.0, SMALL).expect("open");
+    for _ in 0..3 {
+        append(&journal, 7);
+    }
+    let page = journal.page(0, 3).expect("page");
+    let nonce = |row| -> String {
+        let entry: Entry = serde_json::from_str(text(row)).expect("an entry");
+        entry.nonce
+    };
+    let nonces: BTreeSet<String> = page.rows.iter().map(nonce).collect();
+    assert_eq!(nonces.len(), 3);
+    assert!(nonces.iter().all(|nonce| nonce.len() == 32));
 }

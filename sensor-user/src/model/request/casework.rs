@@ -3,7 +3,8 @@
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{RequestTerms, RequestType};
+use super::Request;
+use crate::model::{RequestTerms, RequestType, Scopes};
 
 /// A request of the authority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct CaseRow {
     pub issuer: String,
     /// Serial of its envelope.
     pub serial: u64,
+    /// SHA-256 of the signed text of its envelope, hexadecimal: what whoever approves it approves.
+    #[serde(default)]
+    pub envelope: String,
     /// Where it stands.
     pub stage: String,
     /// When it was submitted.
@@ -38,6 +42,30 @@ pub struct CaseRow {
     /// Of a notice: what became of each event.
     #[serde(default)]
     pub tasks: Vec<TaskRow>,
+}
+
+/// What went out for a request, as oversight may read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifests {
+    /// The authority's reference.
+    pub reference: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: RequestType,
+    /// Where it stands.
+    pub stage: String,
+    /// One for each handover that has begun; the journal tells what became of it.
+    pub manifests: Vec<ManifestRow>,
+}
+
+/// The manifest of a handover.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestRow {
+    /// Which one, from 1.
+    pub handover: u32,
+    /// A signed note (C2SP signed-note) by the sensor's key: ground, purpose, categories and counts;
+    /// its SHA-256 stands in the journal.
+    pub note: String,
 }
 
 /// An approval.
@@ -149,6 +177,14 @@ impl Impossible {
     }
 }
 
+/// The body that approves a request; blank where the client says nothing of what it has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// The digest of the envelope that was shown to whoever approves: another one is refused.
+    pub envelope: String,
+}
+
 /// The body that refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -209,4 +245,15 @@ pub struct CostRow {
     pub quantity: u64,
     /// Index of the journal entry of the disclosure.
     pub receipt: u64,
+}
+
+impl Request {
+    /// The same, asking for no more than these scopes hold.
+    #[must_use]
+    pub fn within(self, scopes: Scopes) -> Self {
+        match self {
+            Self::RequestsList(page, _) => Self::RequestsList(page, scopes),
+            other => other,
+        }
+    }
 }

@@ -89,20 +89,26 @@ impl Authority {
             .context("cannot start python3")
     }
 
-    /// The file of an order with this marker.
+    /// The file of an order with these markers.
     pub fn order(&self, stage: &Stage, markers: &str) -> Result<String> {
         let more = ["--order", "ORD-1", "--duration", "P30D"];
         self.envelope(stage, "markers", "order", markers, &more)
     }
 
-    /// The file of a request about an event.
-    pub fn request(&self, stage: &Stage, kind: &str, reference: &str, id: &str) -> Result<String> {
+    /// The file of a request about events.
+    pub fn request(
+        &self,
+        stage: &Stage,
+        kind: &str,
+        reference: &str,
+        ids: &[String],
+    ) -> Result<String> {
         let (ground, purpose) = match kind {
             "request-b" => ("L2321-3-2", "characterise-threat"),
             _ => ("L33-14-5", "inform-subscribers"),
         };
         let mut document = json!({
-            "type": kind, "reference": reference, "ground": ground, "purpose": purpose, "events": [id],
+            "type": kind, "reference": reference, "ground": ground, "purpose": purpose, "events": ids,
             "valid_from": "2020-01-01T00:00:00Z", "valid_until": "2099-01-01T00:00:00Z",
             "agent": {"designation": "AG-7", "commission": "COM-1",
                       "from": "2020-01-01T00:00:00Z", "until": "2099-01-01T00:00:00Z"},

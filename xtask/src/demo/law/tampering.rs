@@ -5,11 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{
-    demo::{ok, sensor::binary, stage::Stage},
+    demo::{
+        ok,
+        sensor::{CLOCK, binary},
+        stage::Stage,
+    },
     process::Line,
 };
 
@@ -17,16 +21,28 @@ use crate::{
 type Tamper = fn(&mut Vec<String>);
 
 const WAYS: [(&str, Tamper); 4] = [
-    ("edited", |lines| lines[2] = lines[2].replacen(':', ": ", 1)),
+    ("edited", |lines| {
+        lines[2] = lines[2].replacen("\"uid\":", "\"uid\":1", 1)
+    }),
     ("reordered", |lines| lines.swap(2, 3)),
-    ("with a gap", |lines| drop(lines.remove(2))),
-    ("cut off", |lines| lines.truncate(lines.len() / 2)),
+    ("gap", |lines| drop(lines.remove(2))),
+    ("cut_off", |lines| lines.truncate(lines.len() / 2)),
 ];
 
-/// Verifies copies offline; `head` is the state that somebody kept elsewhere.
-pub fn check(stage: &Stage, head: &Value) -> Result<()> {
+/// Sets the sensor's state aside: what [`check`] goes on writing is another history.
+pub fn prepare_fork(stage: &Stage) -> Result<()> {
+    let (state, fork) = (stage.path("state"), stage.path("fork"));
+    Line::new("cp -a").args([state.as_str(), &fork]).tell()?;
+    Ok(())
+}
+
+/// Verifies copies offline; `held` is the state that somebody kept elsewhere.
+pub fn check(stage: &Stage, held: &Value) -> Result<()> {
     let journal = PathBuf::from(stage.path("state/journal"));
-    let (size, root) = (&head["size"], head["root"].as_str().context("a root")?);
+    let (size, root) = (
+        held["size"].as_u64().context("a size")?,
+        held["root"].as_str().context("a root")?,
+    );
     let against = format!("{size}:{root}");
     let said = verify(&journal, &against).tell()?;
     println!("{}", said.trim_end());
@@ -40,35 +56,61 @@ pub fn check(stage: &Stage, head: &Value) -> Result<()> {
         found(&copy, &against, way)?;
         fs::remove_dir_all(&copy)?;
     }
-    // Another journal, whole in itself, in its place.
-    let other = stage.path("fork");
-    fs::create_dir(&other)?;
+    // The former state, and other entries behind it: whole in itself, and long enough.
+    let fork = stage.path("fork");
     let config = stage.path("fork.toml");
     let text = fs::read_to_string(stage.path("sensor.toml"))?;
-    fs::write(&config, text.replacen(&stage.path("state"), &other, 1))?;
-    Line::new(&binary("sensord"))
-        .args(["declaration", "--config", &config])
-        .args(["--record", "FORK", "--date", "2026-01-01"])
-        .tell()?;
-    found(&Path::new(&other).join("journal"), &against, "forked")
+    fs::write(&config, text.replacen(&stage.path("state"), &fork, 1))?;
+    let journal = Path::new(&fork).join("journal");
+    for number in 0..4 * size {
+        if lines_of(&journal)? >= size {
+            break;
+        }
+        // What whoever forges would have happened instead: the clock was set, again and again.
+        let clock = stage.path("fork.clock");
+        fs::write(&clock, ["20000000", "0"][number as usize % 2])?;
+        Line::new(&binary("sensord"))
+            .args(["accept-clock", "--config", &config])
+            .env(CLOCK, &clock)
+            .tell()?;
+    }
+    ensure!(verify_alone(&journal).ask().is_some(), "a fork is whole");
+    found(&journal, &against, "forked")
 }
 
 fn found(journal: &Path, against: &str, way: &str) -> Result<()> {
-    let line = verify(journal, against);
-    match line.tell() {
-        Ok(_) => bail!("a journal that is {way} is not found"),
-        Err(error) => {
-            let told = error.to_string();
-            ensure!(told.contains("ended with"), "{told}");
-            ok(&format!("{way}: found"));
-            Ok(())
-        }
-    }
+    let line = verify(journal, against).args(["--json"]);
+    let output = line.command().output().context("cannot start sensorctl")?;
+    ensure!(
+        !output.status.success(),
+        "a journal that is {way} is not found"
+    );
+    let said: Value =
+        serde_json::from_slice(&output.stdout).with_context(|| format!("`{line}` is no JSON"))?;
+    ensure!(said["code"] == way, "not found to be {way}: {said}");
+    ok(&format!("{way}: found"));
+    Ok(())
 }
 
 fn verify(journal: &Path, against: &str) -> Line {
+    verify_alone(journal).args(["--against", against])
+}
+
+fn verify_alone(journal: &Path) -> Line {
     let dir = journal.to_string_lossy();
-    Line::new(&binary("sensorctl")).args(["journal", "verify", "--dir", &dir, "--against", against])
+    Line::new(&binary("sensorctl")).args(["journal", "verify", "--dir", &dir])
+}
+
+/// Entries of a journal.
+fn lines_of(journal: &Path) -> Result<u64> {
+    let mut lines = 0;
+    for entry in fs::read_dir(journal)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "log") {
+            lines += fs::read_to_string(path)?.lines().count() as u64;
+        }
+    }
+    Ok(lines)
 }
 
 /// A copy of the journal; its first segment.

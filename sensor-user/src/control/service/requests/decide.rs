@@ -6,18 +6,17 @@ use std::{
 };
 
 use hyper::StatusCode;
-use jiff::Timestamp;
 
-use super::{Desk, capacities, coded, entry, internal, is_over, stage_of};
+use super::{Clock, Desk, capacities, coded, entry, internal, is_over, judged::suspect, stage_of};
 use crate::{
     control::Error,
     db::{Case, CaseStep},
     fault,
-    journal::{RequestEntry, RequestStep},
+    journal::{RequestEntry, RequestStep, VOID},
     legal::Step,
     model::{
         Actor,
-        request::{Capacity, CaseRow, Decline},
+        request::{Approve, Capacity, CaseRow, Decline},
     },
 };
 
@@ -34,13 +33,33 @@ impl Desk {
         &self,
         actor: &Actor,
         reference: &str,
-        now: Timestamp,
+        clock: impl Clock,
+    ) -> Result<CaseRow, Error> {
+        self.approve_shown(actor, reference, None, &clock)
+    }
+
+    /// The same, of the envelope that was shown to whoever approves.
+    ///
+    /// # Errors
+    /// As [`Desk::approve`]; that it is another envelope.
+    pub fn approve_shown(
+        &self,
+        actor: &Actor,
+        reference: &str,
+        shown: Option<&Approve>,
+        clock: &dyn Clock,
     ) -> Result<CaseRow, Error> {
         let _one = self.changing();
-        let own = self.person(actor)?;
-        let case = self.find(reference)?;
+        let now = clock.read();
+        let found = self.find(reference)?;
+        let refused = |error| self.refused(actor, &found, error);
+        let own = self.person(actor).map_err(refused)?;
+        let case = self.settled(actor, reference)?;
         let stage = stage_of(&case)?;
-        if is_over(&case, now) && stage.after(Step::Lapse).is_some() {
+        if is_over(&case, now.time) && stage.after(Step::Lapse).is_some() {
+            if !now.trusted {
+                return Err(self.not_answered(actor, &case, suspect())?);
+            }
             self.lapse(actor, &case)?;
             return Err(coded(
                 StatusCode::CONFLICT,
@@ -48,8 +67,17 @@ impl Desk {
                 "the request is no longer valid; it was not answered",
             ));
         }
+        if shown.is_some_and(|shown| shown.envelope != case.row.envelope) {
+            return Err(coded(
+                StatusCode::CONFLICT,
+                "another_envelope",
+                "this is not the envelope that was shown to you: look at the request again",
+            ));
+        }
+        let case = self.without_void(actor, case)?;
+        let stage = stage_of(&case)?;
         if stage.after(Step::Begin).is_some() {
-            return self.answer(actor, case, now);
+            return self.answer(actor, case, clock);
         }
         let (step, given) = match (stage.after(Step::Approve), stage.after(Step::Clear)) {
             (Some(_), _) => (Step::Approve, &[][..]),
@@ -66,14 +94,16 @@ impl Desk {
         let free = own.iter().find(|one| !taken(one)).copied();
         let again = given.iter().any(|other| other.uid == actor.uid);
         let Some(capacity) = free.filter(|_| !again) else {
-            return Err(coded(
+            return Err(refused(coded(
                 StatusCode::CONFLICT,
                 "second_person",
                 "an approval in your capacity is there already; the other person must approve, too",
-            ));
+            )));
         };
+        self.check_still(actor, &case, now)?;
         let approved = RequestEntry {
             capacity: Some(capacity),
+            envelope: Some(case.row.envelope.clone()),
             ..entry(RequestStep::Approved, &case)
         };
         let receipt = self.journal(actor, approved)?;
@@ -86,14 +116,38 @@ impl Desk {
                 stage: next.name(),
                 receipt: Some(receipt.index()),
                 forget_approvals: step == Step::Approve,
-                approval: Some((capacity, actor.uid, now)),
+                approval: Some((capacity, actor.uid, now.time)),
                 ..CaseStep::default()
             },
         )?;
         match step {
-            Step::Clear => self.answer(actor, self.find(reference)?, now),
+            Step::Clear => self.answer(actor, self.find(reference)?, clock),
             _ => self.show(reference),
         }
+    }
+
+    /// Takes back approvals of which one was given in a capacity that its person no longer has: two who
+    /// have it now are to approve.
+    fn without_void(&self, actor: &Actor, case: Case) -> Result<Case, Error> {
+        let mut given = case.row.approvals.iter();
+        let counts = given.all(|one| capacities(&self.config, one.uid).contains(&one.capacity));
+        let Some(first) = stage_of(&case)?.after(Step::Void).filter(|_| !counts) else {
+            return Ok(case);
+        };
+        let void = RequestEntry {
+            code: Some(VOID.into()),
+            ..entry(RequestStep::NotDisclosed, &case)
+        };
+        let receipt = self.journal(actor, void)?;
+        let step = CaseStep {
+            stage: first.name(),
+            receipt: Some(receipt.index()),
+            forget_approvals: true,
+            code: Some(VOID),
+            ..CaseStep::default()
+        };
+        self.keep_step(actor, &case, step)?;
+        self.find(&case.row.reference)
     }
 
     /// Refuses a request, for good.
@@ -107,8 +161,10 @@ impl Desk {
             )
         })?;
         let _one = self.changing();
-        let own = self.person(actor)?;
-        let case = self.find(reference)?;
+        let found = self.find(reference)?;
+        let refused = |error| self.refused(actor, &found, error);
+        let own = self.person(actor).map_err(refused)?;
+        let case = self.settled(actor, reference)?;
         let stage = stage_of(&case)?;
         let Some(next) = stage.after(Step::Decline) else {
             let reason = format!("the request is {}; it cannot be refused", stage.name());
@@ -130,11 +186,12 @@ impl Desk {
         self.show(reference)
     }
 
-    /// Notes requests whose time is over.
+    /// Notes requests whose time is over, by a clock that can be relied on; and what became of answers
+    /// that a failing store left half done.
     ///
     /// # Errors
     /// The journal's, the store's.
-    pub fn lapse_over(&self, actor: &Actor, now: Timestamp) -> Result<(), Error> {
+    pub fn lapse_over(&self, actor: &Actor, clock: impl Clock) -> Result<(), Error> {
         {
             let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
             if swept.is_some_and(|at| at.elapsed() < SWEEP) {
@@ -142,12 +199,16 @@ impl Desk {
             }
             *swept = Some(Instant::now());
         }
+        self.tell_counted(false)?;
         // While one is answered, the next call does it.
-        let Ok(_one) = self.one.try_lock() else {
+        let Some(_one) = self.one.try_take() else {
             return Ok(());
         };
+        let now = clock.read();
         for case in self.all()? {
-            if is_over(&case, now) && stage_of(&case)?.after(Step::Lapse).is_some() {
+            let case = self.settled(actor, &case.row.reference)?;
+            let over = now.trusted && is_over(&case, now.time);
+            if over && stage_of(&case)?.after(Step::Lapse).is_some() {
                 self.lapse(actor, &case)?;
             }
         }

@@ -6,21 +6,37 @@
 //! it is.
 
 mod adaptor;
+mod clear;
 mod decide;
 mod disclose;
 mod export;
+mod judged;
+mod listing;
 mod notices;
+mod outcome;
 mod recover;
+mod refusals;
 mod submit;
+mod turn;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
 use hyper::StatusCode;
 use jiff::Timestamp;
+
+use adaptor::Adaptor;
+pub use adaptor::AdaptorError;
+pub use judged::{Clock, Judged};
+use refusals::Refusals;
+use turn::{Taken, Turn};
 
 use super::{Error, from_journal, internal};
 use crate::{
@@ -30,11 +46,11 @@ use crate::{
     db::{self, Case},
     envelope::{Issuers, SignerKey},
     events::Store,
-    journal::{Action, Journal, Receipt, RequestEntry, RequestStep},
+    journal::{Action, Journal, Receipt, RequestEntry, RequestStep, RequestsPast},
     legal::Stage,
     model::{
         Actor, EventRow, RequestType,
-        request::{Capacity, CaseRow, CostRow, Page, Reply, Request, Rows},
+        request::{Approve, Capacity, Reply, Request},
     },
 };
 
@@ -67,9 +83,29 @@ pub struct Desk {
     db: Mutex<db::Requests>,
     events: Mutex<Store>,
     /// One change at a time.
-    one: Mutex<()>,
+    one: Turn,
+    /// The operator's subscriber system.
+    adaptor: Option<Adaptor>,
+    /// The agent stops: nobody waits for the subscriber system any more.
+    stopping: AtomicBool,
     /// When requests whose time is over were last looked for.
     swept: Mutex<Option<Instant>>,
+    /// Whose refusals are told of.
+    refusals: Mutex<Refusals>,
+    /// What the journal says of requests, up to now: the store is held against it.
+    past: Mutex<RequestsPast>,
+    /// Until when something of each type was handed over for requests that the store does not have.
+    gone: Mutex<BTreeMap<RequestType, Timestamp>>,
+    /// Numbers of requests that are answered right now.
+    busy: Mutex<BTreeSet<i64>>,
+    /// When answers whose time is over were.
+    cleared: Mutex<Option<Instant>>,
+    /// Answers whose removal is journalled and failed.
+    announced: Mutex<BTreeSet<String>>,
+    /// A connection for oversight, who waits for nobody.
+    overseers: Mutex<db::Requests>,
+    /// When each overseer's reading of the list was last journalled.
+    read: Mutex<BTreeMap<u32, Instant>>,
 }
 
 /// Whom answers are encrypted to, by type.
@@ -104,6 +140,9 @@ pub enum DeskError {
     /// A recipient is no key.
     #[error("requests.recipients: {0}")]
     Recipient(#[from] crypto::Error),
+    /// The subscriber system cannot run as it should.
+    #[error(transparent)]
+    Adaptor(#[from] AdaptorError),
 }
 
 impl Desk {
@@ -112,7 +151,12 @@ impl Desk {
     /// # Errors
     /// [`DeskError`].
     pub fn open(parts: DeskParts) -> Result<Self, DeskError> {
+        let accounts = Accounts::of_host();
+        let adaptor = parts.config.adaptor.as_ref();
+        let adaptor = adaptor.map(|adaptor| Adaptor::of(adaptor, &accounts));
         Ok(Self {
+            adaptor: adaptor.transpose()?,
+            stopping: AtomicBool::new(false),
             sensor: parts.sensor,
             recipients: Recipients::of(&parts.config.recipients)?,
             config: parts.config,
@@ -121,106 +165,110 @@ impl Desk {
             journal: parts.journal,
             db: Mutex::new(db::Requests::open(&parts.state)?),
             events: Mutex::new(parts.events),
-            one: Mutex::new(()),
+            one: Turn::default(),
             swept: Mutex::default(),
+            refusals: Mutex::default(),
+            past: Mutex::default(),
+            gone: Mutex::default(),
+            busy: Mutex::default(),
+            cleared: Mutex::default(),
+            announced: Mutex::default(),
+            read: Mutex::default(),
+            overseers: Mutex::new(db::Requests::open(&parts.state)?),
         })
+    }
+
+    /// The agent stops: the subscriber system is ended, and not asked any more.
+    pub fn stop_asking(&self) {
+        self.stopping.store(true, Relaxed);
     }
 
     /// Does what is asked of it; the role has been checked.
     ///
     /// # Errors
     /// What the client is told; [`Error::Internal`] for what is not asked of it.
-    pub fn handle(&self, actor: &Actor, request: Request, now: Timestamp) -> Result<Reply, Error> {
+    pub fn handle(
+        &self,
+        actor: &Actor,
+        request: Request,
+        clock: impl Clock,
+    ) -> Result<Reply, Error> {
         let case = |row| Reply::Case(Box::new(row));
         match request {
-            Request::RequestsSubmit { body } => self.submit(actor, &body, now).map(case),
-            Request::RequestsList { page } => self.list(&page).map(Reply::Cases),
+            Request::RequestsSubmit { body } => self.submit(actor, &body, clock).map(case),
+            Request::RequestsList(page, scopes) => {
+                self.list_of(actor, &page, scopes).map(Reply::Cases)
+            }
             Request::RequestsShow { reference } => self.show(&reference).map(case),
-            Request::RequestsApprove { reference } => {
-                self.approve(actor, &reference, now).map(case)
+            Request::RequestsManifests { reference } => self
+                .manifests(&reference)
+                .map(|manifests| Reply::Manifests(Box::new(manifests))),
+            Request::RequestsApprove { reference, body } => {
+                let shown = shown(&body)?;
+                self.approve_shown(actor, &reference, shown.as_ref(), &clock)
+                    .map(case)
             }
             Request::RequestsRefuse { reference, body } => {
                 self.decline(actor, &reference, &body).map(case)
             }
             Request::RequestsSettle { reference, body } => {
-                self.settle(actor, &reference, &body, now).map(case)
+                self.settle(actor, &reference, &body, clock).map(case)
             }
             Request::CostsList { page } => self.costs(&page).map(Reply::Costs),
             _ => Err(internal("this is not asked of the desk")),
         }
     }
 
-    /// A page of requests, oldest first.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn list(&self, page: &Page) -> Result<Rows<CaseRow>, Error> {
-        let after = match page.after.as_deref() {
-            None => 0,
-            Some(reference) => self.find(reference)?.number,
-        };
-        let cases = self.db().cases(after, page.limit).map_err(internal)?;
-        let full = cases.len() == page.limit as usize;
-        let next = cases.last().map(|case| case.row.reference.clone());
-        Ok(Rows {
-            rows: cases.into_iter().map(|case| case.row).collect(),
-            next: next.filter(|_| full),
-        })
-    }
-
-    /// One request.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn show(&self, reference: &str) -> Result<CaseRow, Error> {
-        self.find(reference).map(|case| case.row)
-    }
-
-    /// A page of the ledger of costs, oldest first.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn costs(&self, page: &Page) -> Result<Rows<CostRow>, Error> {
-        let after = page.after.as_deref().map_or(Ok(0), str::parse);
-        let after = after
-            .map_err(|_| Error::Invalid("`after` is not a cursor of an earlier answer".into()))?;
-        let rows = self.db().costs(after, page.limit).map_err(internal)?;
-        let full = rows.len() == page.limit as usize;
-        let next = rows.last().map(|row| row.line.to_string());
-        Ok(Rows {
-            rows,
-            next: next.filter(|_| full),
-        })
-    }
-
     fn find(&self, reference: &str) -> Result<Case, Error> {
         let found = self.db().case(reference).map_err(internal)?;
-        found.ok_or_else(|| Error::NotFound("no request has this reference".into()))
+        found.ok_or_else(unknown)
     }
 
+    /// The store, told how far the journal is: it keeps that with what is written.
     fn db(&self) -> MutexGuard<'_, db::Requests> {
-        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        db.journal_is(*self.journal.watch().borrow());
+        db
+    }
+
+    fn past(&self) -> MutexGuard<'_, RequestsPast> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeMap<RequestType, Timestamp>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn busy_ones(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn events(&self) -> MutexGuard<'_, Store> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.one.lock().unwrap_or_else(PoisonError::into_inner)
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> Taken<'_> {
+        self.one.take()
     }
 
     fn journal(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
-        let action = Action::Request(Box::new(entry));
-        self.journal.append(actor, action).map_err(from_journal)
+        let action = Action::Request(Box::new(entry.clone()));
+        let receipt = self.journal.append(actor, action).map_err(from_journal)?;
+        self.past().note(receipt.index(), Timestamp::now(), &entry);
+        Ok(receipt)
     }
 
     /// What happened already is journalled on a full disk, too.
     fn journal_done(&self, actor: &Actor, entry: RequestEntry) -> Result<Receipt, Error> {
-        let action = Action::Request(Box::new(entry));
-        self.journal
-            .append_reserved(actor, action)
-            .map_err(from_journal)
+        let action = Action::Request(Box::new(entry.clone()));
+        let receipt = self.journal.append_reserved(actor, action);
+        let receipt = receipt.map_err(from_journal)?;
+        self.past().note(receipt.index(), Timestamp::now(), &entry);
+        Ok(receipt)
     }
 
     /// The one event that has this id; self-tests are none.
@@ -241,6 +289,16 @@ impl Desk {
     }
 }
 
+/// What whoever approves has seen; none where the body is blank.
+fn shown(body: &[u8]) -> Result<Option<Approve>, Error> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_slice(body).map(Some).map_err(|_| {
+        Error::Invalid("the body must be blank or {\"envelope\": …}, as `show` tells it".into())
+    })
+}
+
 /// An entry about a request.
 fn entry(step: RequestStep, case: &Case) -> RequestEntry {
     RequestEntry {
@@ -248,6 +306,10 @@ fn entry(step: RequestStep, case: &Case) -> RequestEntry {
         reference: Some(case.row.reference.clone()),
         ..RequestEntry::of(step)
     }
+}
+
+fn unknown() -> Error {
+    Error::NotFound("no request has this reference".into())
 }
 
 fn stage_of(case: &Case) -> Result<Stage, Error> {

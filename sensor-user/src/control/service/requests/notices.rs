@@ -1,9 +1,9 @@
 //! Notices to subscribers (L. 33-14 ¶5 CPCE): the work list goes to the operator's own system, which
 //! then says, event by event, what became of them.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Desk, disclose::Ready, entry, internal, stage_of};
+use super::{Clock, Desk, disclose::Ready, entry, internal, stage_of};
 use crate::{
     control::Error,
     db::Case,
@@ -11,7 +11,6 @@ use crate::{
     legal::{Step, notices::WorkList},
     model::{
         Actor, RequestType,
-        order_terms::is_reference,
         request::{CaseRow, NoticeSettled, TaskRow},
     },
 };
@@ -24,12 +23,15 @@ pub(super) fn ready(desk: &Desk, case: &Case, repeat: bool) -> Result<Ready, Err
         bytes: serde_json::to_vec_pretty(&list).map_err(internal)?,
         extension: "json",
         records: events.len() as u64,
+        events: events.into_iter().map(|event| event.id).collect(),
         categories: Vec::new(),
+        manifest: None,
     })
 }
 
 impl Desk {
-    /// Notes what became of a notice: sent, with date and proof, or impossible, with the reason.
+    /// Notes what became of a notice: sent, with date and proof, or impossible, with the reason. For
+    /// somebody in particular, be it the user of the operator's own system: the entry bears its uid.
     ///
     /// # Errors
     /// [`Error`].
@@ -38,13 +40,15 @@ impl Desk {
         actor: &Actor,
         reference: &str,
         body: &[u8],
-        now: Timestamp,
+        clock: impl Clock,
     ) -> Result<CaseRow, Error> {
         let settled: NoticeSettled = serde_json::from_slice(body).map_err(|_| {
             Error::Invalid("the body must say outcome, event, and date and proof, or reason".into())
         })?;
+        super::super::release::person(actor)?;
         let _one = self.changing();
-        let case = self.find(reference)?;
+        let now = clock.read().time;
+        let case = self.settled(actor, reference)?;
         if case.row.kind != RequestType::Notice {
             return Err(Error::Conflict("this request asks for no notice".into()));
         }
@@ -53,7 +57,7 @@ impl Desk {
             let reason = format!("the request is {}; no notice of it is out", stage.name());
             return Err(Error::Conflict(reason));
         };
-        let (task, told) = task_of(&settled, now)?;
+        let (task, told) = task_of(&settled, &case, now)?;
         let Some(known) = case.row.tasks.iter().find(|one| one.event == task.event) else {
             return Err(Error::NotFound(
                 "the request does not name this event".into(),
@@ -88,7 +92,27 @@ impl Desk {
     }
 }
 
-fn task_of(settled: &NoticeSettled, now: Timestamp) -> Result<(TaskRow, RequestStep), Error> {
+/// Whether a proof's reference is one: letters, digits and the marks of numbering. What has blanks or an
+/// at sign is free text or an address, and would be kept for ever.
+fn is_proof(proof: &str) -> bool {
+    let mark = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+#".contains(&byte);
+    (1..=64).contains(&proof.len()) && proof.bytes().all(mark)
+}
+
+/// Whether a notice can have been sent on a day: not before its request came, nor after today; a day
+/// more at both ends, because the days of the operator's system may be those of another time zone.
+fn can_be_sent(date: Date, case: &Case, now: Timestamp) -> bool {
+    let day = |time: Timestamp| time.to_zoned(TimeZone::UTC).date();
+    let first = day(case.row.received).yesterday().unwrap_or(Date::MIN);
+    let last = day(now).tomorrow().unwrap_or(Date::MAX);
+    (first..=last).contains(&date)
+}
+
+fn task_of(
+    settled: &NoticeSettled,
+    case: &Case,
+    now: Timestamp,
+) -> Result<(TaskRow, RequestStep), Error> {
     let blank = |event: &String, state: &str| TaskRow {
         event: event.clone(),
         state: state.into(),
@@ -99,9 +123,15 @@ fn task_of(settled: &NoticeSettled, now: Timestamp) -> Result<(TaskRow, RequestS
     };
     Ok(match settled {
         NoticeSettled::Sent { event, date, proof } => {
-            if !is_reference(proof) {
+            if !is_proof(proof) {
                 return Err(Error::Invalid(
-                    "the proof's reference is 1 to 128 printable characters of ASCII".into(),
+                    "the proof's reference is 1 to 64 letters, digits and -_./:+# without blanks"
+                        .into(),
+                ));
+            }
+            if !can_be_sent(*date, case, now) {
+                return Err(Error::Invalid(
+                    "the notice was sent between the day of its request and today".into(),
                 ));
             }
             let task = TaskRow {

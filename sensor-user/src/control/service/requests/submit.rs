@@ -5,15 +5,16 @@ use std::io::Read as _;
 use hyper::StatusCode;
 use jiff::Timestamp;
 
-use super::{Desk, coded, internal};
+use super::{Clock, Desk, coded, export, internal};
 use crate::{
     control::{Error, service::envelopes::told},
+    crypto::hex,
     db::NewCase,
     envelope::{self, Envelope, Last, Refused, Trust},
     fault,
     journal::{RequestEntry, RequestStep},
     legal::{Stage, requests},
-    model::{Actor, RequestTerms, RequestType, Spool, request::CaseRow},
+    model::{Actor, ContentKind, RequestTerms, RequestType, Spool, request::CaseRow},
 };
 
 /// A refusal with what the journal may say of the request.
@@ -27,12 +28,18 @@ impl Desk {
     ///
     /// # Errors
     /// Why it is refused, with a code of its own; journalled.
-    pub fn submit(&self, actor: &Actor, body: &Spool, now: Timestamp) -> Result<CaseRow, Error> {
+    pub fn submit(&self, actor: &Actor, body: &Spool, clock: impl Clock) -> Result<CaseRow, Error> {
         let _one = self.changing();
+        let now = clock.read().time;
         match self.take(actor, body, now) {
             Ok(row) => Ok(row),
-            // A failure of ours is no refusal.
-            Err(rejected) if rejected.error.status().is_server_error() => Err(rejected.error),
+            // A failure of ours is no refusal; what was announced is journalled as lost already.
+            Err(rejected) if rejected.error.status().is_server_error() => {
+                if rejected.entry.step == RequestStep::Refused {
+                    self.failed(actor, *rejected.entry, &rejected.error)?;
+                }
+                Err(rejected.error)
+            }
             Err(rejected) => {
                 let entry = RequestEntry {
                     code: Some(rejected.error.code().into()),
@@ -49,6 +56,7 @@ impl Desk {
         let envelope = self.judge(body, now).map_err(|refused| {
             let (issuer, serial) = refused.signed.clone().unzip();
             let entry = RequestEntry {
+                kind: self.kind_of(issuer.as_deref(), refused.kind),
                 issuer,
                 serial,
                 ..entry.clone()
@@ -61,6 +69,8 @@ impl Desk {
         let manifest = &envelope.manifest;
         entry.issuer = Some(manifest.issuer.clone());
         entry.serial = Some(manifest.serial);
+        entry.envelope = Some(hex(&envelope.digest));
+        entry.kind = self.kind_of(entry.issuer.as_deref(), Some(manifest.kind));
         let rejected = |entry: &RequestEntry, error| Rejected {
             error,
             entry: Box::new(entry.clone()),
@@ -79,8 +89,25 @@ impl Desk {
         entry.beneficiary = terms.beneficiary;
         entry.events = Some(terms.events.len() as u64);
         self.check(&envelope, &terms, now)
-            .and_then(|()| self.keep(actor, &envelope, &terms, entry.clone(), now))
+            .map_err(|error| rejected(&entry, error))?;
+        let mut whole = Vec::new();
+        body.reader().read_to_end(&mut whole).map_err(|error| {
+            let error = internal(format!("the body cannot be read back: {error}"));
+            rejected(&entry, error)
+        })?;
+        entry.step = RequestStep::Submitted;
+        self.keep(actor, &envelope, &terms, entry.clone(), (now, &whole))
             .map_err(|error| rejected(&entry, error))
+    }
+
+    /// Of which type something is that a pinned key signed: whoever oversees that type is told of it, and
+    /// nobody else. What the counterparty of type C signs is of that type, whatever it says of itself.
+    fn kind_of(&self, issuer: Option<&str>, said: Option<ContentKind>) -> Option<RequestType> {
+        let of_c = |name: &str| self.issuers.signs(name, ContentKind::RequestC);
+        match issuer {
+            Some(name) if of_c(name) => Some(RequestType::C),
+            _ => said?.request(),
+        }
     }
 
     fn judge(&self, body: &Spool, now: Timestamp) -> Result<Envelope, Refused> {
@@ -114,18 +141,14 @@ impl Desk {
     ) -> Result<(), Error> {
         let kind = terms.kind;
         let last = self.db().serial(&envelope.manifest.issuer, kind);
-        let last = last.map_err(internal)?.map(|(serial, digest)| Last {
-            serial,
-            digest: Some(digest),
-        });
+        let last = last.map_err(internal)?;
+        let last = last.map(|(serial, digest)| Last { serial, digest });
         envelope.follows(last).map_err(|refused| told(&refused))?;
         requests::check_dates(terms, &self.config.commissions, now).map_err(objection)?;
-        if self
-            .db()
-            .case(&terms.reference)
-            .map_err(internal)?
-            .is_some()
-        {
+        let known = self.db().case(&terms.reference).map_err(internal)?;
+        // The store may be an older one: what the journal says of a reference counts as well.
+        let past = self.past().cases.get(&terms.reference).cloned();
+        if known.is_some() || past.is_some_and(|past| !past.is_free()) {
             return Err(Error::Conflict(
                 "a request of this reference was submitted before; a reference is used once".into(),
             ));
@@ -142,7 +165,8 @@ impl Desk {
 
     /// Whether it could be answered at all.
     fn check_configured(&self, kind: RequestType) -> Result<(), Error> {
-        self.export_dir()?;
+        export::check(self.export_dir()?)
+            .map_err(|error| coded(StatusCode::CONFLICT, "export_dir", error.to_string()))?;
         let missing = if kind != RequestType::Notice && self.recipients.get(kind).is_none() {
             "no key of a recipient is configured for this type: see [requests.recipients]"
         } else if kind == RequestType::A && self.config.adaptor.is_none() {
@@ -179,26 +203,24 @@ impl Desk {
         envelope: &Envelope,
         terms: &RequestTerms,
         entry: RequestEntry,
-        now: Timestamp,
+        (now, whole): (Timestamp, &[u8]),
     ) -> Result<CaseRow, Error> {
-        let receipt = self.journal(
-            actor,
-            RequestEntry {
-                step: RequestStep::Submitted,
-                ..entry
-            },
-        )?;
-        fault::point("request_submitted").map_err(internal)?;
+        let receipt = self.journal(actor, entry)?;
         let case = NewCase {
             terms,
             issuer: &envelope.manifest.issuer,
             serial: envelope.manifest.serial,
             digest: envelope.digest,
+            envelope: whole,
             stage: Stage::first(terms.kind).name(),
             received: now,
             receipt: receipt.index(),
         };
-        if let Err(error) = self.db().insert(&case) {
+        // A store that fails on demand fails here, too.
+        let kept = fault::point("request_submitted")
+            .map_err(internal)
+            .and_then(|()| self.db().insert(&case).map_err(internal));
+        if let Err(error) = kept {
             let lost = RequestEntry {
                 kind: Some(terms.kind),
                 reference: Some(terms.reference.clone()),
@@ -207,7 +229,7 @@ impl Desk {
                 ..RequestEntry::of(RequestStep::Lost)
             };
             let _receipt = self.journal_done(actor, lost)?;
-            return Err(internal(error));
+            return Err(error);
         }
         self.show(&terms.reference)
     }
