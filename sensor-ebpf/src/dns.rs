@@ -4,8 +4,10 @@ use sensor_common::{LaneClass, MATCHED_DNS};
 
 use crate::{
     look::{Judged, named},
+    packet::Packet,
     scratch,
     walk::{self, BAD, POINTER},
+    young::{self, Begun},
 };
 
 /// Bytes of the header.
@@ -41,4 +43,63 @@ pub fn judge() -> Judged {
         };
     }
     Judged::decided(class, named(walk, MATCHED_DNS))
+}
+
+/// What a segment of port 53 bears.
+pub enum Segment {
+    /// A message behind its length, and where that says it ends.
+    Message(u32),
+    /// Several messages, or a part of one.
+    ToLend,
+    Other,
+}
+
+/// What a segment bears; notes its connection while there is more to come.
+#[inline(always)]
+pub fn segment<const F: bool>(
+    packet: &Packet<'_, F>,
+    payload: u32,
+    length: u32,
+    sequence: u32,
+) -> Segment {
+    let first = match young::segment(sequence) {
+        Some(segment) if segment.ahead > 0 && matches!(segment.begun, Begun::Dns) => {
+            segment.spend();
+            return Segment::ToLend;
+        }
+        Some(segment) => segment.ahead == 0,
+        None => false,
+    };
+    if let Some(prefix) = prefix(packet, payload, length) {
+        if prefix + 2 >= length {
+            return Segment::Message(prefix + 2);
+        }
+        // Others follow, the last of them perhaps in part.
+        young::begin(sequence, Begun::Dns, young::REACH);
+        return Segment::ToLend;
+    }
+    // Some send the length in a segment of its own; what a connection begins with is a message, whatever it
+    // asks.
+    if length == 2 || first && length > 0 {
+        let end = match packet.read::<u16>(payload) {
+            Some(prefix) if length >= 2 => 2 + u32::from(u16::from_be(prefix)),
+            _ => young::REACH,
+        };
+        if end < 2 + 12 {
+            return Segment::Other;
+        }
+        young::begin(sequence, Begun::Dns, end);
+        return Segment::ToLend;
+    }
+    Segment::Other
+}
+
+/// The length before a DNS message over TCP (RFC 1035 §4.2.2), when the segment begins with one: a
+/// segment in mid-stream is told by its header, which has not one question.
+#[inline(always)]
+fn prefix<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> Option<u32> {
+    let head = packet.read::<[u16; 4]>(payload)?;
+    let questions = u16::from_be(head[3]);
+    let prefix = u32::from(u16::from_be(head[0]));
+    (length >= 2 + 12 && prefix >= 12 && questions == 1).then_some(prefix)
 }

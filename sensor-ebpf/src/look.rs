@@ -185,13 +185,13 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
         reason::DNS => {
             let (mut skipped, mut end) = (0, 0);
             if over_tcp {
-                match dns_segment(packet, payload, length, sequence) {
-                    Segment::Message(at) => (skipped, end) = (2, at),
-                    Segment::ToLend => {
+                match dns::segment(packet, payload, length, sequence) {
+                    dns::Segment::Message(at) => (skipped, end) = (2, at),
+                    dns::Segment::ToLend => {
                         lend(LaneClass::Dns, 0);
                         return 0;
                     }
-                    Segment::Other => return 0,
+                    dns::Segment::Other => return 0,
                 }
             }
             let judged = match copy(skipped, dns::MOST) {
@@ -328,64 +328,6 @@ fn begun_with(length: u32) -> Begun {
     } else {
         Begun::Not
     }
-}
-
-/// What a segment of port 53 bears.
-enum Segment {
-    /// A message behind its length, and where that says it ends.
-    Message(u32),
-    /// Several messages, or a part of one.
-    ToLend,
-    Other,
-}
-
-#[inline(always)]
-fn dns_segment<const F: bool>(
-    packet: &Packet<'_, F>,
-    payload: u32,
-    length: u32,
-    sequence: u32,
-) -> Segment {
-    let first = match young::segment(sequence) {
-        Some(segment) if segment.ahead > 0 && matches!(segment.begun, Begun::Dns) => {
-            segment.spend();
-            return Segment::ToLend;
-        }
-        Some(segment) => segment.ahead == 0,
-        None => false,
-    };
-    if let Some(prefix) = prefix(packet, payload, length) {
-        if prefix + 2 >= length {
-            return Segment::Message(prefix + 2);
-        }
-        // Others follow, the last of them perhaps in part.
-        young::begin(sequence, Begun::Dns, young::REACH);
-        return Segment::ToLend;
-    }
-    // Some send the length in a segment of its own; what a connection begins with is a message, whatever it
-    // asks.
-    if length == 2 || first && length > 0 {
-        let end = match packet.read::<u16>(payload) {
-            Some(prefix) if length >= 2 => 2 + u32::from(u16::from_be(prefix)),
-            _ => young::REACH,
-        };
-        if end < 2 + 12 {
-            return Segment::Other;
-        }
-        young::begin(sequence, Begun::Dns, end);
-        return Segment::ToLend;
-    }
-    Segment::Other
-}
-
-/// The length before a DNS message over TCP (RFC 1035 §4.2.2), when the segment begins with one: a
-/// segment in mid-stream is told by its header, which has not one question.
-#[inline(always)]
-fn prefix<const F: bool>(packet: &Packet<'_, F>, payload: u32, length: u32) -> Option<u32> {
-    let head = packet.read::<[u16; 4]>(payload)?;
-    let questions = u16::from_be(head[3]);
-    let prefix = u32::from(u16::from_be(head[0]));
-    (length >= 2 + 12 && prefix >= 12 && questions == 1).then_some(prefix)
 }
 
 /// Whether the packet set aside is TCP's.

@@ -24,6 +24,7 @@ mod packet;
 mod parse;
 mod scratch;
 mod sighting;
+mod table;
 mod tally;
 mod tls;
 mod walk;

@@ -84,6 +84,9 @@ pub struct CaseStep<'a> {
     pub code: Option<&'a str>,
 }
 
+/// Serial of a request, and the digest of its document where that is known.
+pub type KnownSerial = (u64, Option<[u8; 32]>);
+
 impl Requests {
     /// Opens or creates the file in a directory.
     ///
@@ -107,7 +110,7 @@ impl Requests {
         &mut self,
         issuer: &str,
         kind: RequestType,
-    ) -> Result<Option<(u64, Option<[u8; 32]>)>, Error> {
+    ) -> Result<Option<KnownSerial>, Error> {
         self.database.run(|connection| {
             connection
                 .prepare_cached(

@@ -120,7 +120,7 @@ fn the_coverage_statement_counts_hidden_hellos_of_kernel_and_lane() {
     client.load(NAME);
     let (hidden, name) = ((ENCRYPTED, vec![0; 100]), server_name("www.evil.example"));
     let whole = hello(&[name.clone(), hidden.clone()]);
-    let bare = hello(&[name.clone()]);
+    let bare = hello(std::slice::from_ref(&name));
     let long = hello(&[hidden, (51, vec![9; 900]), name]);
     let frames = [
         greeting(1_001, &whole),

@@ -19,6 +19,9 @@ use sensor_user::{
 };
 use serde_json::Value;
 
+/// What is done to the lines of a segment.
+type Tampering<'a> = &'a dyn Fn(&mut Vec<String>);
+
 /// What somebody outside holds: the pinned key, and a checkpoint of former days.
 pub struct Held {
     scratch: tempfile::TempDir,
@@ -57,7 +60,7 @@ impl Held {
         let edit = |lines: &mut Vec<String>| {
             lines[4] = lines[4].replacen("\"uid\":", "\"uid\":1", 1);
         };
-        let ways: [(&str, &dyn Fn(&mut Vec<String>)); 5] = [
+        let ways: [(&str, Tampering<'_>); 5] = [
             ("edited", &edit),
             ("reordered", &|lines| lines.swap(5, 6)),
             ("gap", &|lines| drop(lines.drain(5..7))),

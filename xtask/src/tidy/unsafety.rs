@@ -5,7 +5,6 @@ use super::{Finding, Tree, covers, source::Source};
 /// Where `unsafe` blocks, functions and implementations may stand.
 const FILES: &[&str] = &[
     "sensor-ebpf/src/bench.rs",
-    "sensor-ebpf/src/confirm.rs",
     "sensor-ebpf/src/deadline.rs",
     "sensor-ebpf/src/emit.rs",
     "sensor-ebpf/src/flows.rs",
@@ -14,6 +13,7 @@ const FILES: &[&str] = &[
     "sensor-ebpf/src/packet.rs",
     "sensor-ebpf/src/scratch.rs",
     "sensor-ebpf/src/sighting.rs",
+    "sensor-ebpf/src/table.rs",
     "sensor-ebpf/src/tally.rs",
     "sensor-ebpf/src/young.rs",
     // Implementations of `aya::Pod` for the types of the ABI.
