@@ -157,7 +157,7 @@ fn compare(
         let child = format!("www.{}", member(number));
         for (name, covered) in [
             (member(number), true),
-            (child, number % 2 == 0),
+            (child, number.is_multiple_of(2)),
             (member(many + number), false),
         ] {
             for frame in [
