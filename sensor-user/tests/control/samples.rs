@@ -222,6 +222,7 @@ pub fn status() -> Status {
         ],
         agent_records: vec![count("records", 1), count("events", 0)],
         findings: vec![count("findings", 0), count("events", 0)],
+        lent: vec![count("lent", 2), count("taken", 2)],
         journal: JournalStatus {
             size: 1,
             root: "ef".repeat(32),
@@ -246,6 +247,7 @@ pub fn coverage() -> Coverage {
             not_judged: vec![count("timed_out")],
             encrypted: 1,
         }],
+        lost: vec![count("lost_at_restart")],
         unseen: vec!["names in answers".into()],
     }
 }
