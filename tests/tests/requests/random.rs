@@ -117,7 +117,10 @@ fn held(home: &Home, client: &Client) -> BTreeMap<&'static str, Value> {
     .map(|(name, path)| (name, get(path)))
     .into();
     rows.insert("digest", status["markers"]["digest"].clone());
-    rows.insert("breakers", status["breakers"].clone());
+    // In whatever order: a start reads them in another one than they were opened in.
+    let mut breakers = status["breakers"].as_array().cloned().unwrap_or_default();
+    breakers.sort_by_key(|row| row["pattern_id"].to_string());
+    rows.insert("breakers", breakers.into());
     rows.insert("exports", files(home).into_iter().collect());
     rows
 }
