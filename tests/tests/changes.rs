@@ -94,6 +94,7 @@ fn every_change_has_its_journal_entry() {
     let expected = [
         "declaration_recorded",
         "key_made",
+        "disclosure_key_made",
         "started",
         "attached",
         "attached",
