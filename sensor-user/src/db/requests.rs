@@ -84,8 +84,8 @@ pub struct CaseStep<'a> {
     pub code: Option<&'a str>,
 }
 
-/// Serial of a request, and the digest of its document where that is known.
-pub type KnownSerial = (u64, Option<[u8; 32]>);
+/// A serial, and the digest of the envelope that had it, where it is known.
+pub type LastSerial = (u64, Option<[u8; 32]>);
 
 impl Requests {
     /// Opens or creates the file in a directory.
@@ -106,11 +106,7 @@ impl Requests {
     ///
     /// # Errors
     /// [`Error`].
-    pub fn serial(
-        &mut self,
-        issuer: &str,
-        kind: RequestType,
-    ) -> Result<Option<KnownSerial>, Error> {
+    pub fn serial(&mut self, issuer: &str, kind: RequestType) -> Result<Option<LastSerial>, Error> {
         self.database.run(|connection| {
             connection
                 .prepare_cached(

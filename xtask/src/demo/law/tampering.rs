@@ -53,7 +53,7 @@ pub fn check(stage: &Stage, held: &Value) -> Result<()> {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         tamper(&mut lines);
         fs::write(&segment, lines.join("\n") + "\n")?;
-        found(&copy, &against, way)?;
+        found(&copy, &against, (way, way))?;
         fs::remove_dir_all(&copy)?;
     }
     // The former state, and other entries behind it: whole in itself, and long enough.
@@ -75,10 +75,11 @@ pub fn check(stage: &Stage, held: &Value) -> Result<()> {
             .tell()?;
     }
     ensure!(verify_alone(&journal).ask().is_some(), "a fork is whole");
-    found(&journal, &against, "forked")
+    // Its key has not signed it: without that, what was held says no more than that this is another one.
+    found(&journal, &against, ("forked", "edited"))
 }
 
-fn found(journal: &Path, against: &str, way: &str) -> Result<()> {
+fn found(journal: &Path, against: &str, (way, code): (&str, &str)) -> Result<()> {
     let line = verify(journal, against).args(["--json"]);
     let output = line.command().output().context("cannot start sensorctl")?;
     ensure!(
@@ -87,7 +88,7 @@ fn found(journal: &Path, against: &str, way: &str) -> Result<()> {
     );
     let said: Value =
         serde_json::from_slice(&output.stdout).with_context(|| format!("`{line}` is no JSON"))?;
-    ensure!(said["code"] == way, "not found to be {way}: {said}");
+    ensure!(said["code"] == code, "not found to be {way}: {said}");
     ok(&format!("{way}: found"));
     Ok(())
 }
