@@ -121,6 +121,8 @@ fn a_recipient_that_is_down_gets_everything_when_it_is_back() {
     let mut sink = scene.sink("/in");
     let server = scene.server();
     assert_eq!(scene.codes(&mut sink, &views(0..2)), ["+"; 2]);
+    // It answers before it logs, and what is killed in between has logged nothing.
+    assert_eq!(arrived(&server.requests()), ids(&views(0..2)));
     drop(server);
     assert_eq!(scene.codes(&mut sink, &views(2..4)), ["unreachable"; 2]);
     let server = scene.server();
