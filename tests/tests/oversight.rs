@@ -318,7 +318,7 @@ fn nobody_is_shut_out_without_an_entry() {
     let mut first = String::new();
     lines.read_line(&mut first).expect("a line");
     let limit = Duration::from_secs(10);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("we are root");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("we are root");
     assert!(wait_until(limit, || mode() == Some(0o660)));
     assert!(wait_until(limit, || told("mode")));
     fs::remove_file(&path).expect("we are root");
