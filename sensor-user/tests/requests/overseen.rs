@@ -70,7 +70,11 @@ fn a_page_has_no_request_of_another_scope_and_leads_past_none() {
         // A reference is no cursor, whether there is one or not.
         for reference in ["C-1", "C-2"] {
             let page = page(1, Some(reference.into()));
-            let refused = scene.desk.list_within(&page, Scopes::of(&[Scope::Arcep]));
+            let refused = scene.desk.list_of(
+                &actor(40_030, Role::Oversight),
+                &page,
+                Scopes::of(&[Scope::Arcep]),
+            );
             assert_eq!(
                 refused.map(drop).map_err(|error| error.code().to_owned()),
                 Err("invalid".into())
