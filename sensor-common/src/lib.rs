@@ -41,7 +41,7 @@ pub use record::Record;
 pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
 
 /// Version of every layout in this crate; part of the bpffs path.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 6;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
@@ -115,14 +115,29 @@ pub mod map {
     pub const LANE: &str = "LANE";
     /// Young TCP connections; shared.
     pub const YOUNG: &str = "YOUNG";
+    /// Of each of their places a byte; shared.
+    pub const YOUNG_MARKS: &str = "YOUNG_MARKS";
     /// The timer that zeroes what nobody came for; shared.
     pub const DEADLINE: &str = "DEADLINE";
     /// Maps that belong to one generation.
     pub const OF_GENERATION: [&str; 4] = [INDEX, PATTERNS, FILTER, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 14] = [
-        TRAFFIC, LEDGER, FLOWS, FLOW_INDEX, TAKEN, RECORDS, LIMITS, CONTROL, LIVE, SLOTS, LENT,
-        LANE, YOUNG, DEADLINE,
+    pub const SHARED: [&str; 15] = [
+        TRAFFIC,
+        LEDGER,
+        FLOWS,
+        FLOW_INDEX,
+        TAKEN,
+        RECORDS,
+        LIMITS,
+        CONTROL,
+        LIVE,
+        SLOTS,
+        LENT,
+        LANE,
+        YOUNG,
+        YOUNG_MARKS,
+        DEADLINE,
     ];
 }
 

@@ -16,8 +16,8 @@ use sensor_common::{
 };
 
 pub use crate::sighting::{
-    Noted, noted, pair, remember, remembered, set_edits, set_place, set_sighting, set_time,
-    set_until, sighting, sighting_words, time_at,
+    Noted, forget_sighting, noted, pair, remember, remembered, set_edits, set_place, set_sighting,
+    set_time, set_until, sighting, sighting_words, time_at,
 };
 pub use crate::wants::{
     looks_at_payloads, wants_fingerprints, wants_hellos, wants_hosts, wants_names, wants_urls,
@@ -143,11 +143,13 @@ pub fn length6(index: usize) -> Option<u8> {
 /// Keys of the hash of names.
 #[inline(always)]
 pub fn name_keys() -> NameKeys {
-    let key = |at: usize| {
-        // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
-        unsafe { ptr::read_volatile(&raw const NAME_KEYS[at]) }
-    };
-    NameKeys([key(0), key(1), key(2), key(3)])
+    NameKeys([name_key(0), name_key(1), name_key(2), name_key(3)])
+}
+
+#[inline(always)]
+pub fn name_key(at: usize) -> u64 {
+    // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
+    unsafe { ptr::read_volatile(&raw const NAME_KEYS[at]) }
 }
 
 /// The filter of the generation.

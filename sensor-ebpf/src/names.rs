@@ -8,7 +8,7 @@ use crate::{
     maps,
     packet::Packet,
     parse::{Link, TCP, Transport, UDP},
-    tls, walk, young,
+    scratch, tls, walk, young,
 };
 
 pub const DNS: u16 = 53;
@@ -83,7 +83,7 @@ pub fn glance<const F: bool>(
             let ends = young::ends(transport.ports, maps::vantage(link));
             let (src, dst) = addresses;
             tcp(&near, offset, end, transport.ports, || {
-                young::is_young(young::place([src[0], src[1], dst[0], dst[1], ends]))
+                young::may_be_young(young::place([src[0], src[1], dst[0], dst[1], ends]))
             })
         }
         _ => First::NOTHING,
@@ -116,10 +116,12 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>, Glance(glance): Glance, byte
         look_linear(packet.raw(), place, end, bytes)
     };
     // From here, not from there: the stack of a chain of calls is short.
-    if name == 0 {
-        return 0;
-    }
-    let matched = walk::match_name(name & 0xff, bytes, name >> 8);
+    let matched = match name {
+        0 => 0,
+        _ => walk::match_name(name & 0xff, bytes, name >> 8),
+    };
+    scratch::forget_copied(name & 0xff);
+    maps::forget_sighting();
     if F && matched != 0 {
         deadline::arm_deadline();
     }
@@ -202,7 +204,7 @@ pub fn tcp<const F: bool>(
     offset: u32,
     end: u32,
     (src, dst): (u16, u16),
-    is_young: impl Fn() -> bool,
+    may_be_young: impl Fn() -> bool,
 ) -> First {
     let Some(head) = packet.read::<u16>(offset + 12) else {
         return First::NOT_THERE;
@@ -241,7 +243,7 @@ pub fn tcp<const F: bool>(
     if begins {
         return First::look(payload, reason::SYN);
     }
-    if is_young() {
+    if may_be_young() {
         return First::look(payload, reason::YOUNG);
     }
     First::NOTHING

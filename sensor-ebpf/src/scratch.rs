@@ -17,7 +17,7 @@ const _: () = assert!(MOST_LABELS < LABELS && SLOT_BYTES.is_power_of_two());
 
 #[repr(C)]
 pub struct Scratch {
-    /// What stands behind the last payload is left from others.
+    /// What stands behind the last payload may be left from others, whose verdict was never reached.
     bytes: [u8; SLOT_BYTES + SLACK],
     labels: [u64; LABELS],
     /// Bytes of the payload that are here.
@@ -127,16 +127,56 @@ pub fn copy<const F: bool>(
         return false;
     };
     let count = if length < most { length } else { most };
-    if !load(packet, offset, count, scratch.cast()) {
-        return false;
-    }
-    // SAFETY: a per-CPU value.
+    // SAFETY: a per-CPU value. First what is to be forgotten, should the frame be shorter.
     unsafe {
         (*scratch).copied = count;
         (*scratch).length = length;
         (*scratch).sequence = sequence;
     }
-    true
+    load(packet, offset, count, scratch.cast())
+}
+
+/// Zeroes the copy and so many label hashes: the packet is decided.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn forget_copied(labels: u32) -> u32 {
+    let Some(Copied(scratch)) = copied() else {
+        return 0;
+    };
+    // SAFETY: a per-CPU value, and within it.
+    unsafe {
+        let copied = (*scratch).copied;
+        wipe::<{ SLOT_BYTES / WIPED }>(scratch.cast(), copied.div_ceil(WIPED as u32));
+        let hashes = (&raw mut (*scratch).labels).cast();
+        wipe::<{ LABELS * 8 / WIPED }>(hashes, labels.div_ceil(WIPED as u32 / 8));
+        (*scratch).copied = 0;
+        (*scratch).length = 0;
+        (*scratch).sequence = 0;
+        (*scratch).passed = [0; 4];
+    }
+    1
+}
+
+/// Bytes that are zeroed in one turn: a turn for each word would take longer than the copy.
+const WIPED: usize = 64;
+
+/// Zeroes so many times [`WIPED`] bytes, of at most `MOST` times.
+///
+/// # Safety
+/// There is room for the most.
+#[inline(always)]
+unsafe fn wipe<const MOST: usize>(words: *mut u64, turns: u32) {
+    let mut at = 0;
+    while at < MOST {
+        if at as u32 >= turns {
+            break;
+        }
+        for word in 0..WIPED / 8 {
+            // SAFETY: as the caller says.
+            unsafe { words.add(at * (WIPED / 8) + word).write_volatile(0) };
+        }
+        at = next(at);
+    }
 }
 
 /// Copies `count` bytes, at most [`SLOT_BYTES`], to a map value that has [`SLOT_BYTES`] of room behind

@@ -57,6 +57,18 @@ pub fn set_sighting(src: [u64; 2], dst: [u64; 2], vantage: u32, ports: (u16, u16
     }
 }
 
+/// Forgets the flow: its packet is decided.
+#[inline(always)]
+pub fn forget_sighting() {
+    let Some(words) = sighting_words() else {
+        return;
+    };
+    for at in 0..FLOW_WORDS {
+        // SAFETY: within the map value; see `set_sighting`.
+        unsafe { (&raw mut (*words)[at]).write_volatile(0) };
+    }
+}
+
 /// Where the flow set aside stands in the index, if that was asked for this kind before.
 #[inline(always)]
 pub fn remembered(words: *mut [u64; FLOW_WORDS], kind: u64) -> Option<Place> {

@@ -8,6 +8,10 @@ use crate::{emit, lane, maps};
 
 #[btf_map]
 static YOUNG: Array<Young, { YOUNG_PLACES as usize }> = Array::new();
+/// Of each place the lowest byte of its tag: what most segments are asked by, small enough to stay in the
+/// first cache.
+#[btf_map]
+static YOUNG_MARKS: Array<[u8; YOUNG_PLACES as usize], 1> = Array::new();
 
 /// Segments of one connection that are lent: some clients send their hello in many small ones.
 const SEGMENTS: u32 = 64;
@@ -38,9 +42,12 @@ const DNS: u32 = 3 << 8;
 #[inline(always)]
 pub fn place(ends: [u64; 5]) -> (u32, u32) {
     let [src_high, src, dst_high, dst, ports] = ends;
-    // One product, for which each segment with payload waits. An IPv4 address is an upper half.
-    let word = (src ^ dst >> 31).wrapping_add(src_high ^ dst_high << 1) ^ ports;
-    let hash = word.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // One product, for which each segment with payload waits, of keyed factors: nobody aims at another's
+    // place, or reads addresses from it. An IPv4 address is an upper half.
+    let addresses = (src ^ dst >> 31).wrapping_add(src_high ^ dst_high << 1);
+    let hash = addresses
+        .wrapping_add(maps::name_key(2))
+        .wrapping_mul(ports.wrapping_add(maps::name_key(3)));
     ((hash >> 50) as u32, (hash >> 18) as u32 | 1)
 }
 
@@ -70,10 +77,21 @@ pub fn ends(ports: (u16, u16), vantage: u32) -> u64 {
     ports ^ maps::pair(vantage, 0, 32) << 32
 }
 
-/// Whether a connection of this place and tag is young; a look at one word.
+/// Whether a connection of this place and tag may be young; a look at one byte.
 #[inline(always)]
-pub fn is_young((at, tag): (u32, u32)) -> bool {
-    YOUNG.get(at).is_some_and(|young| young.tag == tag)
+pub fn may_be_young((at, tag): (u32, u32)) -> bool {
+    mark(at).is_some_and(|mark| {
+        // SAFETY: a byte of a map value, which any CPU may write.
+        unsafe { mark.read_volatile() == tag as u8 }
+    })
+}
+
+/// The mark of a place.
+#[inline(always)]
+fn mark(at: u32) -> Option<*mut u8> {
+    let marks: *mut u8 = YOUNG_MARKS.get_ptr_mut(0)?.cast();
+    // SAFETY: within the value, whatever the place.
+    Some(unsafe { marks.add((at & (YOUNG_PLACES - 1)) as usize) })
 }
 
 /// Notes that a connection begins at `sequence`, and with what, and where that ends at the latest.
@@ -102,6 +120,9 @@ pub fn begin(sequence: u32, begun: Begun, end: u32) {
         (*young).sequence = sequence;
         (*young).time = time;
         (*young).state = SEGMENTS | kind | end << 16;
+        if let Some(mark) = mark(at) {
+            *mark = tag as u8;
+        }
     }
 }
 
@@ -121,6 +142,7 @@ pub struct Segment {
     /// How far it is behind the first byte.
     pub ahead: u32,
     pub begun: Begun,
+    at: u32,
     young: *mut Young,
 }
 
@@ -142,13 +164,13 @@ pub fn segment(sequence: u32) -> Option<Segment> {
     let ahead = sequence.wrapping_sub(first);
     if ahead >= state >> 16 {
         if (REACH..u32::MAX - REACH).contains(&ahead) {
-            forget(young);
+            forget(at, young);
         }
         return None;
     }
     let now = (emit::now(maps::steering()?) >> 20) as u32;
     if state & 0xff == 0 || now.wrapping_sub(time) > AGE {
-        forget(young);
+        forget(at, young);
         return None;
     }
     let begun = match state & 0xff00 {
@@ -160,6 +182,7 @@ pub fn segment(sequence: u32) -> Option<Segment> {
     Some(Segment {
         ahead,
         begun,
+        at,
         young,
     })
 }
@@ -179,15 +202,25 @@ impl Segment {
     /// It is decided.
     #[inline(always)]
     pub fn end(&self) {
-        forget(self.young);
+        forget(self.at, self.young);
     }
 }
 
 /// Nobody asks any more.
 #[inline(always)]
-fn forget(young: *mut Young) {
-    // SAFETY: a map value.
-    unsafe { (*young).tag = 0 };
+fn forget(at: u32, young: *mut Young) {
+    // SAFETY: map values.
+    unsafe {
+        *young = Young {
+            tag: 0,
+            sequence: 0,
+            time: 0,
+            state: 0,
+        };
+        if let Some(mark) = mark(at) {
+            *mark = 0;
+        }
+    }
 }
 
 /// Forgets the connection of the packet set aside: what it began with is decided.
@@ -198,6 +231,6 @@ pub fn decided() {
         // SAFETY: a map value.
         && unsafe { (*young).tag } == tag
     {
-        forget(young);
+        forget(at, young);
     }
 }

@@ -58,20 +58,7 @@ impl Servers {
         let web: Vec<&str> = web.iter().map(String::as_str).collect();
         let internet = &topology.internet;
         let web = Background::start(&internet.wrap(&web));
-        let listen = format!("--listen-address={SERVER}");
-        let dns = [
-            "dnsmasq",
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--no-resolv",
-            "--no-hosts",
-            "--bind-interfaces",
-            "--user=root",
-            "--pid-file=",
-            "--address=/example/198.51.100.7",
-            &listen,
-        ];
-        let dns = Background::start(&internet.wrap(&dns));
+        let dns = dns(topology);
         let http3 = |port: &str, how: &[&str]| {
             let (certificate, key) = (text(&certificate), text(&key));
             let words = ["serve", SERVER, port, certificate, key];
@@ -131,6 +118,25 @@ fn run_python(topology: &Topology, name: &str, words: &[&str]) -> String {
     let words = python_words(name, words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     topology.subscriber.run(&words)
+}
+
+/// A DNS server that knows every name below `example`, once it answers.
+#[must_use]
+pub fn dns(topology: &Topology) -> Background {
+    let listen = format!("--listen-address={SERVER}");
+    let words = [
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--no-resolv",
+        "--no-hosts",
+        "--bind-interfaces",
+        "--user=root",
+        "--pid-file=",
+        "--address=/example/198.51.100.7",
+        &listen,
+    ];
+    Background::start(&topology.internet.wrap(&words))
 }
 
 /// A request over HTTP/3, which is answered; `how` as `http3.py` takes it.

@@ -10,6 +10,7 @@ use sensor_user::model::{Pattern, Protocol};
 
 mod frame;
 pub mod name;
+pub mod set;
 
 /// The variable that sets the seed.
 pub const SEED_VARIABLE: &str = "SENSOR_SEED";

@@ -1,7 +1,7 @@
 //! Markers that come and go one by one: the kernel judges as if the set had been loaded whole.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::IpAddr,
     time::Duration,
 };
@@ -14,7 +14,10 @@ use sensor_tests::{
     need,
     netns::Wire,
     packet::{Body, Frame, Network},
-    random::Random,
+    random::{
+        Random,
+        set::{ChangedSet, post},
+    },
 };
 use sensor_user::{
     crypto::hex,
@@ -89,65 +92,16 @@ fn start<'a>(home: &'a Home, wire: &'a Wire) -> Sensord<'a> {
     Sensord::start(home, &wire.to, &settings)
 }
 
-fn post(client: &Client, path: &str, body: &str) -> Value {
-    let answer = client.post(path, body).expect("an answer");
-    assert_eq!(answer.status, 200, "{body}: {:?}", answer.body);
-    answer.body
-}
-
-/// The set as the test knows it: what stands behind each id.
-#[derive(Default)]
-struct Model(BTreeMap<String, String>);
-
-impl Model {
-    /// Adds, overwrites or removes up to three markers, here and there; the sensor's answer.
-    fn step(&mut self, random: &mut Random, client: &Client) -> Value {
-        let count = 1 + random.below(3);
-        if random.percent(45) && !self.0.is_empty() {
-            let ids: Vec<String> = self.0.keys().cloned().collect();
-            let gone: BTreeSet<&str> = (0..count)
-                .map(|_| ids[random.below(ids.len())].as_str())
-                .collect();
-            let body: String = gone.iter().map(|id| format!("{id}\n")).collect();
-            self.0.retain(|id, _| !gone.contains(id.as_str()));
-            return post(client, "/v1/markers/remove", &body);
-        }
-        let new: BTreeMap<String, String> = (0..count)
-            .map(|_| {
-                let pattern = random.pick(&PATTERNS).to_owned() + random.pick(&UNTIL);
-                (format!("m{}", random.below(30)), pattern)
-            })
-            .collect();
-        let body: String = new.iter().map(line).collect();
-        self.0.extend(new);
-        post(client, "/v1/markers", &body)
+/// What a packet to each of these addresses must become: address and markers of each event.
+fn must_be(image: &Image, to: &[IpAddr]) -> BTreeSet<(IpAddr, Vec<String>)> {
+    let mut events = BTreeSet::new();
+    for pattern in image.patterns() {
+        let rows = image.rows(pattern.id).iter();
+        let ids: Vec<String> = rows.map(|row| row.marker.id.to_string()).collect();
+        let hit = to.iter().filter(|to| covers(&pattern.pattern, **to));
+        events.extend(hit.map(|to| (*to, ids.clone())));
     }
-
-    fn image(&self) -> Image {
-        let text: String = self.0.iter().map(line).collect();
-        let read = markers::read_text(&text);
-        assert_eq!(read.refused_total, 0, "{:?}", read.refused);
-        markers::compile(&read.markers, Timestamp::now()).expect("no collision")
-    }
-
-    /// What a packet to each of these addresses must become: address and markers of each event.
-    fn events(&self, image: &Image, to: &[IpAddr]) -> BTreeSet<(IpAddr, Vec<String>)> {
-        let mut events = BTreeSet::new();
-        for pattern in image.patterns() {
-            let rows = image.rows(pattern.id).iter();
-            let ids: Vec<String> = rows.map(|row| row.marker.id.to_string()).collect();
-            let hit = to.iter().filter(|to| covers(&pattern.pattern, **to));
-            events.extend(hit.map(|to| (*to, ids.clone())));
-        }
-        events
-    }
-}
-
-fn line((id, pattern): (&String, &String)) -> String {
-    match pattern.split_once(" until") {
-        Some((pattern, until)) => format!("{pattern} id={id} until{until}\n"),
-        None => format!("{pattern} id={id}\n"),
-    }
+    events
 }
 
 /// Whether the one kind of packet sent here is hit at this address.
@@ -180,15 +134,15 @@ fn after_any_single_changes_the_kernel_judges_as_if_the_set_were_loaded_whole() 
     let daemon = start(&home, &wire);
     let client = daemon.client();
     let mut random = Random::from_env(SEED);
-    let (mut model, addresses) = (Model::default(), addresses());
+    let (mut model, addresses) = (ChangedSet::default(), addresses());
     let mut generation = client.status()["markers"]["generation"].clone();
     let mut program = wire.to.xdp_program(Wire::IN);
     let (mut in_place, mut whole, mut all) = (0, 0, 0);
     for step in 1..=STEPS {
-        let answer = model.step(&mut random, &client);
+        let answer = model.step(&mut random, &client, (&PATTERNS, &UNTIL, 30));
         let image = model.image();
         assert_eq!(answer["digest"], hex(&markers::digest(&image)), "{step}");
-        assert_eq!(answer["markers"], model.0.len(), "{step}");
+        assert_eq!(answer["markers"], model.len(), "{step}");
         assert_eq!(answer["patterns"], image.count(), "{step}");
         assert!(
             answer["generation"].as_u64() > generation.as_u64(),
@@ -207,7 +161,7 @@ fn after_any_single_changes_the_kernel_judges_as_if_the_set_were_loaded_whole() 
         let port = 2_000 + step;
         let frames: Vec<_> = addresses.iter().map(|to| frame(*to, port)).collect();
         wire.send(&frames, 5_000);
-        let expected = model.events(&image, &addresses);
+        let expected = must_be(&image, &addresses);
         let mut events = Vec::new();
         wait_until(PATIENCE, || {
             events = told(&client, port);

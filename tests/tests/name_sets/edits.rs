@@ -1,7 +1,7 @@
 //! Markers of names that come and go one by one: judged as if the set had been loaded whole.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     time::Duration,
 };
 
@@ -14,7 +14,10 @@ use sensor_tests::{
     need,
     netns::Wire,
     oracle::names::covers,
-    random::Random,
+    random::{
+        Random,
+        set::{ChangedSet, post},
+    },
 };
 use sensor_user::{
     crypto::hex,
@@ -62,12 +65,6 @@ fn settings() -> Settings {
     settings
 }
 
-fn post(client: &Client, path: &str, body: &str) -> Value {
-    let answer = client.post(path, body).expect("an answer");
-    assert_eq!(answer.status, 200, "{body}: {:?}", answer.body);
-    answer.body
-}
-
 /// What a packet bears: its source port, where the name stands, the name and the path.
 struct Sent {
     port: u16,
@@ -102,43 +99,6 @@ fn sent(first: u16) -> Vec<Sent> {
     }
     add("quic_sni", "evil.example", None, &initial);
     sent
-}
-
-/// The set as the test knows it: what stands behind each id.
-#[derive(Default)]
-struct Model(BTreeMap<String, String>);
-
-impl Model {
-    fn step(&mut self, random: &mut Random, client: &Client) -> Value {
-        let count = 1 + random.below(3);
-        if random.percent(45) && !self.0.is_empty() {
-            let ids: Vec<String> = self.0.keys().cloned().collect();
-            let gone: BTreeSet<&str> = (0..count)
-                .map(|_| ids[random.below(ids.len())].as_str())
-                .collect();
-            let body: String = gone.iter().map(|id| format!("{id}\n")).collect();
-            self.0.retain(|id, _| !gone.contains(id.as_str()));
-            return post(client, "/v1/markers/remove", &body);
-        }
-        let new: BTreeMap<String, String> = (0..count)
-            .map(|_| {
-                let pattern = random.pick(&PATTERNS).to_owned();
-                let until = random.pick(&UNTIL);
-                let id = format!("m{}", random.below(20));
-                (id.clone(), format!("{pattern} id={id}{until}\n"))
-            })
-            .collect();
-        let body: String = new.values().cloned().collect();
-        self.0.extend(new);
-        post(client, "/v1/markers", &body)
-    }
-
-    fn image(&self) -> Image {
-        let text: String = self.0.values().cloned().collect();
-        let read = markers::read_text(&text);
-        assert_eq!(read.refused_total, 0, "{:?}", read.refused);
-        markers::compile(&read.markers, Timestamp::now()).expect("no collision")
-    }
 }
 
 type Told = BTreeSet<(u16, String, Vec<String>)>;
@@ -191,12 +151,12 @@ fn after_any_single_changes_names_are_judged_as_if_the_set_were_loaded_whole() {
     let daemon = Sensord::start(&home, &wire.to, &settings());
     let client = daemon.client();
     let mut random = Random::from_env(SEED);
-    let mut model = Model::default();
+    let mut model = ChangedSet::default();
     let mut generation = client.status()["markers"]["generation"].clone();
     let mut program = wire.to.xdp_program(Wire::IN);
     let (mut in_place, mut whole, mut all) = (0, 0, 0);
     for step in 1..=STEPS {
-        let answer = model.step(&mut random, &client);
+        let answer = model.step(&mut random, &client, (&PATTERNS, &UNTIL, 20));
         let image = model.image();
         assert_eq!(answer["digest"], hex(&markers::digest(&image)), "{step}");
         assert_eq!(answer["patterns"], image.count(), "{step}");

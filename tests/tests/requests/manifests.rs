@@ -50,18 +50,24 @@ fn oversee(home: &Home, uid: u32, method: &str, path: &str) -> (u16, Value) {
     (status.parse().expect("a status"), body)
 }
 
+/// A sensor that was asked for the records of its event, as REQ-1.
+fn asked<'a>(netns: &'a Netns, home: &'a Home, authority: &Authority) -> Sensord<'a> {
+    netns.enter();
+    seed(home);
+    let daemon = Sensord::start(home, netns, &settings(home, authority));
+    let request = document("request-b", "REQ-1", &[EVENT]);
+    let answer = submit(&daemon, &authority.request_b, 1, &request);
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    daemon
+}
+
 #[test]
 fn oversight_reads_the_manifest_of_a_disclosure_and_no_record() {
     if !need::root_and(&["setpriv", "curl"]) {
         return;
     }
     let (netns, home, authority) = (Netns::new("alone"), Home::new(), Authority::new());
-    netns.enter();
-    seed(&home);
-    let daemon = Sensord::start(&home, &netns, &settings(&home, &authority));
-    let request = document("request-b", "REQ-1", &[EVENT]);
-    let answer = submit(&daemon, &authority.request_b, 1, &request);
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let daemon = asked(&netns, &home, &authority);
     let path = "/v1/requests/REQ-1/manifests";
     let (_, none) = oversee(&home, OVERSEERS[0], "GET", path);
     assert_eq!(none["manifests"], json!([]), "nothing went out yet");
@@ -133,12 +139,7 @@ fn who_may_not_decide_and_what_was_not_judged_is_counted() {
         return;
     }
     let (netns, home, authority) = (Netns::new("alone"), Home::new(), Authority::new());
-    netns.enter();
-    seed(&home);
-    let daemon = Sensord::start(&home, &netns, &settings(&home, &authority));
-    let request = document("request-b", "REQ-1", &[EVENT]);
-    let answer = submit(&daemon, &authority.request_b, 1, &request);
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    let daemon = asked(&netns, &home, &authority);
     let approvals = "/v1/requests/REQ-1/approve";
     assert_eq!(approve(&daemon, DESK, "REQ-1").status, 403);
     assert_eq!(oversee(&home, OVERSEERS[0], "POST", approvals).0, 403);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sensor_tests::{
     command::{Background, wait_until},
+    internet::{self, SERVER},
     netns::Topology,
     packet::{Body, Frame, Ip4},
     traffic::{pcap_write, replay},
@@ -12,26 +13,12 @@ use sensor_tests::{
 /// The server, and the address that it answers at.
 pub struct Dns(Background);
 
-const SERVER: &str = Topology::HOST[0];
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Dns {
     /// Starts it in the internet; it knows every name below `example`.
     pub fn start(topology: &Topology) -> Self {
-        let listen = format!("--listen-address={SERVER}");
-        let words = [
-            "dnsmasq",
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--no-resolv",
-            "--no-hosts",
-            "--bind-interfaces",
-            "--user=root",
-            "--pid-file=",
-            "--address=/example/198.51.100.7",
-            &listen,
-        ];
-        let mut server = Self(Background::start(&topology.internet.wrap(&words)));
+        let mut server = Self(internet::dns(topology));
         assert!(
             wait_until(PATIENCE, || server.answers(topology, "up.example")),
             "dnsmasq answers"

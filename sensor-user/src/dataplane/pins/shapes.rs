@@ -35,6 +35,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
     let taken = (index, size_of::<u64>());
     let lane = (index, size_of::<Lane>());
     let young = (index, size_of::<Young>());
+    let marks = (index, YOUNG_PLACES as usize);
     let cpus = cpus();
     let slots = INTERFACE_SLOTS * OUTCOMES;
     let pages = flow_pages(sizes.flow_entries) * 2;
@@ -74,6 +75,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         ),
         (map::LANE, MapType::PerCpuArray, lane, 1, 0),
         (map::YOUNG, MapType::Array, young, YOUNG_PLACES, 0),
+        (map::YOUNG_MARKS, MapType::Array, marks, 1, 0),
         (map::DEADLINE, MapType::Array, (index, DEADLINE_BYTES), 1, 0),
     ]
     .map(|(name, kind, (key, value), entries, flags)| Shape {
