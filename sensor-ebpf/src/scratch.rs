@@ -152,7 +152,9 @@ pub extern "C" fn forget_copied(labels: u32) -> u32 {
         (*scratch).copied = 0;
         (*scratch).length = 0;
         (*scratch).sequence = 0;
-        (*scratch).passed = [0; 4];
+        for at in 0..4 {
+            (&raw mut (*scratch).passed[at]).write_volatile(0);
+        }
     }
     1
 }
