@@ -283,23 +283,35 @@ pub extern "C" fn probe_name(high: u64, low: u64, rest: u64, bytes: u32, matched
 
 #[inline(always)]
 fn look_up<const NAME: bool>(key: PatternKey, bytes: u32, matched_in: u32) -> u32 {
-    let Some(pattern) = find(key) else {
+    let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
         return 0;
     };
-    let (Some(words), Some(steering)) = (maps::sighting_words(), maps::steering()) else {
+    if !NAME {
+        let kind = kind_of(key.rest, matched_in);
+        let flow = match Key::remembered(words, kind) {
+            Some(flow) => flow,
+            None => {
+                // Looked for while the pattern is.
+                let flow = Key::new(words, kind, steering);
+                flow.remember(kind);
+                flow.approach(0);
+                flow.approach(1);
+                flow
+            }
+        };
+        return match find(key) {
+            Some(pattern) => {
+                probed::FOUND + emit::hit::<NAME>(pattern, flow, steering, bytes, matched_in)
+            }
+            None => 0,
+        };
+    }
+    let Some(pattern) = find(key) else {
         return 0;
     };
     // Of the value from here on: what is kept meanwhile takes stack.
     let PatternKey { high, rest, .. } = pattern.key;
-    let flow = if NAME {
-        Key::new(words, rest ^ high ^ u64::from(matched_in) << 40, steering)
-    } else {
-        let kind = kind_of(rest, matched_in);
-        match Key::remembered(words, kind) {
-            Some(flow) => flow,
-            None => Key::new(words, kind, steering),
-        }
-    };
+    let flow = Key::new(words, rest ^ high ^ u64::from(matched_in) << 40, steering);
     probed::FOUND + emit::hit::<NAME>(pattern, flow, steering, bytes, matched_in)
 }
 

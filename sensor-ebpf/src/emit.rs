@@ -28,12 +28,13 @@ pub mod probed {
 
 /// Counts a packet whose flow has a verdict, see [`sensor_common::verdict`].
 #[inline(always)]
-pub fn hit_again(flow: Key, steering: Steering, bytes: u32) -> bool {
+pub fn hit_again(key: Key, steering: Steering, bytes: u32) -> bool {
     let time = time_of_tick(steering);
-    let Some(flow) = flow.find_judged(steering.period(), maps::edition(), time) else {
+    let Some(flow) = key.find_judged(steering.period(), maps::edition(), time) else {
         return false;
     };
     flow.add(time, bytes);
+    key.set_known();
     maps::count_hit(Term::Aggregated);
     true
 }
@@ -116,6 +117,7 @@ fn account<const NAME: bool>(
         Found::Free(word) => Some(word),
         Found::Full => None,
     };
+    key.set_strange();
     // A flow of the period before is no new one: it needs no leave and no record.
     let known = matches!(key.find(period + 1), Found::Flow(_));
     if !known && !within_limit(pattern, steering, time) {

@@ -114,6 +114,15 @@ impl Key {
         maps::remember(self.words, kind, self.place);
     }
 
+    /// Fetches what [`Key::find`] reads first of a table, and does not wait for it.
+    #[inline(always)]
+    pub fn approach(&self, table: u32) {
+        if let Some(words) = self.bucket(table) {
+            // SAFETY: in a map value.
+            unsafe { (&raw const (*words)[0]).read_volatile() };
+        }
+    }
+
     /// Sets the deadline of the pattern that was found aside.
     #[inline(always)]
     pub fn set_until(&self, pattern: &Pattern) {
@@ -129,6 +138,19 @@ impl Key {
     #[inline(always)]
     pub fn note(&self, flow: Counted) {
         maps::set_place(self.words, flow.number());
+        self.set_known();
+    }
+
+    /// Tells that the flow was there.
+    #[inline(always)]
+    pub fn set_known(&self) {
+        maps::set_known(self.words);
+    }
+
+    /// Tells that it was not.
+    #[inline(always)]
+    pub fn set_strange(&self) {
+        maps::set_strange(self.words);
     }
 
     /// Completes the key, once the pattern is found; the words.

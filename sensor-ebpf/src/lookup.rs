@@ -24,9 +24,9 @@ pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
         return otherwise;
     };
     let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
-    set_sighting([0, src], [0, dst], link, &ip.transport, 4);
+    let may_be_known = set_sighting([0, src], [0, dst], link, &ip.transport, 4);
     let present = Present::of(ip.has_dst, ip.transport.has_ports);
-    if guess.is_judged(PatternKey::v4(0, 0, 0, 32), ip.bytes, present) {
+    if may_be_known && guess.is_judged(PatternKey::v4(0, 0, 0, 32), ip.bytes, present) {
         return Outcome::Hit;
     }
     class(confirm::confirm4(ip.bytes, present), otherwise)
@@ -42,9 +42,9 @@ pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
     let Some(guess) = may_match6(filter, ip.src, ip.dst) else {
         return otherwise;
     };
-    set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
+    let may_be_known = set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
     let present = Present::of(ip.has_dst, ip.transport.has_ports);
-    if guess.is_judged(PatternKey::v6([0; 4], 0, 0, 128), ip.bytes, present) {
+    if may_be_known && guess.is_judged(PatternKey::v6([0; 4], 0, 0, 128), ip.bytes, present) {
         return Outcome::Hit;
     }
     class(confirm::confirm6(ip.bytes, present), otherwise)
@@ -147,13 +147,20 @@ fn class(matched: u32, otherwise: Outcome) -> Outcome {
     }
 }
 
+/// Sets the flow of the packet aside; whether it may be one that is known.
 #[inline(always)]
-pub fn set_sighting(src: [u64; 2], dst: [u64; 2], link: &Link, transport: &Transport, family: u8) {
+pub fn set_sighting(
+    src: [u64; 2],
+    dst: [u64; 2],
+    link: &Link,
+    transport: &Transport,
+    family: u8,
+) -> bool {
     maps::set_sighting(
         src,
         dst,
         maps::vantage(link),
         transport.ports,
         [transport.proto, family],
-    );
+    )
 }

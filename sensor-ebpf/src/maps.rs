@@ -1,4 +1,4 @@
-//! Every map and every read-only global, and the reads and writes of their values.
+//! Maps and read-only globals that several files share, and the reads and writes of their values.
 
 use core::{arch::asm, ptr};
 
@@ -11,13 +11,13 @@ use aya_ebpf::{
 };
 use sensor_common::{
     BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
-    FLOW_WORDS, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, NameKeys, OUTCOMES,
-    Outcome, PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
+    FLOW_WORDS, INTERFACE_SLOTS, LANE_CLASSES, LIMIT_SLOTS, Ledger, NameHash, OUTCOMES, Outcome,
+    PATTERNS_PER_PAGE, Pattern, PatternPage, Record, Term, Traffic,
 };
 
 pub use crate::sighting::{
-    Noted, forget_sighting, noted, pair, remember, remembered, set_edits, set_place, set_sighting,
-    set_time, set_until, sighting, sighting_words, time_at,
+    Noted, forget_sighting, noted, pair, remember, remembered, set_edits, set_known, set_place,
+    set_sighting, set_strange, set_time, set_until, sighting, sighting_words, time_at,
 };
 pub use crate::wants::{
     looks_at_payloads, wants_fingerprints, wants_hellos, wants_hosts, wants_names, wants_urls,
@@ -93,8 +93,6 @@ pub static URLS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static FINGERPRINTS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-static NAME_KEYS: [u64; 4] = [0; 4];
-#[unsafe(no_mangle)]
 static LENGTHS4: [u8; 34] = [255; 34];
 #[unsafe(no_mangle)]
 static LENGTHS6: [u8; 130] = [255; 130];
@@ -138,18 +136,6 @@ pub fn length6(index: usize) -> Option<u8> {
     // SAFETY: as in `length4`.
     let length = unsafe { ptr::read_volatile(LENGTHS6.get(index)?) };
     (length <= 128).then_some(length)
-}
-
-/// Keys of the hash of names.
-#[inline(always)]
-pub fn name_keys() -> NameKeys {
-    NameKeys([name_key(0), name_key(1), name_key(2), name_key(3)])
-}
-
-#[inline(always)]
-pub fn name_key(at: usize) -> u64 {
-    // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
-    unsafe { ptr::read_volatile(&raw const NAME_KEYS[at]) }
 }
 
 /// The filter of the generation.

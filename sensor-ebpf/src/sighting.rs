@@ -20,17 +20,28 @@ struct Sighting {
     /// What was looked up of the flow last (never 0), and where that stands in the index.
     kind: u64,
     at: Place,
+    /// Hits on end whose flow was not known.
+    strange: u64,
 }
+
+/// After so many a verdict is not looked for before the pattern: under a flood of new flows there is none.
+const STRANGE: u64 = 16;
 
 #[btf_map]
 static SIGHTING: PerCpuArray<Sighting, 1> = PerCpuArray::new();
 
 /// Sets aside the flow of the packet under judgement, word by word straight into the map: what is
-/// stored by the word is then read by the word without waiting for the store.
+/// stored by the word is then read by the word without waiting for the store. Whether it may be known.
 #[inline(always)]
-pub fn set_sighting(src: [u64; 2], dst: [u64; 2], vantage: u32, ports: (u16, u16), proto: [u8; 2]) {
+pub fn set_sighting(
+    src: [u64; 2],
+    dst: [u64; 2],
+    vantage: u32,
+    ports: (u16, u16),
+    proto: [u8; 2],
+) -> bool {
     let Some(sighting) = SIGHTING.get_ptr_mut(0) else {
-        return;
+        return true;
     };
     let words: *mut u64 = sighting.cast();
     let [proto, family] = proto;
@@ -54,7 +65,24 @@ pub fn set_sighting(src: [u64; 2], dst: [u64; 2], vantage: u32, ports: (u16, u16
         let sighting: *mut Sighting = words.cast();
         (*sighting).place = 0;
         (*sighting).kind = 0;
+        (*sighting).strange < STRANGE
     }
+}
+
+/// Tells that the flow set aside was there.
+#[inline(always)]
+pub fn set_known(words: *mut [u64; FLOW_WORDS]) {
+    let sighting: *mut Sighting = words.cast();
+    // SAFETY: the whole map value, which `sighting_words` told; as in `count_packet`.
+    unsafe { (*sighting).strange = 0 };
+}
+
+/// Tells that it was not.
+#[inline(always)]
+pub fn set_strange(words: *mut [u64; FLOW_WORDS]) {
+    let sighting: *mut Sighting = words.cast();
+    // SAFETY: as in `set_known`.
+    unsafe { (*sighting).strange += 1 };
 }
 
 /// Forgets the flow: its packet is decided.

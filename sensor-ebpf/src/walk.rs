@@ -2,9 +2,26 @@
 //!
 //! Global functions in the verifier's sense: only scalars cross, each is verified once.
 
+use core::ptr;
+
 use sensor_common::{LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, PatternKey};
 
 use crate::{confirm::probe_name, emit::probed, flows::next, lookup::has, maps, scratch};
+
+#[unsafe(no_mangle)]
+static NAME_KEYS: [u64; 4] = [0; 4];
+
+/// Keys of the hash of names.
+#[inline(always)]
+pub fn name_keys() -> NameKeys {
+    NameKeys([name_key(0), name_key(1), name_key(2), name_key(3)])
+}
+
+#[inline(always)]
+pub fn name_key(at: usize) -> u64 {
+    // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
+    unsafe { ptr::read_volatile(&raw const NAME_KEYS[at]) }
+}
 
 /// Longest label (RFC 1035 §2.3.4).
 const LONGEST_LABEL: u64 = 63;
@@ -25,7 +42,7 @@ pub extern "C" fn walk_dns(start: u32, length: u32) -> u32 {
     let Some(message) = scratch::copied() else {
         return BAD;
     };
-    let keys = maps::name_keys();
+    let keys = name_keys();
     let length = u64::from(length);
     let first_byte = u64::from(start);
     let mut at = first_byte;
@@ -71,7 +88,7 @@ pub extern "C" fn walk_text(start: u32, end: u32) -> u32 {
     let Some(text) = scratch::copied() else {
         return BAD;
     };
-    let keys = maps::name_keys();
+    let keys = name_keys();
     let (mut at, mut end) = (u64::from(start), u64::from(end));
     if at < end && text.byte(end - 1) == u64::from(b'.') {
         end -= 1;
@@ -187,7 +204,7 @@ pub extern "C" fn match_name(labels: u32, bytes: u32, matched_in: u32) -> u32 {
     let (Some(name), Some(filter)) = (scratch::copied(), maps::filter()) else {
         return 0;
     };
-    let keys = maps::name_keys();
+    let keys = name_keys();
     let mut hash = NameHash::root(keys);
     let mut label = u64::from(labels);
     let mut matched = 0;

@@ -4,7 +4,7 @@
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
 use sensor_common::{FLOW_WORDS, YOUNG_PLACES, Young};
 
-use crate::{emit, lane, maps};
+use crate::{emit, lane, maps, walk::name_key};
 
 #[btf_map]
 static YOUNG: Array<Young, { YOUNG_PLACES as usize }> = Array::new();
@@ -46,8 +46,8 @@ pub fn place(ends: [u64; 5]) -> (u32, u32) {
     // place, or reads addresses from it. An IPv4 address is an upper half.
     let addresses = (src ^ dst >> 31).wrapping_add(src_high ^ dst_high << 1);
     let hash = addresses
-        .wrapping_add(maps::name_key(2))
-        .wrapping_mul(ports.wrapping_add(maps::name_key(3)));
+        .wrapping_add(name_key(2))
+        .wrapping_mul(ports.wrapping_add(name_key(3)));
     ((hash >> 50) as u32, (hash >> 18) as u32 | 1)
 }
 

@@ -1,10 +1,6 @@
 //! Markers that come and go one by one: the kernel judges as if the set had been loaded whole.
 
-use std::{
-    collections::BTreeSet,
-    net::IpAddr,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 use sensor_tests::{

@@ -1,9 +1,6 @@
 //! Markers of names that come and go one by one: judged as if the set had been loaded whole.
 
-use std::{
-    collections::BTreeSet,
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use sensor_tests::{
