@@ -312,8 +312,9 @@ fn a_flow_that_goes_on_is_judged_by_the_set_of_now_after_each_change() {
     let short = format!("ip 203.0.113.5 id=a until={until}\n");
     post(&client, "/v1/markers", &short);
     send(1, "it came back until soon");
-    // Some ticks later: the deadline is compared with the time of the last one.
-    let over = until + Duration::from_millis(50);
+    // Many ticks later: the deadline is compared with the time of the last one, and the kernel of a machine that
+    // shares its processors may be late with them.
+    let over = until + Duration::from_millis(500);
     assert!(wait_until(PATIENCE, || Timestamp::now() >= over));
     send(0, "it is over");
     assert!(daemon.stop().success());
