@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sensor_common::{LAYOUT_VERSION, map};
+use sensor_common::map;
 use sensor_tests::{
     bearers::{frame, greeting, hello, message, question, request, segment, server_name},
     command::{output, run, said, wait_until},
@@ -18,6 +18,7 @@ use sensor_tests::{
     netns::Wire,
     packet::Body,
 };
+use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What no trace may have; it stands in payloads, never in a marker.
@@ -66,24 +67,35 @@ fn holding(place: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Those of these pinned maps that have it.
-fn maps_holding(home: &Home, mut maps: Vec<&'static str>) -> Vec<&'static str> {
+/// The maps of the attached program that have it; rings have no keys, and what they carry has no payload.
+fn maps_holding(wire: &Wire) -> Vec<String> {
     let bytes: Vec<String> = CANARY
         .bytes()
         .map(|byte| format!("\"{byte:#04x}\""))
         .collect();
     let bytes = bytes.join(",");
-    let pins = home.pins().join(LAYOUT_VERSION.to_string()).join("shared");
-    let has = |name: &&str| {
-        let pin = pins.join(name);
-        let words = ["bpftool", "-j", "map", "dump", "pinned"];
-        let pin = pin.to_str().expect("UTF-8");
-        let (code, text, error) = said(output(&[&words[..], &[pin]].concat()));
-        assert_eq!(code, 0, "{name}: {error}");
-        text.contains(&bytes)
+    let told = |words: &[&str]| {
+        let (code, text, error) = said(output(&[&["bpftool", "-j"], words].concat()));
+        assert_eq!(code, 0, "{words:?}: {error}");
+        text
     };
-    maps.retain(has);
-    maps
+    let read = |text: &str| serde_json::from_str::<Value>(text).expect("`bpftool -j` writes JSON");
+    let program = wire.to.xdp_program(Wire::IN).expect("it is attached");
+    let program = read(&told(&["prog", "show", "id", &program.to_string()]));
+    let maps = program["map_ids"].as_array().expect("its maps");
+    let mut holding = Vec::new();
+    for id in maps {
+        let id = id.to_string();
+        let map = read(&told(&["map", "show", "id", &id]));
+        let name = map["name"].as_str().expect("a name").to_owned();
+        if map["type"] == "ringbuf" || map["type"] == "prog_array" {
+            continue;
+        }
+        if told(&["map", "dump", "id", &id]).contains(&bytes) {
+            holding.push(name);
+        }
+    }
+    holding
 }
 
 #[test]
@@ -137,13 +149,9 @@ fn a_canary_in_payloads_is_in_no_file_no_answer_and_after_two_seconds_in_no_map(
     assert!(status.signal().is_some(), "{status}");
     assert!(!status.core_dumped(), "no core holds what it had borrowed");
     wire.send(&frames(3_000), 5_000);
-    let slots = vec![map::SLOTS];
-    assert_eq!(maps_holding(&home, slots.clone()), slots, "it is there now");
+    assert_eq!(maps_holding(&wire), [map::SLOTS], "it is there now");
     thread::sleep(Duration::from_secs(2));
-    // Rings have no keys; what they carry has no payload.
-    let mut all = map::SHARED.to_vec();
-    all.retain(|name| ![map::RECORDS, map::LENT].contains(name));
-    assert_eq!(maps_holding(&home, all), [""; 0], "nobody came: zeroed");
+    assert_eq!(maps_holding(&wire), [""; 0], "nobody came: zeroed");
 
     fs::remove_file(home.fault()).expect("it was there");
     let daemon = Sensord::start(&home, &wire.to, &settings);
