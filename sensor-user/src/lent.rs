@@ -197,3 +197,6 @@ fn packet(lent: &Lent) -> Option<Packet<'_>> {
         payload: &lent.payload,
     })
 }
+
+#[cfg(test)]
+mod tests;
