@@ -30,7 +30,7 @@ impl Class {
 }
 
 /// Where a handshake, head or message ends: `opened = decided + nameless + unreadable + truncated +
-/// too_long + over_budget + timed_out + orphaned` and what still waits.
+/// too_long + over_budget + displaced + timed_out + orphaned` and what still waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// What was looked for in it was read.
@@ -43,8 +43,10 @@ pub enum Fate {
     Truncated,
     /// It is longer than one flow may be held.
     TooLong,
-    /// All that may be held was held already.
+    /// It alone is more than its class may hold.
     OverBudget,
+    /// All that its class may hold was held, and another took its place.
+    Displaced,
     /// The rest did not come in time.
     TimedOut,
     /// Its beginning did not come in time.
@@ -53,13 +55,14 @@ pub enum Fate {
 
 impl Fate {
     /// All of them, by value.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decided,
         Self::Nameless,
         Self::Unreadable,
         Self::Truncated,
         Self::TooLong,
         Self::OverBudget,
+        Self::Displaced,
         Self::TimedOut,
         Self::Orphaned,
     ];
@@ -80,6 +83,7 @@ impl Fate {
             Self::Truncated => "truncated",
             Self::TooLong => "too_long",
             Self::OverBudget => "over_budget",
+            Self::Displaced => "displaced",
             Self::TimedOut => "timed_out",
             Self::Orphaned => "orphaned",
         }
