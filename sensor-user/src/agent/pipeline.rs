@@ -264,6 +264,7 @@ impl Pipeline {
         self.joiner.close_patterns(|id| changed.has(id));
         self.joiner
             .close_over(self.clock.to_kernel(Timestamp::now()));
+        self.tap.zero_overdue();
         // Saved before the table is cleared, cleared before it is written again.
         self.save(progress, stop)?;
         progress.uncleared = any.then_some(ended);

@@ -36,6 +36,8 @@ impl Pipeline {
         stop: &AtomicBool,
     ) -> Result<(), Error> {
         while self.inspect(progress, stop)? == BATCH {}
+        // Not before: what is announced is there until it was read.
+        self.tap.zero_overdue();
         progress.left = progress.left.left(self.tap.lent_before(lent));
         Ok(())
     }
