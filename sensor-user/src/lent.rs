@@ -5,7 +5,10 @@
 
 mod limits;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use sensor_common::{Flow, FlowKey, LaneClass, Record};
 
@@ -75,6 +78,11 @@ impl Lending {
             taken: 0,
             gone: 0,
         }
+    }
+
+    /// Counts on from what a former agent stored of the same maps: what the kernel counts goes on, too.
+    pub fn go_on(&mut self, stored: &BTreeMap<String, u64>) {
+        self.lane.go_on(Counts::left(stored));
     }
 
     /// Looks from now on for what an image needs.

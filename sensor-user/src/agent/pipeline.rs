@@ -153,6 +153,7 @@ impl Pipeline {
             self.joiner.close_all();
         }
         let accounts = if same {
+            self.lending.go_on(&restored.accounts);
             Judgements::from_stored(&restored.accounts)
         } else {
             Judgements::default()
@@ -351,7 +352,7 @@ impl Pipeline {
             changed: std::mem::take(&mut progress.changed),
             epoch: self.tap.epoch(),
             drained: progress.drained,
-            accounts: progress.accounts.to_stored(),
+            accounts: self.counted(progress),
             sequences: progress.sequences.clone(),
         };
         let mut reported = false;

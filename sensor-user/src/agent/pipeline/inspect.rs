@@ -1,6 +1,7 @@
 //! What the kernel lends, on its way to events.
 
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -25,6 +26,13 @@ impl Pipeline {
         let lent = progress.left.with(self.lending.packets());
         progress.dirty |= progress.accounts.lent != lent;
         progress.accounts.lent = lent;
+    }
+
+    /// Every count that commits with the events.
+    pub(super) fn counted(&self, progress: &Progress) -> BTreeMap<String, u64> {
+        let mut counted = progress.accounts.to_stored();
+        counted.extend(self.lending.inspected().counts.to_stored());
+        counted
     }
 
     /// Takes what is announced at the start, so that it can be told what a former agent took, and had not

@@ -150,6 +150,11 @@ impl Lane {
         }
     }
 
+    /// Counts on from what a former agent left.
+    pub const fn go_on(&mut self, left: Counts) {
+        self.counts = left;
+    }
+
     /// Says what is looked for from now on.
     pub const fn set_wants(&mut self, wants: Wants) {
         self.wants = wants;

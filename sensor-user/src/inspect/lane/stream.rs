@@ -151,6 +151,7 @@ impl Lane {
         let position = stream.position(packet.sequence);
         if stream.is_head(packet) {
             stream.head = Some(position);
+            self.counts.turn(stream.class, packet.class);
             stream.class = packet.class;
         }
         let fits = packet.payload.len() <= self.budget.left(&stream.place);
