@@ -87,7 +87,9 @@ impl Name {
     #[must_use]
     pub fn patterns(&self) -> Vec<Zeroizing<String>> {
         let mut all = Vec::new();
-        self.each_pattern("", LabelCounts::ALL, |pattern| all.push(Zeroizing::new(pattern.into())));
+        self.each_pattern("", LabelCounts::ALL, |pattern| {
+            all.push(Zeroizing::new(pattern.into()))
+        });
         all
     }
 

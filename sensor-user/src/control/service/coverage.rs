@@ -165,9 +165,7 @@ fn class_coverage(
     // What was lent is several packets of one handshake: the agent knows how many handshakes.
     let by_kernel = match class {
         // The agent judges the hello that it belongs to.
-        LaneClass::TlsSegment => {
-            lane.of(class, LaneFate::Decided) + lane.of(class, LaneFate::Lent)
-        }
+        LaneClass::TlsSegment => lane.of(class, LaneFate::Decided) + lane.of(class, LaneFate::Lent),
         class => lane.of(class, LaneFate::Decided),
     };
     let not_lent: u64 = lost.map(|fate| lane.of(class, fate)).iter().sum();

@@ -278,12 +278,7 @@ impl Lane {
     }
 
     /// Ends a connection that waits under a serial number; without a fate its time is over.
-    pub(super) fn end_waiting_connection(
-        &mut self,
-        flow: &Flow,
-        serial: u64,
-        fate: Option<Fate>,
-    ) {
+    pub(super) fn end_waiting_connection(&mut self, flow: &Flow, serial: u64, fate: Option<Fate>) {
         let Some(waiting) = self.connections.get_mut(flow) else {
             return;
         };

@@ -123,7 +123,10 @@ impl Lane {
                 Then::More(needed) => first = Some((looked.behind, needed, told)),
             }
         }
-        if !self.make_room(packet.class, Budget::cost(packet.class, packet.payload.len())) {
+        if !self.make_room(
+            packet.class,
+            Budget::cost(packet.class, packet.payload.len()),
+        ) {
             return self.end(packet.class, Fate::OverBudget, flow, packet.time);
         }
         let source = self.secret.source(&packet.flow);
