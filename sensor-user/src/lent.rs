@@ -108,6 +108,17 @@ impl Lending {
         self.lane.expire(now);
     }
 
+    /// Findings that wait for the next call of [`Lending::findings`].
+    #[must_use]
+    pub const fn found(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Keeps of them those whose value is wanted.
+    pub fn keep(&mut self, wanted: impl Fn(&Observed) -> bool) {
+        self.found.retain(|finding| wanted(&finding.what));
+    }
+
     /// What was found since the last call.
     #[must_use]
     pub fn findings(&mut self) -> Vec<Finding> {
