@@ -82,7 +82,7 @@ impl Lending {
 
     /// Counts on from what a former agent stored of the same maps: what the kernel counts goes on, too.
     pub fn go_on(&mut self, stored: &BTreeMap<String, u64>) {
-        self.lane.go_on(Counts::left(stored));
+        self.lane.count_on(Counts::left(stored));
     }
 
     /// Looks from now on for what an image needs.
@@ -140,7 +140,7 @@ impl Lending {
 
     /// What became of everything that was lent.
     #[must_use]
-    pub const fn inspected(&self) -> Inspected {
+    pub fn inspected(&self) -> Inspected {
         Inspected {
             counts: *self.lane.counts(),
             held: self.lane.held(),

@@ -1,7 +1,8 @@
 //! The loop that consumes hits: one thread owns ring, flow tables, open events and their store.
 //!
-//! The ring itself is the buffer: nothing is taken out of it that the last batch has not been
-//! stored for. When the store fails, the ring fills and the kernel counts; nothing is dropped here.
+//! The ring itself is the buffer: but for what is fetched while the store does not answer, which is
+//! bounded, nothing is taken out of it that the last batch has not been stored for. When the store fails,
+//! the ring fills and the kernel counts; nothing is dropped here.
 
 mod destroy;
 mod inspect;

@@ -51,7 +51,11 @@ fn a_store_that_stalls_neither_blinds_nor_keeps_what_was_borrowed() {
     let after = Identities::settled(&client);
     assert_eq!(after.agent["unconfirmed"], 0, "{after:?}");
     assert_eq!(told(&after) - told(&before), 21, "{after:?}");
-    assert_eq!((after.lent["lent"], after.lent["gone"]), (21, 0), "{after:?}");
+    assert_eq!(
+        (after.lent["lent"], after.lent["gone"]),
+        (21, 0),
+        "{after:?}"
+    );
     assert_eq!(after.findings["findings"], 20, "{after:?}");
     assert!(daemon.stop().success());
 }
