@@ -114,9 +114,13 @@ impl Lending {
         self.found.len()
     }
 
-    /// Keeps of them those whose value is wanted.
-    pub fn keep(&mut self, wanted: impl Fn(&Observed) -> bool) {
-        self.found.retain(|finding| wanted(&finding.what));
+    /// Keeps the first of them, and of the others those whose value is wanted.
+    pub fn keep(&mut self, first: usize, wanted: impl Fn(&Observed) -> bool) {
+        let mut at = 0;
+        self.found.retain(|finding| {
+            at += 1;
+            at <= first || wanted(&finding.what)
+        });
     }
 
     /// What was found since the last call.

@@ -82,10 +82,11 @@ impl Intake {
     fn stand_in(&mut self, live: &Live, now: u64) {
         self.fetch(MOST.saturating_sub(self.records.len()).min(BATCH));
         let indexes = live.indexes();
-        if self.lending.found() < MOST {
+        let before = self.lending.found();
+        if before < MOST {
             self.inspect(indexes.image(), now);
             let covered = |what: &Observed| !indexes.covering(what, canonical_id).is_empty();
-            self.lending.keep(covered);
+            self.lending.keep(before, covered);
         } else {
             self.lending.expire(now);
         }
