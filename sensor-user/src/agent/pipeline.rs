@@ -1,4 +1,4 @@
-//! The loop that consumes hits: one thread owns ring, flow tables, open events and their store.
+//! The loop that consumes hits: one thread owns flow tables, open events and their store, and reads the ring.
 //!
 //! The ring itself is the buffer: but for what is fetched while the store does not answer, which is
 //! bounded, nothing is taken out of it that the last batch has not been stored for. When the store fails,
