@@ -148,7 +148,8 @@ pub const CONFIRM_SHARE: u32 = 4;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct LaneSlot {
-    /// Monotonic time at which it was taken, nanoseconds; the deadline is told from it.
+    /// Monotonic time at which it was taken, nanoseconds, odd; the deadline is told from it. 0: it is free;
+    /// [`LaneSlot::ZEROING`]: the kernel zeroes it; even: the agent does.
     pub claim: u64,
     /// The flow, its pattern 0.
     pub flow: FlowKey,
@@ -171,6 +172,8 @@ pub struct LaneSlot {
 }
 
 impl LaneSlot {
+    /// Claim of a slot that the kernel is zeroing.
+    pub const ZEROING: u64 = 1;
     /// Class of a slot that a record announces.
     pub const CONFIRM: u32 = LANE_CLASSES as u32;
     /// The packet has more payload than the slot.

@@ -46,7 +46,7 @@ pub enum Part {
 
 /// Number of a free slot of this CPU. Nobody else takes from it.
 #[inline(always)]
-pub fn free_slot(part: Part, now: u64) -> Option<u32> {
+pub fn free_slot(part: Part) -> Option<u32> {
     let lane = tally::lane()?;
     let all = CPU_SLOTS.load();
     let confirm = all / CONFIRM_SHARE;
@@ -65,11 +65,8 @@ pub fn free_slot(part: Part, now: u64) -> Option<u32> {
         let slot = SLOTS.get_ptr_mut(first + at)?;
         // SAFETY: a map value; the agent writes to it, too, by the word.
         let claim = unsafe { (&raw const (*slot).claim).read_volatile() };
+        // What was taken too long ago is the deadline's alone: two that zero a slot would not end at once.
         if claim == 0 {
-            return Some(first + at);
-        }
-        if now > claim && now - claim > DEADLINE {
-            zero_slot(first + at);
             return Some(first + at);
         }
     }
@@ -102,6 +99,8 @@ pub fn sweep(number: u32, now: u64) -> Swept {
     // What was taken while the sweep goes on is later than `now`.
     if claim == 0 {
         Swept::Free
+    } else if claim == LaneSlot::ZEROING {
+        Swept::Taken
     } else if now > claim && now - claim > DEADLINE {
         zero_slot(number);
         Swept::Zeroed
@@ -124,6 +123,8 @@ pub extern "C" fn zero_slot(number: u32) -> u32 {
         return 0;
     };
     let words: *mut u64 = settled(slot).cast();
+    // SAFETY: the first word of the value.
+    unsafe { words.write_volatile(LaneSlot::ZEROING) };
     let mut at = 1;
     while at < LaneSlot::WORDS {
         // SAFETY: within the value.
@@ -288,7 +289,7 @@ fn lent<const F: bool>(
         return LaneFate::OverBudget;
     }
     let now = monotonic();
-    let Some(number) = free_slot(Part::Lane, now) else {
+    let Some(number) = free_slot(Part::Lane) else {
         return LaneFate::NoSlot;
     };
     let Some(slot) = SLOTS.get_ptr_mut(number) else {

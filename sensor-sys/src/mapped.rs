@@ -75,16 +75,24 @@ impl Mapped {
         })
     }
 
-    /// Zeroes a value, its first word last: who finds that zero finds all of it zero.
-    pub fn zero(&self, index: u32) {
+    /// Zeroes a value whose first word is `claim`: that becomes `mark` before and zero behind all others, so
+    /// who finds it zero finds all of the value zero. False when it is another, or becomes another meanwhile.
+    pub fn zero(&self, index: u32, claim: u64, mark: u64) -> bool {
         let Some([first, rest @ ..]) = self.value(index) else {
-            return;
+            return false;
         };
+        let change = |from, to| {
+            let changed = first.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
+            changed.is_ok()
+        };
+        if !change(claim, mark) {
+            return false;
+        }
         for word in rest {
             word.store(0, Ordering::Relaxed);
         }
         fence(Ordering::Release);
-        first.store(0, Ordering::Relaxed);
+        change(mark, 0)
     }
 }
 

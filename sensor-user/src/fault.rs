@@ -17,6 +17,24 @@ pub fn point(name: &str) -> Result<(), Fault> {
     }
 }
 
+/// Names a step that takes as long as the test says `stall`.
+#[cfg(feature = "faults")]
+pub fn stall(name: &str) {
+    let Some(path) = std::env::var_os("MARKER_SENSOR_FAULT") else {
+        return;
+    };
+    let stalls =
+        || std::fs::read_to_string(&path).is_ok_and(|text| text.trim() == format!("{name} stall"));
+    while stalls() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// Names a step that takes its time: nobody makes it longer in this build.
+#[cfg(not(feature = "faults"))]
+#[inline]
+pub fn stall(_: &str) {}
+
 /// Names a step at which there is nothing that could fail: the agent may only die there.
 pub fn crossing(name: &str) {
     // A failure that is asked for here is none.

@@ -5,7 +5,10 @@
 
 mod limits;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use sensor_common::{Flow, FlowKey, LaneClass, Record};
 
@@ -77,6 +80,11 @@ impl Lending {
         }
     }
 
+    /// Counts on from what a former agent stored of the same maps: what the kernel counts goes on, too.
+    pub fn go_on(&mut self, stored: &BTreeMap<String, u64>) {
+        self.lane.count_on(Counts::left(stored));
+    }
+
     /// Looks from now on for what an image needs.
     pub fn look_for(&mut self, image: &Image) {
         self.lane.set_wants(Wants::of(image));
@@ -100,6 +108,21 @@ impl Lending {
         self.lane.expire(now);
     }
 
+    /// Findings that wait for the next call of [`Lending::findings`].
+    #[must_use]
+    pub const fn found(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Keeps the first of them, and of the others those whose value is wanted.
+    pub fn keep(&mut self, first: usize, wanted: impl Fn(&Observed) -> bool) {
+        let mut at = 0;
+        self.found.retain(|finding| {
+            at += 1;
+            at <= first || wanted(&finding.what)
+        });
+    }
+
     /// What was found since the last call.
     #[must_use]
     pub fn findings(&mut self) -> Vec<Finding> {
@@ -121,7 +144,7 @@ impl Lending {
 
     /// What became of everything that was lent.
     #[must_use]
-    pub const fn inspected(&self) -> Inspected {
+    pub fn inspected(&self) -> Inspected {
         Inspected {
             counts: *self.lane.counts(),
             held: self.lane.held(),
@@ -197,3 +220,6 @@ fn packet(lent: &Lent) -> Option<Packet<'_>> {
         payload: &lent.payload,
     })
 }
+
+#[cfg(test)]
+mod tests;

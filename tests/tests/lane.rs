@@ -5,5 +5,7 @@
 mod live;
 #[path = "lane/program.rs"]
 mod program;
+#[path = "lane/stalled.rs"]
+mod stalled;
 #[path = "lane/traces.rs"]
 mod traces;

@@ -58,7 +58,7 @@ pub use declaration::{declaration, record_declaration};
 use deliveries::{Sinks, Today};
 pub use error::Error;
 use oversight::Oversight;
-use pipeline::Pipeline;
+use pipeline::{Intake, Pipeline};
 pub use restore::{Restored, accept as accept_restore};
 use serve::{Doors, bind_page, serve};
 use watched::interfaces_of;
@@ -233,7 +233,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
         Oversight::start(overseers, config, &sensor, overseen).map_err(Error::Runtime)?;
     let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
-        tap,
+        intake: Intake::shared(tap, configured::lending(config)),
         joiner: Joiner::new(configured::context(config), configured::timeouts(config)),
         store,
         live,
@@ -243,7 +243,6 @@ pub fn run(config: &Config) -> Result<(), Error> {
         bells: sinks.bells,
         drain_interval: config.flows.drain_interval,
         floods: configured::floods(config),
-        lending: configured::lending(config),
         limits: Limits::new(limit),
         told,
     };

@@ -1,36 +1,43 @@
-//! The loop that consumes hits: one thread owns ring, flow tables, open events and their store.
+//! The loop that consumes hits: one thread owns flow tables, open events and their store, and reads the ring.
 //!
-//! The ring itself is the buffer: nothing is taken out of it that the last batch has not been
-//! stored for. When the store fails, the ring fills and the kernel counts; nothing is dropped here.
+//! The ring itself is the buffer: but for what is fetched while the store does not answer, which is
+//! bounded, nothing is taken out of it that the last batch has not been stored for. When the store fails,
+//! the ring fills and the kernel counts; nothing is dropped here.
 
 mod destroy;
 mod inspect;
+mod intake;
+mod progress;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use sensor_common::Record;
 use tokio::sync::broadcast;
 use tracing::{error, info, warn};
 
 use super::deliveries::Bells;
 use crate::{
     clock::KernelClock,
-    dataplane::{self, Tap},
+    dataplane,
     events::{self, Batch, Store},
+    fault,
     hits::{Account, Floods, Joiner, Judgements, LentPackets, Live, Surroundings},
-    lent::{self, Lending, Limits, Noted},
+    inspect::Counts,
+    lent::{Limits, Noted},
     metrics::Metrics,
     model::{Event, EventRow, PatternId},
 };
 use destroy::Destruction;
+pub use intake::Intake;
+use intake::{Running, StandIn, Whereabouts, lock};
 
 /// Most records stored in one batch.
 const BATCH: usize = 4096;
@@ -48,12 +55,15 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] events::Error),
+    /// A thread.
+    #[error("no thread for what the kernel tells: {0}; raise the unit's TasksMax")]
+    Thread(std::io::Error),
 }
 
 /// The loop's parts.
 pub struct Pipeline {
-    /// Kernel side.
-    pub tap: Tap,
+    /// Kernel side, and what it lends.
+    pub intake: Arc<Mutex<Intake>>,
     /// Open events.
     pub joiner: Joiner,
     /// Their store.
@@ -72,8 +82,6 @@ pub struct Pipeline {
     pub drain_interval: Duration,
     /// Watches for patterns that flood.
     pub floods: Floods,
-    /// What the kernel lends.
-    pub lending: Lending,
     /// What holds findings back that flood.
     pub limits: Limits,
     /// What became of what was lent.
@@ -87,6 +95,8 @@ struct Progress {
     sequences: BTreeMap<u32, u64>,
     /// What former agents left of lent packets, and when it was last noted where they are.
     left: LentPackets,
+    /// Lent packets and what became of them, as far as their findings are in the accounts.
+    lent: (LentPackets, Counts),
     noted: Instant,
     drained: u64,
     /// Period in which this run began: until its end, records may have gone with a former agent.
@@ -98,6 +108,10 @@ struct Progress {
     changed: Vec<EventRow>,
     opened: Vec<Timestamp>,
     dirty: bool,
+    /// Whom the loop tells that it goes to the store.
+    out: Arc<Whereabouts>,
+    /// Of the maps.
+    epoch: u64,
     /// What is being destroyed.
     doomed: Destruction,
 }
@@ -108,8 +122,25 @@ impl Pipeline {
     /// # Errors
     /// [`Error`] when the kernel side fails, or the store when stopping.
     pub fn run(mut self, stop: &AtomicBool) -> Result<(), Error> {
-        let mut progress = self.recover(stop)?;
-        let mut records = Vec::with_capacity(BATCH);
+        let whereabouts = Arc::new(Whereabouts::default());
+        let stand_in = StandIn {
+            intake: Arc::clone(&self.intake),
+            live: Arc::clone(&self.live),
+            told: Arc::clone(&self.told),
+            clock: self.clock,
+            whereabouts: Arc::clone(&whereabouts),
+        };
+        thread::scope(|scope| {
+            let thread = thread::Builder::new().name("stand-in".into());
+            let spawned = thread.spawn_scoped(scope, || stand_in.run());
+            spawned.map_err(Error::Thread)?;
+            let _running = Running(Arc::clone(&whereabouts));
+            self.go_round(stop, &whereabouts)
+        })
+    }
+
+    fn go_round(&mut self, stop: &AtomicBool, out: &Arc<Whereabouts>) -> Result<(), Error> {
+        let mut progress = self.recover(stop, out)?;
         let mut next_drain = Instant::now() + self.drain_interval;
         loop {
             let stopping = stop.load(Ordering::Relaxed);
@@ -117,16 +148,17 @@ impl Pipeline {
                 let until_drain = next_drain.saturating_duration_since(Instant::now());
                 let busy = progress.doomed.is_under_way();
                 let most = if busy { Duration::ZERO } else { WAIT };
-                self.tap.wait(until_drain.min(most));
+                lock(&self.intake).tap.wait(until_drain.min(most));
             }
-            let read = self.consume(&mut records, &mut progress, stop)?;
+            let read = self.consume(&mut progress, stop)?;
             let lent = self.inspect(&mut progress, stop)?;
             if stopping || Instant::now() >= next_drain {
-                self.drain(&mut records, &mut progress, stop)?;
+                self.drain(&mut progress, stop)?;
                 progress.doomed.look_again();
                 next_drain = Instant::now() + self.drain_interval;
             }
             self.save(&mut progress, stop)?;
+            let _away = out.leave(stop);
             self.destroy(&mut progress.doomed);
             if stopping && read < BATCH && lent < BATCH {
                 return Ok(());
@@ -135,9 +167,13 @@ impl Pipeline {
     }
 
     /// Goes on where a former agent stopped: its open events, its marks, what it left half done.
-    fn recover(&mut self, stop: &AtomicBool) -> Result<Progress, Error> {
+    fn recover(&mut self, stop: &AtomicBool, out: &Arc<Whereabouts>) -> Result<Progress, Error> {
         let restored = self.store.restore()?;
-        let same = restored.epoch == self.tap.epoch();
+        let (epoch, period, counts) = {
+            let tap = &lock(&self.intake).tap;
+            (tap.epoch(), tap.period(), tap.counts())
+        };
+        let same = restored.epoch == epoch;
         let indexes = self.live.indexes();
         for row in &restored.open {
             let around = Surroundings {
@@ -153,6 +189,7 @@ impl Pipeline {
             self.joiner.close_all();
         }
         let accounts = if same {
+            lock(&self.intake).lending.go_on(&restored.accounts);
             Judgements::from_stored(&restored.accounts)
         } else {
             Judgements::default()
@@ -166,9 +203,12 @@ impl Pipeline {
                 BTreeMap::new()
             },
             left: accounts.lent,
+            lent: Default::default(),
+            out: Arc::clone(out),
+            epoch,
             noted: Instant::now(),
             drained: if same { restored.drained } else { 0 },
-            began_in: self.tap.period(),
+            began_in: period,
             uncleared: None,
             new: Vec::new(),
             changed: Vec::new(),
@@ -179,13 +219,12 @@ impl Pipeline {
         self.live.tell(accounts);
         // A period that ended without its flows stored is drained now; one that was stored but not
         // cleared is only cleared.
-        let ended = self.tap.period() - 1;
-        let emitted = self.tap.counts().records_by_cpu()?;
-        let lent = self.tap.counts().lent_by_cpu()?;
+        let ended = period - 1;
+        let emitted = counts.records_by_cpu()?;
+        let lent = counts.lent_by_cpu()?;
         // What these counts tell is whole in the ring only when its programs have finished.
         dataplane::grace_period()?;
-        let mut records = Vec::with_capacity(BATCH);
-        while self.consume(&mut records, &mut progress, stop)? == BATCH {}
+        while self.consume(&mut progress, stop)? == BATCH {}
         for (cpu, last) in (0u32..).zip(emitted) {
             progress.account_gap(cpu, last + 1);
         }
@@ -202,7 +241,7 @@ impl Pipeline {
         };
         self.joiner.close_changed(around, self.clock.judged_now());
         self.save(&mut progress, stop)?;
-        self.tap.clear(ended)?;
+        lock(&self.intake).tap.clear(ended)?;
         let lost = progress.accounts.records.get(Account::LostAtRestart);
         if same {
             let open_events = self.joiner.open_count();
@@ -212,20 +251,14 @@ impl Pipeline {
     }
 
     /// Accounts for up to a batch of records; how many there were.
-    fn consume(
-        &mut self,
-        records: &mut Vec<Record>,
-        progress: &mut Progress,
-        stop: &AtomicBool,
-    ) -> Result<usize, Error> {
-        records.clear();
-        let read = self.tap.read_records(records, BATCH);
-        if read == 0 {
+    fn consume(&mut self, progress: &mut Progress, stop: &AtomicBool) -> Result<usize, Error> {
+        let records = lock(&self.intake).records(BATCH);
+        if records.is_empty() {
             return Ok(0);
         }
         let indexes = self.live.indexes();
-        for record in records.iter() {
-            self.ensure_key(record.time, stop)?;
+        for (record, bore) in &records {
+            self.ensure_key(record.time, progress, stop)?;
             progress.account_gap(record.cpu, record.sequence);
             progress.sequences.insert(record.cpu, record.sequence);
             let around = Surroundings {
@@ -233,29 +266,23 @@ impl Pipeline {
                 subscribers: &self.live.subscribers,
                 clock: self.clock,
             };
-            let bore = lent::bore(&mut self.tap, record);
             let account = self.joiner.record(record, bore.as_deref(), around);
             progress.accounts.records.add(account, 1);
             self.floods.count(PatternId(record.key.pattern));
         }
         progress.dirty = true;
-        Ok(read)
+        Ok(records.len())
     }
 
     /// Ends the period: its records, then its flows, then what is over.
-    fn drain(
-        &mut self,
-        records: &mut Vec<Record>,
-        progress: &mut Progress,
-        stop: &AtomicBool,
-    ) -> Result<(), Error> {
+    fn drain(&mut self, progress: &mut Progress, stop: &AtomicBool) -> Result<(), Error> {
         // Not before: as long as a flow is in the table of the last period, the kernel knows it.
         if let Some(period) = progress.uncleared.take() {
-            self.tap.clear(period)?;
+            lock(&self.intake).tap.clear(period)?;
         }
-        let ended = self.tap.flip()?;
+        let ended = lock(&self.intake).tap.flip()?;
         // Records of the period are all in the ring now, before the flows that count on them.
-        while self.consume(records, progress, stop)? == BATCH {}
+        while self.consume(progress, stop)? == BATCH {}
         let any = self.count_flows(ended, progress, stop)?;
         if let Some(flooding) = self.floods.end_drain() {
             self.live.tell_flooding(flooding);
@@ -264,6 +291,7 @@ impl Pipeline {
         self.joiner.close_patterns(|id| changed.has(id));
         self.joiner
             .close_over(self.clock.to_kernel(Timestamp::now()));
+        lock(&self.intake).tap.zero_overdue();
         // Saved before the table is cleared, cleared before it is written again.
         self.save(progress, stop)?;
         progress.uncleared = any.then_some(ended);
@@ -277,10 +305,10 @@ impl Pipeline {
         progress: &mut Progress,
         stop: &AtomicBool,
     ) -> Result<bool, Error> {
-        let flows = self.tap.flows(period)?;
+        let flows = lock(&self.intake).tap.flows(period)?;
         let indexes = self.live.indexes();
         for (key, flow) in &flows {
-            self.ensure_key(flow.first, stop)?;
+            self.ensure_key(flow.first, progress, stop)?;
             let around = Surroundings {
                 indexes: &indexes,
                 subscribers: &self.live.subscribers,
@@ -308,27 +336,6 @@ impl Pipeline {
         Ok(!flows.is_empty())
     }
 
-    /// Makes sure that the joiner has the key of the month of a record; tries again as long as the
-    /// store fails.
-    fn ensure_key(&mut self, time: u64, stop: &AtomicBool) -> Result<(), Error> {
-        let Some(month) = self.joiner.missing_key(time, self.clock) else {
-            return Ok(());
-        };
-        let key = loop {
-            match self.store.month_key(&month) {
-                Ok(key) => break key,
-                Err(error) if stop.load(Ordering::Relaxed) => return Err(error.into()),
-                Err(error) => {
-                    self.metrics.store_failed();
-                    error!(%error, "no key for this month's events; trying again every second");
-                    std::thread::sleep(RETRY);
-                }
-            }
-        };
-        self.joiner.add_key(month, *key);
-        Ok(())
-    }
-
     /// Stores everything that changed; tries again until it is stored, or until stopping.
     fn save(&mut self, progress: &mut Progress, stop: &AtomicBool) -> Result<(), Error> {
         for change in self.joiner.take_changes() {
@@ -348,12 +355,14 @@ impl Pipeline {
         let batch = Batch {
             new: std::mem::take(&mut progress.new),
             changed: std::mem::take(&mut progress.changed),
-            epoch: self.tap.epoch(),
+            epoch: progress.epoch,
             drained: progress.drained,
-            accounts: progress.accounts.to_stored(),
+            accounts: progress.counted(),
             sequences: progress.sequences.clone(),
         };
         let mut reported = false;
+        let away = progress.out.leave(stop);
+        fault::stall("commit");
         while let Err(error) = self.store.commit(&batch) {
             self.metrics.store_failed();
             self.live.tell(progress.accounts.behind(&progress.stored));
@@ -365,6 +374,7 @@ impl Pipeline {
             }
             std::thread::sleep(RETRY);
         }
+        drop(away);
         if reported {
             warn!("events are stored again");
         }
@@ -382,18 +392,5 @@ impl Pipeline {
             let _ = self.tail.send(Arc::new(row.event));
         }
         Ok(())
-    }
-}
-
-impl Progress {
-    /// Records between the last one accounted for and `sequence` went with a former agent.
-    fn account_gap(&mut self, cpu: u32, sequence: u64) {
-        let last = self.sequences.entry(cpu).or_default();
-        let lost = sequence.saturating_sub(*last + 1);
-        if lost > 0 {
-            self.accounts.records.add(Account::LostAtRestart, lost);
-            *last = sequence - 1;
-            self.dirty = true;
-        }
     }
 }

@@ -14,10 +14,12 @@ pub struct Inspect {
     /// Most bytes of one connection.
     #[serde(deserialize_with = "units::size")]
     pub per_flow: u64,
-    /// Most bytes of all connections.
+    /// Most bytes of all connections; each class (TLS, HTTP, QUIC, DNS over TCP) has a quarter of it.
     #[serde(deserialize_with = "units::size")]
     pub memory: u64,
-    /// Most packets of one class that each CPU lends in a second; 0 for no limit.
+    /// Most packets of one class that each CPU lends in a second; 0 for no limit. One core of the agent decides
+    /// about 380,000 segments or 110,000 QUIC Initials a second from memory: every class at its default
+    /// keeps less than half a core busy, for each CPU where packets come in.
     pub packets_per_second: u32,
 }
 
@@ -26,7 +28,7 @@ impl Default for Inspect {
         Self {
             per_flow: 16 << 10,
             memory: 32 << 20,
-            packets_per_second: 250_000,
+            packets_per_second: 20_000,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The inspection lane from the agent's side: slots that the program lends are copied and zeroed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering, fence},
+    time::Duration,
+};
 
 use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use rustix::time::{ClockId, clock_gettime};
 use sensor_common::{
     FlowKey, LANE_CLASSES, LANE_FATES, Lane, LaneClass, LaneFate, LaneSlot, Notice, Record, map,
 };
@@ -74,6 +78,16 @@ impl Budgets {
     }
 }
 
+/// Words of a slot: its claim, and the time of its packet.
+const CLAIM: usize = 0;
+const TIME: usize = 8;
+
+/// Up to this age a slot is fetched: well before the kernel's deadline (1.5 s), so that the two never zero
+/// one slot at once, of which the slower would wipe what the kernel lent in it next.
+const TAKEN_WITHIN: Duration = Duration::from_millis(1_400);
+/// From this age on the agent zeroes a slot itself: the kernel's timer has passed by, where it has one.
+const OVERDUE_AFTER: Duration = Duration::from_millis(2_000);
+
 /// Slots, and the ring that tells of them.
 pub(super) struct Slots {
     slots: Mapped,
@@ -133,19 +147,27 @@ impl Slots {
         self.fetch(u32::from(record.slot.checked_sub(1)?), record.time)
     }
 
-    /// Copies a slot and zeroes it; `None` when it holds another packet than that of `time`.
+    /// Copies a slot and zeroes it; `None` when it holds another packet than that of `time`, or the
+    /// kernel is about to zero it.
     fn fetch(&self, slot: u32, time: u64) -> Option<Lent> {
-        let words = self.slots.value(slot)?;
-        let lent = lent(words, time)?;
-        self.slots.zero(slot);
+        let (claim, lent) = copied(self.slots.value(slot)?, time, || {})?;
+        self.slots.zero(slot, claim, claim & !1);
         Some(lent)
     }
 
-    /// Zeroes every slot: who looked at them is gone.
-    pub(super) fn zero_all(&self) {
-        for slot in 0..self.slots.entries() {
-            self.slots.zero(slot);
-        }
+    /// Zeroes what nobody came for in time, where the kernel has not; how many slots.
+    pub(super) fn zero_overdue(&self) -> u64 {
+        let overdue = |slot: &u32| {
+            let Some(words) = self.slots.value(*slot) else {
+                return false;
+            };
+            let claim = words[CLAIM].load(Ordering::Acquire);
+            // An agent that died while it zeroed one has left it even.
+            claim > LaneSlot::ZEROING
+                && age(claim) > OVERDUE_AFTER
+                && self.slots.zero(*slot, claim, claim & !1)
+        };
+        (0..self.slots.entries()).filter(overdue).count() as u64
     }
 
     /// Slots that are not free.
@@ -158,10 +180,38 @@ impl Slots {
     }
 }
 
+/// Copies what a slot holds of the packet of `time`; with it the slot's claim, which was the same before and
+/// behind the copy. Between copying and that, `copied` is called.
+fn copied(words: &[AtomicU64], time: u64, copied: impl FnOnce()) -> Option<(u64, Lent)> {
+    let claim = words[CLAIM].load(Ordering::Acquire);
+    if !is_taken(claim) || age(claim) > TAKEN_WITHIN {
+        return None;
+    }
+    let lent = lent(words, time)?;
+    copied();
+    fence(Ordering::Acquire);
+    let claimed = words[CLAIM].load(Ordering::Relaxed) == claim;
+    // The kernel zeroes the time before any of the payload, and writes it before the claim.
+    let same = claimed && words[TIME].load(Ordering::Relaxed) == time;
+    same.then_some((claim, lent))
+}
+
+/// Whether a claim is that of a packet which waits to be fetched.
+const fn is_taken(claim: u64) -> bool {
+    claim > LaneSlot::ZEROING && claim & 1 == 1
+}
+
+/// How long ago a slot was taken.
+fn age(claim: u64) -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    let now = Duration::try_from(now).unwrap_or_default();
+    now.saturating_sub(Duration::from_nanos(claim))
+}
+
 /// Reads a slot; the order of its words is that of [`LaneSlot`].
 fn lent(words: &[AtomicU64], time: u64) -> Option<Lent> {
     let word = |at: usize| words[at].load(Ordering::Relaxed);
-    if word(0) == 0 || word(8) != time {
+    if word(TIME) != time {
         return None;
     }
     let half = |at: usize, second: bool| {
@@ -226,4 +276,54 @@ pub(super) fn counts(lane: &PerCpuArray<MapData, Lane>) -> Result<LaneCounts, Er
         }
     }
     Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHEN: u64 = 77;
+
+    fn slot(age: Duration) -> (u64, Vec<AtomicU64>) {
+        let now = Duration::try_from(clock_gettime(ClockId::Monotonic)).expect("after boot");
+        let taken = now.checked_sub(age).expect("up for longer").as_nanos() as u64 | 1;
+        let words: Vec<_> = (0..LaneSlot::WORDS).map(|_| AtomicU64::new(0)).collect();
+        words[CLAIM].store(taken, Ordering::Relaxed);
+        words[TIME].store(WHEN, Ordering::Relaxed);
+        let length = u64::from_ne_bytes([0, 0, 0, 0, 8, 0, 0, 0]);
+        words[10].store(length, Ordering::Relaxed);
+        words[LaneSlot::HEAD_WORDS].store(u64::from_ne_bytes(*b"evil.exa"), Ordering::Relaxed);
+        (taken, words)
+    }
+
+    #[test]
+    fn a_slot_that_changes_while_it_is_copied_gives_nothing() {
+        let (taken, words) = slot(Duration::from_millis(10));
+        let (claim, lent) = copied(&words, WHEN, || {}).expect("what it holds");
+        assert_eq!((claim, &lent.payload[..]), (taken, &b"evil.exa"[..]));
+        for (word, value) in [
+            (CLAIM, LaneSlot::ZEROING),
+            (CLAIM, 0),
+            // Another packet, of the same time even.
+            (CLAIM, taken + 2),
+            (TIME, 0),
+            (TIME, WHEN + 1),
+        ] {
+            let (_, words) = slot(Duration::from_millis(10));
+            let change = || words[word].store(value, Ordering::Relaxed);
+            assert!(copied(&words, WHEN, change).is_none(), "{word} {value}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_may_be_zeroing_and_what_is_being_zeroed_is_left_alone() {
+        let (_, words) = slot(TAKEN_WITHIN + Duration::from_millis(1));
+        assert!(copied(&words, WHEN, || {}).is_none());
+        let (taken, words) = slot(Duration::ZERO);
+        assert!(copied(&words, WHEN + 1, || {}).is_none());
+        for claim in [taken & !1, LaneSlot::ZEROING, 0] {
+            words[CLAIM].store(claim, Ordering::Relaxed);
+            assert!(copied(&words, WHEN, || {}).is_none());
+        }
+    }
 }

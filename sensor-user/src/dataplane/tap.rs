@@ -155,8 +155,7 @@ impl Counts {
 }
 
 impl Tap {
-    /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`. What was
-    /// lent to a former agent is zeroed.
+    /// Takes the shared maps out of an instance. A new set of maps (epoch 0) is given `epoch`.
     pub(super) fn take(
         instance: &mut Instance,
         epoch: u64,
@@ -191,7 +190,6 @@ impl Tap {
         tap.state.limit_burst = nanoseconds(limit.burst);
         tap.state.lane_interval = budgets.0.map(|limit| nanoseconds(limit.interval));
         tap.state.lane_burst = budgets.0.map(|limit| nanoseconds(limit.burst));
-        tap.slots.zero_all();
         tap.write_control()?;
         Ok(tap)
     }
@@ -259,6 +257,12 @@ impl Tap {
     /// because nobody came for it.
     pub fn borrowed(&mut self, record: &Record) -> Option<Lent> {
         self.slots.of_record(record)
+    }
+
+    /// Zeroes what nobody came for in time. The kernel does so by itself where it has a timer; where it has
+    /// none and no packets come, only this does. To be called now and then; how many slots.
+    pub fn zero_overdue(&self) -> u64 {
+        self.slots.zero_overdue()
     }
 
     /// Slots that hold anything.

@@ -200,7 +200,8 @@ impl Indexes {
     /// Those of former sets are no candidates: nobody else has told that the packet was judged by one.
     pub fn covering(&self, value: &Observed, id_of: impl Fn(&str) -> PatternId) -> Vec<PatternId> {
         let mut ids = Vec::new();
-        value.each_pattern(|pattern| {
+        let among = self.iter().next().map(|index| index.image.label_counts());
+        value.each_pattern(among.unwrap_or_default(), |pattern| {
             let id = id_of(pattern);
             let value = std::slice::from_ref(value);
             if self.iter().take(1).any(|index| index.confirms(id, value)) {

@@ -9,7 +9,8 @@ pub struct LentPackets {
     pub taken: u64,
     /// Taken, and waiting for the rest of their handshake.
     pub held: u64,
-    /// Zeroed before an agent came for them: by the kernel's deadline, or at the agent's start.
+    /// Zeroed before an agent came for them: by the kernel's deadline, or by the agent
+    /// where the kernel has no timer.
     pub gone: u64,
     /// Taken or held by an agent that died before it stored what it found.
     pub lost: u64,

@@ -2,6 +2,8 @@
 
 mod scan;
 
+use std::fmt;
+
 use zeroize::Zeroizing;
 
 use crate::model::{Name, Pattern};
@@ -10,8 +12,8 @@ use scan::Scanned;
 /// Most header fields; servers allow about a hundred.
 const MOST_FIELDS: usize = 128;
 
-/// What a request asks for.
-#[derive(Debug, Default)]
+/// What a request asks for. It prints nothing of it.
+#[derive(Default)]
 pub struct Asked {
     /// Name of the host, where it is one.
     pub host: Option<Name>,
@@ -22,6 +24,12 @@ pub struct Asked {
     pub url: Option<Zeroizing<String>>,
     /// Bytes of the head, with those of a body whose length it tells (RFC 9112 §6.3).
     pub length: usize,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asked(..)")
+    }
 }
 
 /// How far a head could be read.

@@ -4,7 +4,7 @@
 //! anything, and what stands before the cut still counts; what an extension holds, the parser of
 //! rusticata reads.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use tls_parser::{SNIType, TlsExtension, parse_tls_client_hello_extension};
 
@@ -93,8 +93,8 @@ impl Hello {
     }
 }
 
-/// Handshake bytes of the records at the start of a stream.
-#[derive(Debug, PartialEq, Eq)]
+/// Handshake bytes of the records at the start of a stream. It prints none of them.
+#[derive(PartialEq, Eq)]
 pub struct Handshake<'a> {
     /// The bytes, record headers left out.
     pub bytes: Cow<'a, [u8]>,
@@ -102,6 +102,17 @@ pub struct Handshake<'a> {
     pub needed: usize,
     /// What follows is no handshake record: there will be no more bytes.
     pub ended: bool,
+}
+
+impl fmt::Debug for Handshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Handshake({} bytes, needed {})",
+            self.bytes.len(),
+            self.needed
+        )
+    }
 }
 
 impl Drop for Handshake<'_> {

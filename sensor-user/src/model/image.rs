@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-use super::{Direction, Marker, OrderNumber, Pattern, PatternId, PatternKind};
+use super::{Direction, LabelCounts, Marker, OrderNumber, Pattern, PatternId, PatternKind};
 use leaf::{Leaf, Summary, in_order, mark, pattern_of};
 
 /// Children of a node.
@@ -219,6 +219,12 @@ impl Image {
     #[must_use]
     pub fn count_of(&self, kind: PatternKind) -> u64 {
         self.root.summary.patterns[kind as usize]
+    }
+
+    /// Of how many labels its names are.
+    #[must_use]
+    pub fn label_counts(&self) -> LabelCounts {
+        self.root.summary.labels
     }
 
     /// Number of markers.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::Wiped;
+use super::{LabelCounts, Wiped};
 
 /// Longest label, bytes (RFC 1035 §3.1).
 const LONGEST_LABEL: usize = 63;
@@ -87,12 +87,15 @@ impl Name {
     #[must_use]
     pub fn patterns(&self) -> Vec<Zeroizing<String>> {
         let mut all = Vec::new();
-        self.each_pattern("", |pattern| all.push(Zeroizing::new(pattern.into())));
+        self.each_pattern("", LabelCounts::ALL, |pattern| {
+            all.push(Zeroizing::new(pattern.into()))
+        });
         all
     }
 
-    /// Shows every such pattern, with `kind` in front.
-    pub fn each_pattern(&self, kind: &str, mut show: impl FnMut(&str)) {
+    /// Shows every such pattern whose number of labels is `among` them, with `kind` in front: a name of 127
+    /// labels has as many patterns, and who shows each to a hash would be busy.
+    pub fn each_pattern(&self, kind: &str, among: LabelCounts, mut show: impl FnMut(&str)) {
         // In text form: each length but the first is where a dot stands.
         let mut text = Wiped::of(&self.wire[1..]);
         let mut starts = [0; MOST_LABELS];
@@ -117,10 +120,12 @@ impl Name {
             }
             show(str::from_utf8(&line).expect("plain labels are of ASCII"));
         };
-        for start in starts[..count].iter().rev() {
-            show("*.", *start);
+        for (start, labels) in starts[..count].iter().rev().zip(1..) {
+            if among.has_below(labels) {
+                show("*.", *start);
+            }
         }
-        if whole {
+        if whole && among.has_exact(count) {
             show("", 0);
         }
     }
@@ -181,6 +186,24 @@ mod tests {
                 assert!(patterns.all(|one| *one != pattern), "{pattern} {seen}");
             }
         }
+    }
+
+    #[test]
+    fn of_a_long_name_only_what_is_looked_for_is_shown() {
+        let name = name(&["a"; MOST_LABELS].join("."));
+        assert_eq!(name.patterns().len(), MOST_LABELS + 1);
+        let among = ["domain *.b.example", "domain c", "domain x.y.z"]
+            .map(|text| LabelCounts::of(&text.parse().expect("a pattern")));
+        let among = among
+            .into_iter()
+            .fold(LabelCounts::default(), LabelCounts::with);
+        let mut shown = Vec::new();
+        name.each_pattern("", among, |text| shown.push(text.to_owned()));
+        assert_eq!(shown, ["*.a.a"]);
+        let three = Name::of_text(b"a.a.a").expect("a name");
+        shown.clear();
+        three.each_pattern("", among, |text| shown.push(text.to_owned()));
+        assert_eq!(shown, ["*.a.a", "a.a.a"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Ja3, Ja4, Name, Pattern, Wiped};
+use super::{Ja3, Ja4, LabelCounts, Name, Pattern, Wiped};
 
 /// A value that packets bore. It prints its kind only.
 #[derive(Clone, PartialEq, Eq)]
@@ -32,10 +32,11 @@ impl Observed {
         }
     }
 
-    /// Shows the canonical form of every pattern that may cover it; each covers it if it is there.
-    pub fn each_pattern(&self, mut show: impl FnMut(&str)) {
+    /// Shows the canonical form of every pattern that may cover it; each covers it if it is there. Of a
+    /// name, those whose number of labels is `among` them.
+    pub fn each_pattern(&self, among: LabelCounts, mut show: impl FnMut(&str)) {
         match self {
-            Self::Name(name) => name.each_pattern("domain ", show),
+            Self::Name(name) => name.each_pattern("domain ", among, show),
             Self::Url(url) => {
                 let mut line = Wiped::with_room(4 + url.len());
                 line.add_slice(b"url ");

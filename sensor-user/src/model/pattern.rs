@@ -140,7 +140,7 @@ impl Pattern {
     /// # Errors
     /// [`PatternError`]; [`PatternError::EncryptedUrl`] for https.
     pub fn url(text: &str) -> Result<Self, PatternError> {
-        Ok(Self::Url(url::canonical(text)?.into()))
+        url::canonical(text).map(Self::Url)
     }
 
     /// A JA3 fingerprint: 32 hexadecimal digits.

@@ -14,7 +14,7 @@ use sensor_tests::{
     netns::Wire,
     packet::Body,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const NAME: &str = "domain *.evil.example id=name\n";
@@ -109,6 +109,14 @@ fn mixed_traffic_lends_nothing_until_a_name_is_loaded_and_nothing_after_it_went(
     assert!(daemon.stop().success());
 }
 
+/// The coverage of a class.
+fn class(client: &Client, name: &str) -> Value {
+    let coverage = client.get("/v1/coverage").expect("an answer").body;
+    let classes = coverage["classes"].as_array().expect("classes").clone();
+    let of = |one: &Value| one["class"] == name;
+    classes.into_iter().find(of).expect("the class")
+}
+
 #[test]
 fn the_coverage_statement_counts_hidden_hellos_of_kernel_and_lane() {
     if !need::root_and(&["tcpreplay"]) {
@@ -133,16 +141,16 @@ fn the_coverage_statement_counts_hidden_hellos_of_kernel_and_lane() {
         initial(1_006),
     ];
     wire.send(&frames, 500);
-    let class = |name: &str| {
-        let coverage = client.get("/v1/coverage").expect("an answer").body;
-        let classes = coverage["classes"].as_array().expect("classes").clone();
-        let of = |one: &Value| one["class"] == name;
-        classes.into_iter().find(of).expect("the class")
-    };
+    let class = |name: &str| class(&client, name);
     let judged = || class("tls_hello")["judged"] == 5 && class("quic_initial")["judged"] == 1;
     assert!(wait_until(PATIENCE, judged), "{}", class("tls_hello"));
     assert_eq!(class("tls_hello")["encrypted"], 4, "three and one");
     assert_eq!(class("quic_initial")["encrypted"], 1, "that of the seed");
+    let segments = class("tls_segment");
+    assert_eq!(
+        (&segments["seen"], &segments["judged"]),
+        (&json!(1), &json!(1))
+    );
     let (code, text, error) = daemon.control(&["coverage"]);
     assert_eq!(code, 0, "{error}");
     let line = "tls_hello     5 of 5 judged (100.0 %); 4 with an encrypted ClientHello or GREASE";
@@ -202,6 +210,16 @@ fn what_a_killed_agent_had_taken_and_not_stored_is_counted() {
     let now = Identities::settled(&daemon.client());
     adds_up(&now);
     assert_eq!(now.lent["lost_at_restart"], lost + 1, "{now:?}");
+    // What three agents counted, and what waited in one of them: the kernel counts of no fewer.
+    let of_hellos = class(&daemon.client(), "tls_hello");
+    let lost_hello = json!([{"term": "lost_at_restart", "count": 1}]);
+    assert_eq!(of_hellos["not_judged"], lost_hello, "{of_hellos}");
+    assert_eq!(
+        (&of_hellos["seen"], &of_hellos["judged"]),
+        (&json!(1), &json!(0))
+    );
+    let of_quic = class(&daemon.client(), "quic_initial");
+    assert_eq!(of_quic["judged"], now.lent["taken"], "{of_quic}");
 
     // Under traffic, with names that the kernel matches beside them.
     let mut sent = 26;
@@ -237,4 +255,38 @@ fn what_a_killed_agent_had_taken_and_not_stored_is_counted() {
     assert_eq!(end.lent["lent"], sent + 1 - not_lent);
     println!("{sent} sent, {not_lent} not lent, {:?}", end.lent);
     assert!(daemon.stop().success());
+}
+
+#[test]
+fn what_is_lent_while_no_agent_runs_is_judged_by_the_next() {
+    if !need::root_and(&["tcpreplay", "curl"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let settings = settings();
+    let mut daemon = Sensord::start(&home, &wire.to, &settings);
+    daemon.client().load("domain evil.example id=name\n");
+    // The kernel's deadline goes on meanwhile: of some starts one is quick enough.
+    for first in (1_000..2_000).step_by(100) {
+        let before = Identities::settled(&daemon.client());
+        daemon.kill9();
+        let frames: Vec<_> = (first..first + 40)
+            .flat_map(|port| [initial(port), question(port, "evil.example")])
+            .collect();
+        wire.send(&frames, 2_000);
+        daemon = Sensord::start(&home, &wire.to, &settings);
+        let after = Identities::settled(&daemon.client());
+        let lent = |term: &str| after.lent[term] - before.lent[term];
+        let unconfirmed = after.agent["unconfirmed"] - before.agent["unconfirmed"];
+        assert_eq!(lent("lent"), 40, "{after:?}");
+        println!("gone: {}, unconfirmed: {unconfirmed}", lent("gone"));
+        if lent("gone") == 0 && unconfirmed == 0 {
+            assert_eq!(lent("taken"), 40, "{after:?}");
+            let told = |now: &Identities| now.agent["events"] + now.agent["joined"];
+            assert_eq!(told(&after) - told(&before), 40, "{after:?}");
+            assert!(daemon.stop().success());
+            return;
+        }
+    }
+    panic!("every start found its slots zeroed");
 }

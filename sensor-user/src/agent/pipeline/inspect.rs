@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{BATCH, Error, Pipeline, Progress};
+use super::{BATCH, Error, Pipeline, Progress, lock};
 use crate::{fault, hits::Surroundings, lent};
 
 /// How often it is stored where lent packets are when nothing else is: who dies in between has lost more
@@ -22,7 +22,7 @@ impl Pipeline {
             return;
         }
         progress.noted = Instant::now();
-        let lent = progress.left.with(self.lending.packets());
+        let lent = progress.left.with(progress.lent.0);
         progress.dirty |= progress.accounts.lent != lent;
         progress.accounts.lent = lent;
     }
@@ -36,7 +36,10 @@ impl Pipeline {
         stop: &AtomicBool,
     ) -> Result<(), Error> {
         while self.inspect(progress, stop)? == BATCH {}
-        progress.left = progress.left.left(self.tap.lent_before(lent));
+        // Not before: what is announced is there until it was read.
+        let tap = &lock(&self.intake).tap;
+        tap.zero_overdue();
+        progress.left = progress.left.left(tap.lent_before(lent));
         Ok(())
     }
 
@@ -46,22 +49,26 @@ impl Pipeline {
         progress: &mut Progress,
         stop: &AtomicBool,
     ) -> Result<usize, Error> {
-        self.lending.look_for(self.live.indexes().image());
-        let read = self.lending.read(&mut self.tap, BATCH);
+        let now = self.clock.to_kernel(Timestamp::now());
+        let mut intake = lock(&self.intake);
+        let read = intake.inspect(self.live.indexes().image(), now);
         if read > 0 {
             // Here a test lets the agent die; to fail is nothing that it can do.
             let _ = fault::point("lent_taken");
         }
-        self.lending.expire(self.clock.to_kernel(Timestamp::now()));
-        let findings = self.lending.findings();
-        self.told.tell(self.lending.inspected());
+        // Together: what is stored of lent packets is of those whose findings are stored, too.
+        let findings = intake.lending.findings();
+        let inspected = intake.lending.inspected();
+        progress.lent = (intake.lending.packets(), inspected.counts);
+        drop(intake);
+        self.told.tell(inspected);
         if findings.is_empty() {
             return Ok(read);
         }
         let indexes = self.live.indexes();
         self.limits.set_broken(self.live.broken());
         for finding in findings {
-            self.ensure_key(finding.first, stop)?;
+            self.ensure_key(finding.first, progress, stop)?;
             let around = Surroundings {
                 indexes: &indexes,
                 subscribers: &self.live.subscribers,

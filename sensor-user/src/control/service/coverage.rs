@@ -15,19 +15,22 @@ use crate::{
 };
 
 /// What nobody on the way can count.
-const UNSEEN: [&str; 7] = [
+const UNSEEN: [&str; 8] = [
     "names in DNS answers are not matched, only question names",
     "DNS on ports other than 53, DNS over HTTPS and DNS over QUIC cannot be told from other traffic",
     "names inside an encrypted ClientHello: the outer name is judged; GREASE in its place looks the same and is counted with it, and a hello over several segments is counted if it stands before the end of what had to be read",
     "what IP fragments, tunnels and ICMP messages carry is not read for names",
     "handshakes in the middle of a connection (STARTTLS, proxies) and requests inside encrypted ones",
     "requests of an unknown method that are not the first of their connection, and the second of two server_name extensions",
+    "whether a packet of http_head that was not lent began its request: it is counted as one",
     "what the router itself sends: programs see packets that come in",
 ];
 
-/// What the kernel tells is a beginning, and what the agent made of it.
-const CLASSES: [(LaneClass, Option<Class>); 5] = [
+/// What the kernel tells is a beginning, and what the agent made of it; segments of hellos and `dot`, whose
+/// packets are counted, stand alone.
+const CLASSES: [(LaneClass, Option<Class>); 6] = [
     (LaneClass::TlsHello, Some(Class::Tls)),
+    (LaneClass::TlsSegment, None),
     (LaneClass::HttpHead, Some(Class::Http)),
     (LaneClass::QuicInitial, Some(Class::Quic)),
     (LaneClass::Dns, Some(Class::Dns)),
@@ -70,8 +73,13 @@ impl Sensor {
                 .collect(),
             lost: {
                 let lent = self.parts.live.accounts().lent;
-                let lost = [("gone", lent.gone), ("lost_at_restart", lent.lost)].into_iter();
-                let lost = lost.filter(|(_, count)| *count > 0);
+                let lost = [
+                    ("gone", lent.gone),
+                    ("lost_at_restart", lent.lost),
+                    // Connections: what they sent behind their beginning was not lent.
+                    ("connections_displaced", displaced(&lane)),
+                ];
+                let lost = lost.into_iter().filter(|(_, count)| *count > 0);
                 lost.map(|(term, count)| told(term, count)).collect()
             },
             unseen: UNSEEN.map(str::to_owned).into(),
@@ -155,7 +163,11 @@ fn class_coverage(
         .map(|fate| counts.fate(fate))
         .sum();
     // What was lent is several packets of one handshake: the agent knows how many handshakes.
-    let by_kernel = lane.of(class, LaneFate::Decided);
+    let by_kernel = match class {
+        // The agent judges the hello that it belongs to.
+        LaneClass::TlsSegment => lane.of(class, LaneFate::Decided) + lane.of(class, LaneFate::Lent),
+        class => lane.of(class, LaneFate::Decided),
+    };
     let not_lent: u64 = lost.map(|fate| lane.of(class, fate)).iter().sum();
     ClassCoverage {
         class: class.name().into(),
@@ -168,4 +180,10 @@ fn class_coverage(
         not_judged,
         encrypted: lane.of(class, LaneFate::Encrypted) + counts.encrypted,
     }
+}
+
+/// Connections whose beginning the kernel forgot because another took their place.
+fn displaced(lane: &LaneCounts) -> u64 {
+    let of = |class| lane.of(class, LaneFate::Displaced);
+    LaneClass::ALL.into_iter().map(of).sum()
 }

@@ -1,20 +1,27 @@
-//! How much may be held, and how long.
+//! How much may be held, of which class and source, and how long.
 
-use std::collections::VecDeque;
+mod share;
 
-use super::flow::Flow;
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
 
-/// What a handshake costs beside its bytes.
+use super::{Class, flow::Flow};
+use share::Share;
+
+/// What a handshake costs beside its bytes; more with QUIC, which has keys.
 const OVERHEAD: usize = 512;
+const QUIC_OVERHEAD: usize = 2048;
 
 /// Limits of the lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budgets {
     /// Most bytes of one handshake.
     pub per_flow: usize,
-    /// Most bytes of all.
+    /// Most bytes of all. Each class has the same share of it, which no other takes from it.
     pub total: usize,
-    /// Longest wait, nanoseconds.
+    /// Longest wait, nanoseconds, from a handshake's first packet on.
     pub wait: u64,
 }
 
@@ -28,87 +35,156 @@ impl Default for Budgets {
     }
 }
 
-/// Something does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Over {
-    Flow,
-    Total,
+/// What one handshake takes, from [`Budget::open`] to [`Budget::close`].
+pub(super) struct Place {
+    pub(super) serial: u64,
+    pub(super) class: Class,
+    /// Of which part of the sources it is.
+    source: u8,
+    bytes: usize,
 }
 
 pub(super) struct Budget {
     limits: Budgets,
-    held: usize,
     serial: u64,
-    /// Deadlines with flow and serial number of what waits, in the order in which they came.
-    deadlines: VecDeque<(u64, Flow, u64)>,
-    /// Latest time that was seen.
-    now: u64,
+    shares: [Share; Class::ALL.len()],
+    deadlines: BinaryHeap<Reverse<Due>>,
+}
+
+/// When a handshake has waited too long. By packets' own time, which is not the order in which they come
+/// from several processors.
+struct Due {
+    deadline: u64,
+    serial: u64,
+    flow: Flow,
+}
+
+impl Due {
+    const fn order(&self) -> (u64, u64) {
+        (self.deadline, self.serial)
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
 }
 
 impl Budget {
-    pub(super) const fn new(limits: Budgets) -> Self {
+    pub(super) fn new(limits: Budgets) -> Self {
         Self {
             limits,
-            held: 0,
             serial: 0,
-            deadlines: VecDeque::new(),
-            now: 0,
+            shares: Default::default(),
+            deadlines: BinaryHeap::new(),
         }
     }
 
-    pub(super) const fn held(&self) -> usize {
-        self.held
+    pub(super) fn held(&self) -> usize {
+        self.shares.iter().map(|share| share.held).sum()
     }
 
     pub(super) const fn wait(&self) -> u64 {
         self.limits.wait
     }
 
-    /// Begins a handshake; its serial number.
-    pub(super) fn open(&mut self, flow: &Flow, time: u64) -> Result<u64, Over> {
-        if self.held + OVERHEAD > self.limits.total {
-            return Err(Over::Total);
+    /// What a handshake of a class takes that holds so many bytes.
+    pub(super) const fn cost(class: Class, bytes: usize) -> usize {
+        match class {
+            Class::Quic => QUIC_OVERHEAD + bytes,
+            _ => OVERHEAD + bytes,
         }
-        self.held += OVERHEAD;
+    }
+
+    /// Whether a class has room for so much.
+    pub(super) fn fits(&self, class: Class, more: usize) -> bool {
+        self.shares[class as usize].held + more <= self.limits.total / Class::ALL.len()
+    }
+
+    /// What waits longest of the source that holds most of a class's share.
+    pub(super) fn oldest(
+        &mut self,
+        class: Class,
+        waits: impl Fn(&Flow, u64) -> bool,
+    ) -> Option<(Flow, u64)> {
+        self.shares[class as usize].oldest(waits)
+    }
+
+    /// Begins a handshake for which there is room.
+    pub(super) fn open(&mut self, class: Class, source: u8, flow: &Flow, time: u64) -> Place {
         self.serial += 1;
-        let deadline = time.max(self.now).saturating_add(self.limits.wait);
-        self.deadlines.push_back((deadline, *flow, self.serial));
-        Ok(self.serial)
-    }
-
-    /// Whether a handshake that holds `held` bytes may hold `more`; they are charged once they do.
-    pub(super) fn check(&self, held: usize, more: usize) -> Result<(), Over> {
-        if held + more > self.limits.per_flow {
-            return Err(Over::Flow);
+        let serial = self.serial;
+        self.shares[class as usize].open(source, (*flow, serial), Self::cost(class, 0));
+        self.deadlines.push(Reverse(Due {
+            deadline: time.saturating_add(self.limits.wait),
+            serial,
+            flow: *flow,
+        }));
+        Place {
+            serial,
+            class,
+            source,
+            bytes: 0,
         }
-        if self.held + more > self.limits.total {
-            return Err(Over::Total);
-        }
-        Ok(())
     }
 
-    pub(super) const fn charge(&mut self, bytes: usize) {
-        self.held += bytes;
+    /// How many more bytes a handshake may hold, as far as its own limit goes.
+    pub(super) const fn left(&self, place: &Place) -> usize {
+        self.limits.per_flow.saturating_sub(place.bytes)
     }
 
-    /// Ends a handshake that held so many bytes.
-    pub(super) const fn close(&mut self, bytes: usize) {
-        self.held -= bytes + OVERHEAD;
+    /// How many bytes any handshake may hold.
+    pub(super) const fn per_flow(&self) -> usize {
+        self.limits.per_flow
+    }
+
+    pub(super) fn charge(&mut self, place: &mut Place, bytes: usize) {
+        place.bytes += bytes;
+        self.shares[place.class as usize].charge(place.source, bytes);
+    }
+
+    /// Ends a handshake.
+    pub(super) fn close(&mut self, place: &Place) {
+        let cost = Self::cost(place.class, place.bytes);
+        self.shares[place.class as usize].close(place.source, cost);
     }
 
     /// What waited too long, one by one.
     pub(super) fn next_over(&mut self, now: u64) -> Option<(Flow, u64)> {
-        self.now = self.now.max(now);
-        let over = |(deadline, ..): &mut (u64, Flow, u64)| *deadline <= self.now;
-        let (_, flow, serial) = self.deadlines.pop_front_if(over)?;
-        Some((flow, serial))
+        let Reverse(first) = self.deadlines.peek()?;
+        if first.deadline > now {
+            return None;
+        }
+        let Reverse(over) = self.deadlines.pop()?;
+        Some((over.flow, over.serial))
     }
 
-    /// Lets go of the deadlines of what is gone, once they are most of them.
+    /// Lets go of what is known of handshakes that are gone, once it is most of what is known.
     pub(super) fn compact(&mut self, waiting: usize, waits: impl Fn(&Flow, u64) -> bool) {
-        if self.deadlines.len() > 4 * waiting + 4096 {
+        let most = 4 * waiting + 4096;
+        if self.deadlines.len() > most {
             self.deadlines
-                .retain(|(_, flow, serial)| waits(flow, *serial));
+                .retain(|Reverse(due)| waits(&due.flow, due.serial));
+        }
+        for share in &mut self.shares {
+            if share.known() > most {
+                share.retain(&waits);
+            }
         }
     }
 }

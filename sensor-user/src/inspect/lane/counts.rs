@@ -1,5 +1,7 @@
 //! Where every handshake of the lane ends.
 
+use std::collections::BTreeMap;
+
 /// What packets of the lane seem to bear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -30,7 +32,7 @@ impl Class {
 }
 
 /// Where a handshake, head or message ends: `opened = decided + nameless + unreadable + truncated +
-/// too_long + over_budget + timed_out + orphaned` and what still waits.
+/// too_long + over_budget + displaced + timed_out + orphaned + lost_at_restart` and what still waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// What was looked for in it was read.
@@ -43,25 +45,31 @@ pub enum Fate {
     Truncated,
     /// It is longer than one flow may be held.
     TooLong,
-    /// All that may be held was held already.
+    /// It alone is more than its class may hold.
     OverBudget,
+    /// All that its class may hold was held, and another took its place.
+    Displaced,
     /// The rest did not come in time.
     TimedOut,
     /// Its beginning did not come in time.
     Orphaned,
+    /// It waited when the agent died.
+    LostAtRestart,
 }
 
 impl Fate {
     /// All of them, by value.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Decided,
         Self::Nameless,
         Self::Unreadable,
         Self::Truncated,
         Self::TooLong,
         Self::OverBudget,
+        Self::Displaced,
         Self::TimedOut,
         Self::Orphaned,
+        Self::LostAtRestart,
     ];
 
     /// Whether what bears it was judged.
@@ -80,8 +88,10 @@ impl Fate {
             Self::Truncated => "truncated",
             Self::TooLong => "too_long",
             Self::OverBudget => "over_budget",
+            Self::Displaced => "displaced",
             Self::TimedOut => "timed_out",
             Self::Orphaned => "orphaned",
+            Self::LostAtRestart => "lost_at_restart",
         }
     }
 }
@@ -107,6 +117,18 @@ impl OfClass {
     pub const fn fate(&self, fate: Fate) -> u64 {
         self.fates[fate as usize]
     }
+
+    /// Every count by its name in the store.
+    fn named(&mut self) -> impl Iterator<Item = (&'static str, &mut u64)> {
+        let before = [
+            ("packets", &mut self.packets),
+            ("stray", &mut self.stray),
+            ("opened", &mut self.opened),
+            ("encrypted", &mut self.encrypted),
+        ];
+        let fates = Fate::ALL.iter().map(|fate| fate.name());
+        before.into_iter().chain(fates.zip(&mut self.fates))
+    }
 }
 
 /// What became of everything.
@@ -120,6 +142,38 @@ impl Counts {
     #[must_use]
     pub const fn of(&self, class: Class) -> &OfClass {
         &self.classes[class as usize]
+    }
+
+    /// Counts to store.
+    #[must_use]
+    pub fn to_stored(&self) -> BTreeMap<String, u64> {
+        let mut stored = BTreeMap::new();
+        let mut counts = *self;
+        for (class, counts) in Class::ALL.iter().zip(&mut counts.classes) {
+            let named = counts.named();
+            stored.extend(named.map(|(name, count)| (stored_as(*class, name), *count)));
+        }
+        stored
+    }
+
+    /// What an agent left that has ended: what waited then is lost. Names that are missing count 0.
+    #[must_use]
+    pub fn left(stored: &BTreeMap<String, u64>) -> Self {
+        let mut left = Self::default();
+        for (class, counts) in Class::ALL.iter().zip(&mut left.classes) {
+            for (name, count) in counts.named() {
+                *count = stored.get(&stored_as(*class, name)).copied().unwrap_or(0);
+            }
+            let ended: u64 = counts.fates.iter().sum();
+            counts.fates[Fate::LostAtRestart as usize] += counts.opened.saturating_sub(ended);
+        }
+        left
+    }
+
+    /// What waits turns out to be of another class.
+    pub(super) const fn turn(&mut self, from: Class, to: Class) {
+        self.classes[from as usize].opened -= 1;
+        self.classes[to as usize].opened += 1;
     }
 
     pub(super) const fn packet(&mut self, class: Class) {
@@ -140,5 +194,35 @@ impl Counts {
 
     pub(super) const fn encrypted(&mut self, class: Class) {
         self.classes[class as usize].encrypted += 1;
+    }
+}
+
+fn stored_as(class: Class, name: &str) -> String {
+    format!("lane_{}_{name}", class.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waited_when_the_agent_died_is_lost_and_the_rest_goes_on() {
+        let mut counts = Counts::default();
+        for class in Class::ALL {
+            for fate in Fate::ALL {
+                counts.open(class);
+                counts.end(class, fate);
+            }
+            counts.packet(class);
+        }
+        counts.open(Class::Quic);
+        counts.stray(Class::Dns);
+        counts.encrypted(Class::Tls);
+        let left = Counts::left(&counts.to_stored());
+        let mut expected = counts;
+        expected.end(Class::Quic, Fate::LostAtRestart);
+        assert_eq!(left, expected);
+        assert_eq!(left.of(Class::Quic).fate(Fate::LostAtRestart), 2);
+        assert_eq!(Counts::left(&BTreeMap::new()), Counts::default());
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         ja::{self, Transport},
         tls::{self, Extent, Hello},
     },
-    model::{Image, MatchedIn, Observed, PatternKind},
+    model::{Image, MatchedIn, Name, Observed, PatternKind},
 };
 
 /// What is looked for.
@@ -101,8 +101,18 @@ pub(super) fn stream(class: Class, bytes: &[u8], wants: Wants, told: bool) -> Lo
 /// Looks at a DNS message over UDP.
 pub(super) fn datagram(message: &[u8], wants: Wants) -> Looked {
     let names = dns::questions(message).into_iter().filter(|_| wants.names);
-    let found = names.map(|name| (MatchedIn::Dns, Observed::Name(name)));
-    Looked::done(found.collect())
+    let mut found = Vec::new();
+    names.for_each(|name| add_question(&mut found, 0, name));
+    Looked::done(found)
+}
+
+/// Adds a name unless its message, whose names stand from `from` on, has asked for it already: a message
+/// of sixteen questions is as long as one name, and would be looked up sixteen times.
+fn add_question(found: &mut Vec<(MatchedIn, Observed)>, from: usize, name: Name) {
+    let name = (MatchedIn::Dns, Observed::Name(name));
+    if !found[from..].contains(&name) {
+        found.push(name);
+    }
 }
 
 /// Looks at the handshake bytes of a QUIC connection.
@@ -243,8 +253,8 @@ fn dns_messages(bytes: &[u8], wants: Wants, told: bool) -> Looked {
         }
         if all || whole {
             let wanted = wants.names && !(told && at == 0);
-            let names = names.into_iter().filter(|_| wanted);
-            found.extend(names.map(|name| (MatchedIn::Dns, Observed::Name(name))));
+            let (from, names) = (found.len(), names.into_iter().filter(|_| wanted));
+            names.for_each(|name| add_question(&mut found, from, name));
         }
         if whole {
             at += needed;

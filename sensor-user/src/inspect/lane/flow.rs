@@ -19,6 +19,19 @@ pub(super) struct Flow {
 pub(super) struct Secret(RandomState);
 
 impl Secret {
+    /// To which of 256 parts the sources of a flow's network belong: those of one prefix of 24 bits
+    /// (IPv4) or 48 (IPv6), which is what one sender has to choose addresses from.
+    pub(super) fn source(&self, key: &FlowKey) -> u8 {
+        let [high, low, _, last] = key.src.map(u32::to_ne_bytes);
+        let prefix = if key.family == 4 {
+            [last[0], last[1], last[2], 0, 0, 0]
+        } else {
+            [high[0], high[1], high[2], high[3], low[0], low[1]]
+        };
+        let hash = self.0.hash_one((key.vantage, key.family, prefix));
+        hash.to_ne_bytes()[0]
+    }
+
     pub(super) fn flow(&self, key: &FlowKey) -> Flow {
         Flow {
             hash: self.0.hash_one(key),

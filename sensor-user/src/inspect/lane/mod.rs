@@ -17,7 +17,7 @@ pub use counts::{Class, Counts, Fate};
 pub use decide::Wants;
 
 use crate::model::{MatchedIn, Observed};
-use budget::Budget;
+use budget::{Budget, Place};
 use connection::Connection;
 use flow::{Flow, Flows, Secret};
 use recent::Recent;
@@ -89,6 +89,8 @@ pub struct Lane {
     connections: Flows<Vec<Connection>>,
     recent: Recent,
     counts: Counts,
+    /// Time that was told last.
+    now: u64,
 }
 
 /// What is known of the packets of a handshake so far.
@@ -144,7 +146,13 @@ impl Lane {
             connections: Flows::default(),
             recent: Recent::default(),
             counts: Counts::default(),
+            now: 0,
         }
+    }
+
+    /// Counts on from what a former agent left.
+    pub const fn count_on(&mut self, left: Counts) {
+        self.counts = left;
     }
 
     /// Says what is looked for from now on.
@@ -152,10 +160,10 @@ impl Lane {
         self.wants = wants;
     }
 
-    /// Takes a packet; what is found in it, or with it, is added to `found`. Time never goes back
-    /// here: packets of several processors come in their own orders.
+    /// Takes a packet; what is found in it, or with it, is added to `found`. Each waits by its own time:
+    /// packets of several processors come in their own orders.
     pub fn take(&mut self, packet: &Packet<'_>, found: &mut Vec<Finding>) {
-        self.expire(packet.time);
+        self.expire_by(packet.time);
         self.counts.packet(packet.class);
         let flow = self.secret.flow(&FlowKey {
             pattern: 0,
@@ -168,25 +176,44 @@ impl Lane {
         }
     }
 
-    /// Lets go of what waited too long by kernel time `now`.
+    /// Lets go of what waited too long by kernel time `now`; of everything when the clock was set back,
+    /// for nobody knows then how long it waited.
     pub fn expire(&mut self, now: u64) {
+        let set_back = now.saturating_add(self.budget.wait()) < self.now;
+        self.now = now;
+        self.expire_by(if set_back { u64::MAX } else { now });
+    }
+
+    fn expire_by(&mut self, now: u64) {
         self.recent.expire(now);
         while let Some((flow, serial)) = self.budget.next_over(now) {
-            self.expire_stream(&flow, serial);
-            self.expire_connection(&flow, serial);
+            self.end_waiting(&flow, serial, None);
         }
         let (streams, connections) = (&self.streams, &self.connections);
-        self.budget
-            .compact(streams.len() + connections.len(), |flow, serial| {
-                streams
-                    .get(flow)
-                    .is_some_and(|stream| stream.serial == serial)
-                    || connections.get(flow).is_some_and(|connections| {
-                        connections
-                            .iter()
-                            .any(|connection| connection.serial == serial)
-                    })
-            });
+        let waiting = streams.len() + connections.len();
+        let waits = |flow: &Flow, serial| waits(streams, connections, flow, serial);
+        self.budget.compact(waiting, waits);
+    }
+
+    /// Makes room in the share of a class, by ending what waits longest of the sources that hold most of
+    /// it: who floods takes from itself, and where it comes from everywhere, what waits longest is the
+    /// least likely to go on. Whether there is room.
+    fn make_room(&mut self, class: Class, more: usize) -> bool {
+        while !self.budget.fits(class, more) {
+            let (streams, connections) = (&self.streams, &self.connections);
+            let waits = |flow: &Flow, serial| waits(streams, connections, flow, serial);
+            let Some((flow, serial)) = self.budget.oldest(class, waits) else {
+                return false;
+            };
+            self.end_waiting(&flow, serial, Some(Fate::Displaced));
+        }
+        true
+    }
+
+    /// Ends what waits under a serial number, if it does, as displaced or because its time is over.
+    fn end_waiting(&mut self, flow: &Flow, serial: u64, fate: Option<Fate>) {
+        self.end_waiting_stream(flow, serial, fate);
+        self.end_waiting_connection(flow, serial, fate);
     }
 
     /// Hands over what was found in a handshake.
@@ -214,7 +241,7 @@ impl Lane {
 
     /// Bytes that are held, with what each handshake costs beside its bytes.
     #[must_use]
-    pub const fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.budget.held()
     }
 
@@ -231,4 +258,19 @@ impl Lane {
     pub fn waiting(&self) -> usize {
         self.streams.len() + self.connections.values().map(Vec::len).sum::<usize>()
     }
+}
+
+/// Whether a handshake still waits.
+fn waits(
+    streams: &Flows<Stream>,
+    connections: &Flows<Vec<Connection>>,
+    flow: &Flow,
+    serial: u64,
+) -> bool {
+    let of_stream = |stream: &Stream| stream.place.serial == serial;
+    let of_connection = |connection: &Connection| connection.place.serial == serial;
+    streams.get(flow).is_some_and(of_stream)
+        || connections
+            .get(flow)
+            .is_some_and(|connections| connections.iter().any(of_connection))
 }

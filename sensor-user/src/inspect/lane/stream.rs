@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    Class, Fate, Finding, Lane, Packet, Part, Tally,
-    budget::Over,
+    Class, Fate, Finding, Lane, Packet, Part, Place, Tally,
+    budget::Budget,
     decide::{self, Looked, Then},
     flow::Flow,
 };
@@ -18,7 +18,7 @@ const UDP: u8 = 17;
 
 /// A stream that waits for more.
 pub(super) struct Stream {
-    pub(super) serial: u64,
+    pub(super) place: Place,
     class: Class,
     /// Sequence number that stands at position zero.
     base: u32,
@@ -35,9 +35,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(serial: u64, packet: &Packet<'_>) -> Self {
+    fn new(place: Place, packet: &Packet<'_>) -> Self {
         Self {
-            serial,
+            place,
             class: packet.class,
             base: packet.sequence,
             head: None,
@@ -85,7 +85,12 @@ impl Lane {
         if let Some(stream) = self.streams.get(flow) {
             let position = stream.position(packet.sequence);
             let another = packet.part == Part::Head && stream.head.is_some_and(|at| at != position);
+            let class = stream.place.class;
             if !another {
+                // It may take its own room: then its packet belongs to nothing any more.
+                if !self.make_room(class, packet.payload.len()) {
+                    return self.end_stream(flow, Fate::OverBudget);
+                }
                 return self.add(flow, packet, true, found);
             }
             // Another connection between the same ports.
@@ -118,10 +123,15 @@ impl Lane {
                 Then::More(needed) => first = Some((looked.behind, needed, told)),
             }
         }
-        let Ok(serial) = self.budget.open(flow, packet.time) else {
+        if !self.make_room(
+            packet.class,
+            Budget::cost(packet.class, packet.payload.len()),
+        ) {
             return self.end(packet.class, Fate::OverBudget, flow, packet.time);
-        };
-        let mut stream = Stream::new(serial, packet);
+        }
+        let source = self.secret.source(&packet.flow);
+        let place = self.budget.open(packet.class, source, flow, packet.time);
+        let mut stream = Stream::new(place, packet);
         if let Some((behind, needed, told)) = first {
             stream.head = Some(index(behind));
             stream.needed = needed;
@@ -133,10 +143,9 @@ impl Lane {
 
     /// Adds a packet to its stream and looks at it, unless it is known that it is too short.
     fn add(&mut self, flow: &Flow, packet: &Packet<'_>, count: bool, found: &mut Vec<Finding>) {
-        let stream = self
-            .streams
-            .get_mut(flow)
-            .expect("it was there or inserted");
+        let Some(stream) = self.streams.get_mut(flow) else {
+            return self.counts.stray(packet.class);
+        };
         if count {
             stream.tally.count(packet);
         }
@@ -145,20 +154,14 @@ impl Lane {
         let position = stream.position(packet.sequence);
         if stream.is_head(packet) {
             stream.head = Some(position);
+            self.counts.turn(stream.class, packet.class);
             stream.class = packet.class;
         }
-        let held = stream.pieces.held();
-        let fits = self
-            .budget
-            .check(held, packet.payload.len())
-            .map_err(fate_of);
-        let added = fits.and_then(|()| {
-            let inserted = stream.pieces.insert(position, packet.payload);
-            inserted.map_err(|_| Fate::TooLong)
-        });
+        let fits = packet.payload.len() <= self.budget.left(&stream.place);
+        let added = fits.then(|| stream.pieces.insert(position, packet.payload));
         match added {
-            Ok(added) => self.budget.charge(added),
-            Err(fate) => return self.end_stream(flow, fate),
+            Some(Ok(added)) => self.budget.charge(&mut stream.place, added),
+            _ => return self.end_stream(flow, Fate::TooLong),
         }
         let Some(head) = stream.head else {
             return;
@@ -191,21 +194,25 @@ impl Lane {
     /// Ends a stream that is held.
     fn end_stream(&mut self, flow: &Flow, fate: Fate) {
         if let Some(stream) = self.streams.remove(flow) {
-            self.budget.close(stream.pieces.held());
+            self.budget.close(&stream.place);
             self.end(stream.class, fate, flow, stream.tally.last);
         }
     }
 
-    pub(super) fn expire_stream(&mut self, flow: &Flow, serial: u64) {
-        let waits = |stream: &&Stream| stream.serial == serial;
+    /// Ends a stream that waits under a serial number; without a fate its time is over.
+    pub(super) fn end_waiting_stream(&mut self, flow: &Flow, serial: u64, fate: Option<Fate>) {
+        let waits = |stream: &&Stream| stream.place.serial == serial;
         let Some(stream) = self.streams.get(flow).filter(waits) else {
             return;
         };
+        if let Some(fate) = fate {
+            return self.end_stream(flow, fate);
+        }
         let fate = match stream.head {
             None => Fate::Orphaned,
             Some(_) => Fate::TimedOut,
         };
-        self.budget.close(stream.pieces.held());
+        self.budget.close(&stream.place);
         self.counts.end(stream.class, fate);
         self.streams.remove(flow);
     }
@@ -228,13 +235,6 @@ const fn settle(then: Then, truncated: bool) -> Then {
     match then {
         Then::More(_) if truncated => Then::Done(Fate::Truncated),
         then => then,
-    }
-}
-
-pub(super) const fn fate_of(over: Over) -> Fate {
-    match over {
-        Over::Flow => Fate::TooLong,
-        Over::Total => Fate::OverBudget,
     }
 }
 

@@ -180,7 +180,7 @@ fn budgets_of_a_flow_and_of_all_are_kept() {
     let stream = long_hello();
     let mut lane = Lane::new(Budgets {
         per_flow: 1000,
-        total: 4000,
+        total: 16_000,
         ..Budgets::default()
     });
     lane.set_wants(NAMES);
@@ -191,11 +191,11 @@ fn budgets_of_a_flow_and_of_all_are_kept() {
         assert!(lane.held() <= 4000);
     }
     let mut more = packet(Class::Tls, Part::Segment, 900, &stream[900..]);
-    more.flow.src_port = 0;
+    more.flow.src_port = 19;
     take(&mut lane, &more);
     let counts = lane.counts().of(Class::Tls);
     assert_eq!(
-        (counts.fate(Fate::TooLong), counts.fate(Fate::OverBudget)),
+        (counts.fate(Fate::TooLong), counts.fate(Fate::Displaced)),
         (1, 18)
     );
     adds_up(&lane);
@@ -252,6 +252,7 @@ fn a_question_over_tcp_is_found_over_segments() {
 }
 
 mod following;
+mod shares;
 
 mod connections {
     use super::*;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Collision, Difference, ImagePattern, ImageRow, RowKey};
-use crate::model::{Direction, PatternId, PatternKind};
+use crate::model::{Direction, LabelCounts, PatternId, PatternKind};
 
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -21,6 +21,7 @@ pub(super) struct Leaf {
 pub(super) struct Summary {
     pub markers: u64,
     pub patterns: [u64; PatternKind::ALL.len()],
+    pub labels: LabelCounts,
     pub next_end: Option<Timestamp>,
 }
 
@@ -64,6 +65,7 @@ impl Leaf {
         };
         for pattern in leaf.patterns() {
             summary.patterns[pattern.pattern.kind() as usize] += 1;
+            summary.labels = summary.labels.with(LabelCounts::of(&pattern.pattern));
         }
         leaf.summary = summary;
         Ok(Some(Arc::new(leaf)))
@@ -134,6 +136,7 @@ impl Summary {
             for (sum, part) in sum.patterns.iter_mut().zip(part.patterns) {
                 *sum += part;
             }
+            sum.labels = sum.labels.with(part.labels);
             sum.next_end = [sum.next_end, part.next_end].into_iter().flatten().min();
             sum
         })

@@ -3,14 +3,19 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use zeroize::Zeroizing;
+
 use super::{PatternError, name};
 
 /// Lower-case scheme and host, no default port, a path without dot segments, escapes upper-case and
 /// only where they are needed. User information and fragment, which never travel, are dropped.
 ///
+/// A packet's URL goes this way, too: whatever holds a part of it has its room from the beginning, so that
+/// growing leaves nothing behind, and is overwritten. What is returned has no room to spare.
+///
 /// # Errors
 /// [`PatternError`].
-pub(super) fn canonical(text: &str) -> Result<String, PatternError> {
+pub(super) fn canonical(text: &str) -> Result<Box<str>, PatternError> {
     let (scheme, rest) = text.split_once(':').ok_or(PatternError::Url)?;
     let rest = rest.strip_prefix("//").ok_or(PatternError::Url)?;
     match scheme.to_ascii_lowercase().as_str() {
@@ -24,16 +29,23 @@ pub(super) fn canonical(text: &str) -> Result<String, PatternError> {
     let (path, query) = target
         .split_once('?')
         .map_or((target, None), |(path, query)| (path, Some(query)));
-    let mut url = format!("http://{}", host_and_port(authority)?);
-    url.push_str(&without_dots(&escapes(path)?));
-    if let Some(query) = query {
-        url.push('?');
-        url.push_str(&escapes(query)?);
-    }
-    Ok(url)
+    let host = host_and_port(authority)?;
+    let path = without_dots(&escapes(path)?);
+    let query = query.map(escapes).transpose()?;
+    let query = query.as_ref().map_or(["", ""], |query| ["?", query]);
+    let mut url = joined(&["http://", &host, &path, query[0], query[1]]);
+    Ok(std::mem::take(&mut *url).into_boxed_str())
 }
 
-fn host_and_port(authority: &str) -> Result<String, PatternError> {
+/// Parts one after the other, in as much room as they need.
+fn joined(parts: &[&str]) -> Zeroizing<String> {
+    let room = parts.iter().map(|part| part.len()).sum();
+    let mut whole = Zeroizing::new(String::with_capacity(room));
+    parts.iter().for_each(|part| whole.push_str(part));
+    whole
+}
+
+fn host_and_port(authority: &str) -> Result<Zeroizing<String>, PatternError> {
     let authority = authority
         .rsplit_once('@')
         .map_or(authority, |(_, host)| host);
@@ -45,7 +57,8 @@ fn host_and_port(authority: &str) -> Result<String, PatternError> {
                 None if !behind.is_empty() => return Err(PatternError::Url),
                 port => port,
             };
-            (format!("[{address}]"), port)
+            let address = Zeroizing::new(address.to_string());
+            (joined(&["[", &address, "]"]), port)
         }
         None => {
             let (host, port) = authority
@@ -58,14 +71,14 @@ fn host_and_port(authority: &str) -> Result<String, PatternError> {
                     _ => PatternError::Url,
                 })?,
             };
-            (host, port)
+            (Zeroizing::new(host), port)
         }
     };
     match port.filter(|port| !port.is_empty()) {
         None => Ok(host),
         Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => match port.parse() {
             Ok(80_u16) => Ok(host),
-            Ok(1..) => Ok(format!("{host}:{}", port.trim_start_matches('0'))),
+            Ok(1..) => Ok(joined(&[&host, ":", port.trim_start_matches('0')])),
             _ => Err(PatternError::Port),
         },
         Some(_) => Err(PatternError::Port),
@@ -74,9 +87,10 @@ fn host_and_port(authority: &str) -> Result<String, PatternError> {
 
 /// Escapes what a client escapes (RFC 3986 §2, RFC 3987 §3.1), upper-case, and nothing that needs
 /// no escape.
-fn escapes(text: &str) -> Result<String, PatternError> {
-    use std::fmt::Write as _;
-    let mut done = String::with_capacity(text.len());
+fn escapes(text: &str) -> Result<Zeroizing<String>, PatternError> {
+    let mut done = Zeroizing::new(String::with_capacity(3 * text.len()));
+    let digit = |digit: u8| char::from(b"0123456789ABCDEF"[usize::from(digit & 15)]);
+    let escaped = |byte: u8| ['%', digit(byte >> 4), digit(byte)];
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {
         rest = tail;
@@ -86,7 +100,7 @@ fn escapes(text: &str) -> Result<String, PatternError> {
                 let byte = hex(*high).zip(hex(*low)).ok_or(PatternError::Url)?;
                 let byte = byte.0 << 4 | byte.1;
                 if !is_unreserved(byte) {
-                    write!(done, "%{byte:02X}").expect("a string takes any text");
+                    done.extend(escaped(byte));
                     continue;
                 }
                 byte
@@ -98,7 +112,7 @@ fn escapes(text: &str) -> Result<String, PatternError> {
         if is_unreserved(byte) || b":/?#[]@!$&'()*+,;=".contains(&byte) {
             done.push(char::from(byte));
         } else {
-            write!(done, "%{byte:02X}").expect("a string takes any text");
+            done.extend(escaped(byte));
         }
     }
     Ok(done)
@@ -118,11 +132,11 @@ const fn hex(digit: u8) -> Option<u8> {
 }
 
 /// RFC 3986 §5.2.4 for an absolute path; a blank one is `/`.
-fn without_dots(path: &str) -> String {
+fn without_dots(path: &str) -> Zeroizing<String> {
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
     if segments.peek().is_none() {
-        return "/".into();
+        return joined(&["/"]);
     }
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
@@ -138,7 +152,16 @@ fn without_dots(path: &str) -> String {
             kept.push("");
         }
     }
-    format!("/{}", kept.join("/"))
+    // Each segment that is kept stands in the path, and the last may be blank.
+    let mut plain = Zeroizing::new(String::with_capacity(path.len() + 1));
+    if kept.is_empty() {
+        plain.push('/');
+    }
+    for segment in kept {
+        plain.push('/');
+        plain.push_str(segment);
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -173,9 +196,32 @@ mod tests {
             ),
         ] {
             let canonical = canonical(text).expect(text);
-            assert_eq!(canonical, expected, "{text}");
+            assert_eq!(&*canonical, expected, "{text}");
             assert_eq!(super::canonical(&canonical).as_ref(), Ok(&canonical));
         }
+    }
+
+    /// What grows leaves copies behind that nobody overwrites: every buffer has its room from the beginning.
+    #[test]
+    fn no_part_of_a_url_ever_needs_more_room_than_it_had() {
+        for text in [
+            "",
+            "a",
+            "é|",
+            "%7E%c3",
+            "/a/../b/./c/..",
+            "/..",
+            "//",
+            "/é/é",
+        ] {
+            let escaped = escapes(text).expect(text);
+            assert_eq!(escaped.capacity(), 3 * text.len(), "{text}");
+            let plain = without_dots(&escaped);
+            let room = plain.capacity();
+            assert!(plain.len() <= room && room <= escaped.len() + 1, "{text}");
+        }
+        let whole = joined(&["a", "", "bc"]);
+        assert_eq!((whole.as_str(), whole.capacity()), ("abc", 3));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Count;
 
-/// The coverage statement, counted since the maps were made; what the agent counts, since it started.
+/// The coverage statement, counted since the maps were made: what the agent counts commits with its events,
+/// and goes on with the next one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Packets of all interfaces.
@@ -15,7 +16,8 @@ pub struct Coverage {
     pub packets_not_judged: Vec<Count>,
     /// What bears names, by class.
     pub classes: Vec<ClassCoverage>,
-    /// Packets that were lent and never judged, by reason: in no class, because nobody has looked at them.
+    /// Packets that were lent and never judged, by reason: in no class, because nobody has looked at them. And
+    /// connections that the kernel forgot for others, so that what followed was not lent.
     #[serde(default)]
     pub lost: Vec<Count>,
     /// What no counter can show, in words.
