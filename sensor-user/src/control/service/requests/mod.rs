@@ -16,6 +16,7 @@ mod notices;
 mod outcome;
 mod recover;
 mod refusals;
+mod strays;
 mod submit;
 mod turn;
 
