@@ -2,6 +2,8 @@
 
 #[path = "retention/clock.rs"]
 mod clock;
+#[path = "retention/places.rs"]
+mod places;
 
 use std::{fs, net::IpAddr, path::Path, time::Duration};
 
