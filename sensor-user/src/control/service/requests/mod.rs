@@ -202,7 +202,7 @@ impl Desk {
             }
             Request::RequestsShow { reference } => self.show(&reference).map(case),
             Request::RequestsManifests { reference } => self
-                .manifests(&reference)
+                .manifests(actor, &reference)
                 .map(|manifests| Reply::Manifests(Box::new(manifests))),
             Request::RequestsApprove { reference, body } => {
                 let shown = shown(&body)?;
