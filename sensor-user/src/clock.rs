@@ -3,7 +3,7 @@
 mod watch;
 
 use std::sync::{
-    OnceLock,
+    Once, OnceLock,
     atomic::{AtomicI64, Ordering::Relaxed},
 };
 
@@ -159,8 +159,29 @@ pub fn read() -> Reading {
         wall: microseconds(wall()),
         boot: microseconds(KernelClock::Boot.now()),
         boot_id: boot_id(),
-        synchronised: sensor_sys::is_synchronised(),
+        synchronised: synchronised(),
     }
+}
+
+/// What the kernel says of the wall clock; that it says nothing is logged once.
+fn synchronised() -> Option<bool> {
+    static TOLD: Once = Once::new();
+    let asked = match fault::synchronised() {
+        Some(wanted) => wanted,
+        None => sensor_sys::is_synchronised(),
+    };
+    asked
+        .inspect_err(|error| {
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    %error,
+                    "the kernel does not tell whether the wall clock is synchronised: one that is \
+                     more than an hour off what was believed before destroys nothing; let the agent \
+                     call adjtimex and clock_adjtime (SystemCallFilter= of its unit)"
+                );
+            });
+        })
+        .ok()
 }
 
 /// The kernel's random id of this boot, folded to a number; 0 where it does not tell.

@@ -46,11 +46,28 @@ pub fn crossing(name: &str) {
 #[cfg(feature = "faults")]
 #[must_use]
 pub fn clock_step() -> i128 {
-    let Some(path) = std::env::var_os("MARKER_SENSOR_CLOCK") else {
-        return 0;
-    };
-    let seconds = std::fs::read_to_string(path).unwrap_or_default();
-    seconds.trim().parse::<i128>().unwrap_or_default() * 1_000_000_000
+    let seconds = clock_file();
+    let seconds = seconds.split_whitespace().next().unwrap_or_default();
+    seconds.parse::<i128>().unwrap_or_default() * 1_000_000_000
+}
+
+/// What the kernel is to say of the wall clock, behind the seconds in the same file: `synchronised`,
+/// `unsynchronised`, or `silent`; the kernel itself is asked where there is nothing.
+#[cfg(feature = "faults")]
+#[must_use]
+pub fn synchronised() -> Option<std::io::Result<bool>> {
+    match clock_file().split_whitespace().nth(1)? {
+        "synchronised" => Some(Ok(true)),
+        "unsynchronised" => Some(Ok(false)),
+        _ => Some(Err(std::io::ErrorKind::PermissionDenied.into())),
+    }
+}
+
+#[cfg(feature = "faults")]
+fn clock_file() -> String {
+    let path = std::env::var_os("MARKER_SENSOR_CLOCK");
+    let read = path.map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    read.unwrap_or_default()
 }
 
 /// Nanoseconds by which a test has set the wall clock: none in this build.
@@ -59,6 +76,14 @@ pub fn clock_step() -> i128 {
 #[must_use]
 pub const fn clock_step() -> i128 {
     0
+}
+
+/// What the kernel is to say of the wall clock: it is asked in this build.
+#[cfg(not(feature = "faults"))]
+#[inline]
+#[must_use]
+pub const fn synchronised() -> Option<std::io::Result<bool>> {
+    None
 }
 
 /// Names a step.

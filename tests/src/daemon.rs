@@ -85,6 +85,14 @@ impl Home {
         fs::write(self.clock(), seconds.to_string()).expect("a writable directory");
     }
 
+    /// The same, and what the kernel says of that clock: `synchronised`, `unsynchronised` or `silent`.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub fn step_clock_as(&self, seconds: i64, said: &str) {
+        fs::write(self.clock(), format!("{seconds} {said}")).expect("a writable directory");
+    }
+
     /// Has that wall clock taken for right, while no daemon runs (`sensord accept-clock`); what it
     /// says.
     ///

@@ -1,5 +1,10 @@
 //! Events end in time, at once when they are not useful, and leave nothing behind.
 
+#[path = "retention/clock.rs"]
+mod clock;
+#[path = "retention/places.rs"]
+mod places;
+
 use std::{fs, net::IpAddr, path::Path, time::Duration};
 
 use jiff::{Span, Timestamp, tz::TimeZone};
@@ -159,27 +164,6 @@ fn six_months_later_an_event_is_gone_from_the_api_and_every_file() {
     assert!(
         metrics.contains("marker_sensor_events_destroyed_total{reason=\"expired\"} 1"),
         "{metrics}"
-    );
-}
-
-#[test]
-fn a_clock_that_jumps_destroys_nothing_until_it_is_believed() {
-    if !need::root() {
-        return;
-    }
-    let topology = Topology::new();
-    let home = Home::new();
-    let settings = Settings::on_router();
-    seed(&home, vec![event(1, ago(6, 10, 0))]);
-    drop(Sensord::start(&home, &topology.router, &settings));
-    home.step_clock(30 * 86_400);
-    let daemon = Sensord::start(&home, &topology.router, &settings);
-    let client = daemon.client();
-    let trusted = client.status()["clock_trusted"] == true;
-    let gone = wait_until(Duration::from_secs(5), || events(&client).is_empty());
-    assert_eq!(
-        gone, trusted,
-        "only a synchronised clock is believed at once"
     );
 }
 

@@ -139,21 +139,63 @@ fn detection_goes_on_while_the_disk_is_full() {
     );
 }
 
-#[test]
-fn detection_goes_on_while_the_store_is_locked_by_another_program() {
+/// Locks the store of a state directory against everybody who writes, until the value is dropped.
+fn lock(state: &Path) -> Background {
     const LOCK: &str = "import sqlite3, sys, time\n\
         c = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)\n\
         c.execute('BEGIN EXCLUSIVE')\n\
         open(sys.argv[2], 'w').close()\n\
         time.sleep(120)\n";
-    under(
-        |disk, _| {
-            let (database, locked) = (disk.0.join("events.db"), disk.0.join("locked"));
-            let words = ["python3", "-c", LOCK, text(&database), text(&locked)];
-            let lock = Background::start(&words);
-            assert!(wait_until(PATIENCE, || locked.exists()), "it is locked");
-            lock
-        },
-        |lock, _| drop(lock),
+    let (database, locked) = (state.join("events.db"), state.join("locked"));
+    let words = ["python3", "-c", LOCK, text(&database), text(&locked)];
+    let lock = Background::start(&words);
+    assert!(wait_until(PATIENCE, || locked.exists()), "it is locked");
+    lock
+}
+
+#[test]
+fn detection_goes_on_while_the_store_is_locked_by_another_program() {
+    under(|disk, _| lock(&disk.0), |lock, _| drop(lock));
+}
+
+#[test]
+fn what_a_false_positive_opened_is_destroyed_as_soon_as_the_store_lets_it() {
+    if !need::root_and(&["python3"]) {
+        return;
+    }
+    let topology = Topology::new();
+    let home = Home::new();
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let client = daemon.client();
+    client.load(&format!("ip {BEFORE} id=wrong\n"));
+    let marked: IpAddr = BEFORE.parse().expect("an address");
+    let _ = ping(&topology.subscriber, marked, 3);
+    let _ = Identities::settled(&client);
+    assert_eq!(events(&client).len(), 1);
+    let locked = lock(&home.state());
+    let ids = home.state().join("ids");
+    fs::write(&ids, "wrong\n").expect("a writable directory");
+    let words = ["markers", "remove", "--false-positive", text(&ids)];
+    let (code, _, told) = daemon.control(&words);
+    assert!(code != 0 && told.contains("tries again"), "{code} {told}");
+    assert_eq!(events(&client).len(), 1, "the store refused");
+    drop(locked);
+    assert!(
+        wait_until(PATIENCE, || events(&client).is_empty()),
+        "{:?}",
+        client.journal()
     );
+    let told = || {
+        let mut all = client.journal();
+        all.retain(|entry| entry["action"] == "events_destroyed");
+        all
+    };
+    assert!(wait_until(PATIENCE, || !told().is_empty()));
+    assert_eq!(told()[0]["events"], 1);
+    // Nothing of it is left for the next start.
+    assert!(daemon.stop().success());
+    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
+    let mut all = daemon.client().journal();
+    all.retain(|entry| entry["action"] == "events_destroyed");
+    assert_eq!(all.len(), 1, "{all:?}");
 }

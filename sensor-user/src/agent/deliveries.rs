@@ -7,13 +7,15 @@ use std::{sync::Arc, thread, time::Duration};
 use jiff::civil::Date;
 use tokio::sync::{Notify, watch};
 
-use super::Error;
+use super::{Error, places::Place};
 use crate::{
+    clock::KernelClock,
     config::{self, Config},
     control::service::KnownSink,
     events::Store,
     journal::Journal,
     metrics::Metrics,
+    model::Recipient,
     outbox::{Eve, Extent, Nats, Progress, Sink, Taxii, Webhook, Worker},
 };
 use queue::StoreQueue;
@@ -70,10 +72,11 @@ impl Sinks {
             .collect()
     }
 
-    /// Starts a worker for each sink.
+    /// Starts a worker for each sink, and one for each directory that sinks wrote to before, which delivers
+    /// nothing and destroys what is over.
     pub(super) fn start(
         &self,
-        config: &Config,
+        (config, former): (&Config, &[Place]),
         store: &Store,
         journal: &Arc<Journal>,
         today: &Today,
@@ -96,6 +99,24 @@ impl Sinks {
                 today: Arc::clone(today),
             };
             threads.push(parts.start(sink)?);
+        }
+        for place in former {
+            let name = place.former_name();
+            let to = (Recipient::Operator, Extent::Event);
+            // Nobody asks how it does: it has no series on the metrics page.
+            let unseen = Arc::new(Metrics::new("", "", ""));
+            let parts = Parts {
+                queue: StoreQueue::new(store.another()?, &name, to, Arc::clone(journal)),
+                keeps: None,
+                progress: Arc::new(Progress::new(&name, unseen)),
+                bell: Arc::default(),
+                stop: stopped.clone(),
+                today: Arc::clone(today),
+            };
+            let eve = config::Eve {
+                directory: place.directory.clone(),
+            };
+            threads.push(parts.spawn(&name, Eve::new(&eve))?);
         }
         Ok(Deliveries { stop, threads })
     }
@@ -153,6 +174,7 @@ impl Parts {
             bell: self.bell,
             stop: self.stop,
             today: self.today,
+            now: Arc::new(|| KernelClock::Boot.judged_now()),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

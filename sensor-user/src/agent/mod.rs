@@ -15,6 +15,7 @@ mod error;
 mod metrics_page;
 mod oversight;
 mod pipeline;
+mod places;
 mod requests;
 mod restore;
 pub mod sensor_key;
@@ -99,7 +100,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let (journal, past) = restore::open_journal(&config.state_dir, &mut catalog)?;
     let journal = Arc::new(journal);
     journal.sign_with(&agent(), signer(config)?)?;
-    let mut store = stored::open(config)?;
+    let former = places::former(config)?;
+    let mut store = stored::open(config, &former)?;
     condemned::settle(&mut store, &journal, &past.destructions)?;
     condemned::destroy(&mut catalog, &mut store, &journal, &past.destructions)?;
     let readers = [store.another()?, store.another()?];
@@ -231,7 +233,7 @@ pub fn run(config: &Config) -> Result<(), Error> {
     let sensor = Arc::new(Sensor::new(facts, parts, set, readers, rules, desk));
     let overseers =
         Oversight::start(overseers, config, &sensor, overseen).map_err(Error::Runtime)?;
-    let deliveries = sinks.start(config, &store, &journal, &today(&sensor))?;
+    let deliveries = sinks.start((config, &former), &store, &journal, &today(&sensor))?;
     let pipeline = Pipeline {
         intake: Intake::shared(tap, configured::lending(config)),
         joiner: Joiner::new(configured::context(config), configured::timeouts(config)),
@@ -277,11 +279,12 @@ fn signer(config: &Config) -> Result<Signer, Error> {
     Ok(Signer::open(&path, origin, &config.sensor, every)?)
 }
 
-/// The day in UTC, while the clock may be trusted with destroying something.
+/// The day in UTC, as validity is judged, while the clock may be trusted with destroying something: one
+/// that is set back keeps nothing for longer.
 fn today(sensor: &Arc<Sensor>) -> Today {
     let sensor = Arc::clone(sensor);
     Arc::new(move || {
-        let today = || date_of(day_of(jiff::Timestamp::now()));
+        let today = || date_of(day_of(clock::KernelClock::Boot.judged_now()));
         sensor.destruction_allowed().then(today)
     })
 }

@@ -1,13 +1,13 @@
 //! Opening the store of events, and saying what was found.
 
-use super::Error;
+use super::{Error, places::Place};
 use crate::{
     config::Config,
     events::{Found, Opening, Options, Store},
 };
 
-/// Opens the store as it is configured.
-pub(super) fn open(config: &Config) -> Result<Store, Error> {
+/// Opens the store as it is configured; `former` are directories that sinks wrote to before.
+pub(super) fn open(config: &Config, former: &[Place]) -> Result<Store, Error> {
     let options = Options {
         retention: config.events.retention,
         most_bytes: config.events.max_size,
@@ -17,9 +17,10 @@ pub(super) fn open(config: &Config) -> Result<Store, Error> {
             .iter()
             .filter(|sink| sink.eve.is_some())
             .map(|sink| sink.name.clone())
+            .chain(former.iter().map(Place::former_name))
             .collect(),
     };
-    let (store, opening) = Store::open(&config.state_dir, options)?;
+    let (mut store, opening) = Store::open(&config.state_dir, options)?;
     let Opening {
         found,
         unreadable,
@@ -42,6 +43,9 @@ pub(super) fn open(config: &Config) -> Result<Store, Error> {
     }
     if finished > 0 {
         tracing::info!(finished, "destroyed what the last run had begun to destroy");
+    }
+    for place in former {
+        store.withdraw_also(&place.sink, &place.former_name())?;
     }
     Ok(store)
 }

@@ -87,10 +87,12 @@ fn head(status: &Status) -> String {
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!(", {count} {what}"))
     .collect();
-    let trusted = if status.clock_trusted {
-        ""
-    } else {
-        " (the wall clock was set by more than an hour and is not believed: nothing is destroyed)"
+    let trusted = match (status.clock_trusted, status.clock_synchronised) {
+        (false, _) => {
+            " (the wall clock was set by more than an hour and is not believed: nothing is destroyed)"
+        }
+        (true, None) => " (the kernel does not tell whether the wall clock is synchronised)",
+        (true, Some(_)) => "",
     };
     let change = status.change.map_or_else(String::new, |change| {
         format!(

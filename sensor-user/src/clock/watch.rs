@@ -7,7 +7,8 @@
 //! but the mark does not follow and nothing may be destroyed by it. More than an hour behind it, and
 //! synchronised, the wall clock contradicts the mark (the first clock of a machine was wrong, say):
 //! validity goes on by the mark until an operator takes the wall clock for right, and nothing is
-//! destroyed meanwhile.
+//! destroyed meanwhile. Where the kernel does not tell whether it is synchronised, each time that is
+//! assumed which destroys less.
 
 use jiff::Timestamp;
 
@@ -29,8 +30,8 @@ pub struct Reading {
     pub boot: i64,
     /// Which boot: a hash of the kernel's boot id.
     pub boot_id: i64,
-    /// The kernel takes the wall clock for synchronised.
-    pub synchronised: bool,
+    /// Whether the kernel takes the wall clock for synchronised; none where it does not tell.
+    pub synchronised: Option<bool>,
 }
 
 /// Watches the wall clock.
@@ -39,7 +40,7 @@ pub struct Watch {
     mark: ClockMark,
     /// Boot clock at which the wall clock became suspect.
     suspect: Option<i64>,
-    /// The wall clock is synchronised and more than an hour behind the mark.
+    /// The wall clock is more than an hour behind the mark, and synchronised for all that is known.
     contradicted: bool,
 }
 
@@ -69,8 +70,8 @@ impl Watch {
     pub fn observe(&mut self, reading: Reading) -> Timestamp {
         let expected = self.mark.wall + (reading.boot - self.mark.boot).max(0);
         let ahead = reading.wall - expected;
-        self.contradicted = -ahead > STEP && reading.synchronised;
-        if ahead > STEP && !reading.synchronised {
+        self.contradicted = -ahead > STEP && reading.synchronised != Some(false);
+        if ahead > STEP && reading.synchronised != Some(true) {
             let since = *self.suspect.get_or_insert(reading.boot);
             if reading.boot - since < PATIENCE {
                 return time(reading.wall);
@@ -93,7 +94,8 @@ impl Watch {
         self.suspect.is_none() && !self.contradicted
     }
 
-    /// Whether the wall clock, synchronised, is more than an hour behind the time that was believed.
+    /// Whether the wall clock, synchronised for all that is known, is more than an hour behind the time
+    /// that was believed.
     #[must_use]
     pub const fn is_contradicted(&self) -> bool {
         self.contradicted
@@ -138,7 +140,7 @@ mod tests {
                 wall: START,
                 boot: 10 * SECOND,
                 boot_id: 1,
-                synchronised: false,
+                synchronised: Some(false),
             })
         }
 
@@ -150,7 +152,7 @@ mod tests {
 
         fn steps(&mut self, time: i64) -> Reading {
             self.0.wall += time;
-            self.0.synchronised = false;
+            self.0.synchronised = Some(false);
             self.0
         }
 
@@ -214,11 +216,11 @@ mod tests {
         assert!(healed.destruction_allowed());
         // It is synchronised: the new time is believed.
         let mut synchronised = watch;
-        machine.0.synchronised = true;
+        machine.0.synchronised = Some(true);
         assert_eq!(synchronised.observe(machine.0), at(step + SECOND));
         assert!(synchronised.destruction_allowed());
         // Or nobody comes for 24 hours.
-        machine.0.synchronised = false;
+        machine.0.synchronised = Some(false);
         watch.observe(machine.passes(23 * HOUR));
         assert!(!watch.destruction_allowed());
         watch.observe(machine.passes(HOUR));
@@ -232,8 +234,27 @@ mod tests {
         let kept = Watch::new(None, machine.0).mark();
         let mut watch = Watch::new(Some(kept), machine.reboots(72 * HOUR));
         assert!(!watch.destruction_allowed());
-        machine.0.synchronised = true;
+        machine.0.synchronised = Some(true);
         watch.observe(machine.0);
+        assert!(watch.destruction_allowed());
+    }
+
+    #[test]
+    fn where_the_kernel_does_not_tell_neither_step_destroys_anything() {
+        let mut machine = Machine::new();
+        let mut watch = Watch::new(None, machine.0);
+        machine.steps(2 * HOUR);
+        machine.0.synchronised = None;
+        watch.observe(machine.0);
+        assert!(!watch.destruction_allowed(), "not ahead");
+        machine.passes(24 * HOUR);
+        watch.observe(machine.0);
+        assert!(watch.destruction_allowed(), "nobody came for 24 hours");
+        machine.steps(-2 * HOUR);
+        machine.0.synchronised = None;
+        watch.observe(machine.0);
+        assert!(!watch.destruction_allowed() && watch.is_contradicted());
+        assert_eq!(watch.accept(machine.0), Some(2 * HOUR));
         assert!(watch.destruction_allowed());
     }
 
@@ -245,7 +266,7 @@ mod tests {
         machine.steps(-9 * 365 * 24 * HOUR);
         assert!(watch.observe(machine.passes(SECOND)) > at(8 * 365 * 24 * HOUR));
         assert!(watch.destruction_allowed(), "anybody may have set it back");
-        machine.0.synchronised = true;
+        machine.0.synchronised = Some(true);
         watch.observe(machine.0);
         assert!(!watch.destruction_allowed() && watch.is_contradicted());
         // The next agent knows no better by itself.
@@ -256,7 +277,7 @@ mod tests {
         assert!(next.destruction_allowed());
         assert_eq!(next.accept(machine.0), None);
         // What is suspect is taken, too.
-        machine.0.synchronised = false;
+        machine.0.synchronised = Some(false);
         assert_eq!(next.accept(machine.steps(48 * HOUR)), Some(0));
         assert!(next.destruction_allowed());
     }

@@ -186,3 +186,67 @@ fn limits_are_read() {
     };
     assert_eq!(config.limits, expected);
 }
+
+/// The unit lets the agent write where the shipped file says, and have the groups that it names.
+#[test]
+fn the_shipped_unit_fits_the_shipped_file() {
+    let read = |name: &str| {
+        let path = format!("{}/../deploy/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).expect("it is shipped")
+    };
+    let (unit, groups, file) = (
+        read("marker-sensor.service"),
+        read("groups.conf"),
+        read("sensor.toml"),
+    );
+    let values = |text: &str, key: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        let own = lines.filter(|(name, _)| *name == key);
+        own.flat_map(|(_, value)| value.split_whitespace().map(str::to_owned))
+            .collect()
+    };
+    assert_eq!(values(&unit, "ProtectSystem"), ["strict"]);
+    let place = |key: &str, root: &str| {
+        let names = values(&unit, key).into_iter();
+        names
+            .map(|name| format!("{root}/{name}"))
+            .collect::<Vec<_>>()
+    };
+    let writable = [
+        place("StateDirectory", "/var/lib"),
+        place("LogsDirectory", "/var/log"),
+        place("RuntimeDirectory", "/run"),
+    ]
+    .concat();
+    // Also in what is commented out.
+    let lines = file.lines().map(|line| line.trim_start_matches(['#', ' ']));
+    let settings: Vec<(&str, &str)> = lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(key, value)| (key, value.trim_matches('"')))
+        .collect();
+    let of = |keys: &[&str]| {
+        let own = settings.iter().filter(|(key, _)| keys.contains(key));
+        own.map(|(_, value)| *value).collect::<Vec<_>>()
+    };
+    let written = of(&[
+        "state-dir",
+        "socket",
+        "oversight-socket",
+        "directory",
+        "export-dir",
+        "key-file",
+    ]);
+    assert!(written.len() >= 5, "{written:?}");
+    for path in written {
+        let own = writable
+            .iter()
+            .any(|root| Path::new(path).starts_with(root));
+        assert!(own, "{path} is read-only under the unit");
+    }
+    let named = of(&["group", "oversight-group"]);
+    assert_eq!(named, values(&groups, "SupplementaryGroups"));
+    let held = values(&unit, "CapabilityBoundingSet");
+    for more in ["CAP_CHOWN", "CAP_SYS_TIME", "CAP_SYS_ADMIN"] {
+        assert!(!held.iter().any(|one| one == more), "{more}");
+    }
+}

@@ -200,7 +200,7 @@ impl<S: Service> Door<S> {
         use RequestKind as K;
         if !matches!(
             kind,
-            K::RequestsSubmit | K::RequestsApprove | K::RequestsRefuse
+            K::RequestsSubmit | K::RequestsApprove | K::RequestsRefuse | K::RequestsSettle
         ) {
             return error;
         }

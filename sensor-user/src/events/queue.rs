@@ -119,6 +119,15 @@ impl Store {
         Ok(ids.iter().map(|id| hex(id)).collect())
     }
 
+    /// What a sink has still to forget is to be forgotten under another name, too.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn withdraw_also(&mut self, sink: &str, other: &str) -> Result<(), Error> {
+        let ids = self.db.withdrawn(sink, u32::MAX)?;
+        Ok(self.db.withdraw(&[other.to_owned()], ids.into_iter())?)
+    }
+
     /// A sink has forgotten these events.
     ///
     /// # Errors

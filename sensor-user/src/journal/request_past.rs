@@ -20,6 +20,9 @@ pub struct RequestsPast {
     pub cases: BTreeMap<String, RequestPast>,
     /// Digest of what was last configured about them.
     pub configured: Option<String>,
+    /// Somebody took responsibility for going on with another journal than the one that was known: it
+    /// may tell nothing of requests that came before.
+    pub restored: bool,
     /// Entries that the store keeps something of, and that were not taken back, in their order.
     kept: Vec<u64>,
 }

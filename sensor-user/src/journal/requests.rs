@@ -109,7 +109,8 @@ pub enum RequestStep {
     Unknown,
     /// What an earlier entry announced was not kept: the agent died.
     Lost,
-    /// Somebody who may not, or who has done so already, approves or refuses it; nothing changed.
+    /// Somebody who may not, or who has done so already, approves or refuses it, or says what became of a
+    /// notice; or the request is not known. Nothing changed.
     DecisionRefused,
     /// Something was submitted and could not be taken in or judged: no fault of who asks.
     Failed,

@@ -186,6 +186,15 @@ impl Verifier {
             "requests_configured" => {
                 self.requests.configured = link.digest.map(Cow::into_owned);
             }
+            "restore_accepted" => {
+                /// The part of it that matters to requests.
+                #[derive(serde::Deserialize)]
+                struct Restore {
+                    journal: bool,
+                }
+                let restore = serde_json::from_str::<Restore>(text);
+                self.requests.restored |= restore.is_ok_and(|restore| restore.journal);
+            }
             _ => {}
         }
         self.push(merkle::leaf_hash(line))

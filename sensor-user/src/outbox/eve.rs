@@ -7,11 +7,11 @@ mod name;
 
 use std::{io, path::PathBuf};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{civil::Date, tz::TimeZone};
 use rustix::io::Errno;
 
 use super::{Outcome, Reason, Sink, View};
-use crate::{clock, config};
+use crate::{clock::KernelClock, config};
 
 /// Appends events to files that are named by their first and last day. Nothing stays open between
 /// deliveries: whoever moves or removes a file does not take events with it.
@@ -114,10 +114,10 @@ impl Sink for Eve {
     }
 }
 
-/// The day in UTC.
+/// The day in UTC, as validity is judged.
 fn today() -> Date {
-    let now = Timestamp::from_microsecond(clock::read().wall);
-    now.unwrap_or_default().to_zoned(TimeZone::UTC).date()
+    let now = KernelClock::Boot.judged_now();
+    now.to_zoned(TimeZone::UTC).date()
 }
 
 fn code(error: &io::Error) -> &'static str {

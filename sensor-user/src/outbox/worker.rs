@@ -39,6 +39,8 @@ pub struct Worker<S, Q> {
     pub stop: watch::Receiver<bool>,
     /// The day in UTC; none while the clock is not to be trusted with destroying anything.
     pub today: Arc<dyn Fn() -> Option<Date> + Send + Sync>,
+    /// The time by which validity is judged: the wall clock may have been set back.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// What the worker carries from batch to batch.
@@ -95,9 +97,10 @@ impl<S: Sink, Q: Queue> Worker<S, Q> {
             return LOOK;
         }
         let full = leased.len() == BATCH as usize;
+        let judged = (self.now)();
         let (late, leased): (Vec<_>, Vec<_>) = leased
             .into_iter()
-            .partition(|one| self.would_outlive(one, now));
+            .partition(|one| self.would_outlive(one, judged));
         let mut settled = Vec::with_capacity(late.len() + leased.len());
         for one in late {
             let reason = Reason {

@@ -156,6 +156,7 @@ pub fn status() -> Status {
         kernel: "6.18".into(),
         clock: "tai".into(),
         clock_trusted: true,
+        clock_synchronised: Some(true),
         started: Timestamp::now(),
         interfaces: vec![InterfaceStatus {
             name: "eth0".into(),

@@ -120,6 +120,44 @@ fn refused_decisions_are_traced_and_cannot_flood_the_journal() {
     assert_eq!(code(scene.approve_both("REQ-1")), "ok: disclosed");
 }
 
+#[test]
+fn decisions_on_what_nobody_knows_and_notices_settled_by_nobody_are_traced() {
+    let scene = submitted();
+    let from = scene.journal.head().size;
+    let settled = br#"{"outcome": "impossible", "event": "0", "reason": "left"}"#;
+    let decline = br#"{"reason": "ground"}"#;
+    let responsible = actor(RESPONSIBLE, Role::Operator);
+    assert_eq!(code(scene.approve(RESPONSIBLE, "CANARY-1")), "not_found");
+    let declined = scene.desk.decline(&responsible, "CANARY-1", decline);
+    assert_eq!(code(declined), "not_found");
+    let none = scene
+        .desk
+        .settle(&responsible, "CANARY-1", settled, scene.now);
+    assert_eq!(code(none), "not_found");
+    let root = actor(0, Role::Operator);
+    let none = scene.desk.settle(&root, "REQ-1", settled, scene.now);
+    assert_eq!(code(none), "no_person");
+    let denied = Error::Denied("role desk may not".into());
+    let desk = actor(40_010, Role::Desk);
+    let told = scene
+        .desk
+        .unserved(&desk, RequestKind::RequestsSettle, &denied);
+    told.expect("journals");
+    let told = scene.told_since(from);
+    let codes: Vec<&Value> = told.iter().map(|entry| &entry["code"]).collect();
+    assert_eq!(
+        codes,
+        ["not_found", "not_found", "not_found", "no_person", "denied"]
+    );
+    assert!(told.iter().all(|entry| entry["step"] == "decision_refused"));
+    assert!(!Value::from(told).to_string().contains("CANARY"));
+    // Whoever tries many does not fill the journal.
+    for _ in 0..100 {
+        assert_eq!(code(scene.approve(NOBODY, "CANARY-2")), "not_found");
+    }
+    assert_eq!(scene.journal.head().size, from + 5 + 30);
+}
+
 fn rustix_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }

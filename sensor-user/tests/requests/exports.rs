@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use sensor_user::model::{Destroyed, RequestType, Role, Scopes, request::CaseRow};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, actor, id_of};
+use crate::scene::{Scene, actor, code, id_of};
 
 fn answered(kind: RequestType, events: &[i64]) -> (Scene, CaseRow) {
     let mut scene = Scene::new();
@@ -99,6 +99,88 @@ fn that_an_answer_was_taken_away_is_told_once() {
         (&last["type"], &last["reference"]),
         (&json!("request-b"), &json!("REQ-1"))
     );
+}
+
+#[test]
+fn a_directory_that_is_not_mounted_was_not_emptied() {
+    let (mut scene, _) = answered(RequestType::B, &[1, 2]);
+    let (dir, aside) = (
+        scene.dir.path().join("exports"),
+        scene.dir.path().join("aside"),
+    );
+    let agent = actor(0, Role::Agent);
+    let looks = |scene: &Scene| scene.desk.clear_all(&agent, scene.now, true);
+    fs::rename(&dir, &aside).expect("renames");
+    for made in [false, true] {
+        if made {
+            let mut builder = fs::DirBuilder::new();
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(&dir).expect("made");
+        }
+        scene = scene.restart();
+        let error = looks(&scene)
+            .expect_err("it is another directory")
+            .to_string();
+        assert!(!error.contains(&id_of(1)), "{error}");
+        assert!(!scene.steps("REQ-1").contains(&"export_removed".to_owned()));
+    }
+    // No answer goes there either.
+    let document = scene.document(RequestType::B, "REQ-2", &[id_of(2)]);
+    scene.submit(&document).expect("accepted");
+    assert_eq!(code(scene.approve_both("REQ-2")), "export_dir");
+    fs::remove_dir(&dir).expect("it is empty");
+    fs::rename(&aside, &dir).expect("renames");
+    assert_eq!(cleared(&scene, true), Vec::<Value>::new());
+    scene
+        .store
+        .destroy(&[1], Destroyed::Expired)
+        .expect("destroyed");
+    assert_eq!(cleared(&scene, true), ["events"]);
+    assert!(scene.exports().is_empty());
+}
+
+#[test]
+fn one_answer_that_cannot_be_removed_keeps_no_other() {
+    let (mut scene, first) = answered(RequestType::B, &[1, 2]);
+    let document = scene.document(RequestType::B, "REQ-2", &[id_of(1)]);
+    scene.submit(&document).expect("accepted");
+    let second = scene.approve_both("REQ-2").expect("answered");
+    let names = [first, second].map(|row| row.file.expect("a file"));
+    let [first, second] = names.map(|name| scene.dir.path().join("exports").join(name));
+    fs::remove_file(&first).expect("it is there");
+    fs::create_dir(&first).expect("nobody removes a directory as a file");
+    scene
+        .store
+        .destroy(&[1], Destroyed::Expired)
+        .expect("destroyed");
+    let agent = actor(0, Role::Agent);
+    assert!(scene.desk.clear_all(&agent, scene.now, true).is_err());
+    assert!(first.exists() && !second.exists());
+    fs::remove_dir(&first).expect("ours");
+    assert_eq!(
+        cleared(&scene, true),
+        ["events", "events"],
+        "each said once"
+    );
+}
+
+#[test]
+fn an_answer_that_an_older_store_knows_nothing_of_dies_with_its_events_all_the_same() {
+    let (scene, _) = answered(RequestType::B, &[1]);
+    let forget = |dir: &std::path::Path| {
+        let store = rusqlite::Connection::open(dir.join("requests.db")).expect("opens");
+        store.execute_batch("DELETE FROM export").expect("writes");
+    };
+    // The file is of the day of this test, whatever the scene says.
+    let mut scene = scene.restart_after(|_| {}, forget);
+    assert_eq!(cleared(&scene, false), Vec::<Value>::new());
+    assert_eq!(scene.exports().len(), 1);
+    scene
+        .store
+        .destroy(&[1], Destroyed::Expired)
+        .expect("destroyed");
+    assert_eq!(cleared(&scene, false), ["events"]);
+    assert!(scene.exports().is_empty());
 }
 
 #[test]

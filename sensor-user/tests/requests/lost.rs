@@ -6,7 +6,7 @@ use std::{
 };
 
 use sensor_user::{
-    journal::Journal,
+    journal::{Action, Journal},
     model::{ContentKind as K, RequestType, request::Page},
 };
 use serde_json::json;
@@ -57,8 +57,18 @@ fn a_store_that_is_gone_takes_no_serial_twice_and_says_repeat() {
     // The journal's times are those of the machine: the event was there before them.
     let (scene, envelope) = accepted_at("2020-03-10T12:00:00Z");
     scene.approve_both("REQ-1").expect("disclosed");
-    let before = scene.exports();
     let mut scene = scene.restart_after(|_| {}, remove);
+    // Nobody could tell any more when its events end.
+    assert!(scene.exports().is_empty());
+    let told = scene.told().pop().expect("an entry");
+    assert_eq!(
+        (&told["step"], &told["code"], &told["type"]),
+        (
+            &json!("export_removed"),
+            &json!("unlisted"),
+            &json!("request-b")
+        )
+    );
     let steps = scene.steps("REQ-1");
     assert_eq!(
         steps.last().map(String::as_str),
@@ -79,10 +89,6 @@ fn a_store_that_is_gone_takes_no_serial_twice_and_says_repeat() {
     assert_eq!(
         (&last["step"], &last["repeat"]),
         (&json!("disclosed"), &json!(true))
-    );
-    assert!(
-        before.iter().all(|path| scene.exports().contains(path)),
-        "none is overwritten"
     );
     scene.now = "2999-01-01T00:00:00Z".parse().expect("a time");
     let later = scene.event(2);
@@ -188,6 +194,38 @@ fn an_approval_that_the_journal_does_not_tell_answers_nothing() {
         scene.told().pop().expect("an entry")["code"],
         "not_journalled"
     );
+}
+
+#[test]
+fn a_request_of_which_the_journal_tells_nothing_is_answered_behind_a_restore_of_it_only() {
+    let forge = |dir: &Path| {
+        fs::remove_dir_all(dir.join("journal")).expect("removes");
+        let forged = rusqlite::Connection::open(dir.join("requests.db")).expect("opens");
+        let sql = "UPDATE request SET stage = 'cleared', receipt = 0; \
+               INSERT INTO approval VALUES (1, 'responsible', 40001, 0), (1, 'designated', 40002, 0);";
+        forged.execute_batch(sql).expect("writes");
+    };
+    let (scene, _) = accepted();
+    let accept = |scene: &Scene, journal| {
+        let action = Action::RestoreAccepted {
+            journal,
+            issuers: Vec::new(),
+            catalogue: true,
+            requests: true,
+        };
+        let agent = crate::scene::actor(0, sensor_user::model::Role::Agent);
+        let _receipt = scene.journal.append(&agent, action).expect("journals");
+    };
+    let scene = scene.restart_after(|_| {}, forge);
+    assert_eq!(code(scene.approve(DESIGNATED, "REQ-1")), "not_journalled");
+    // Another store was put back, and not the journal.
+    accept(&scene, false);
+    let scene = scene.restart();
+    assert_eq!(code(scene.approve(DESIGNATED, "REQ-1")), "not_journalled");
+    assert!(scene.exports().is_empty());
+    accept(&scene, true);
+    let scene = scene.restart();
+    assert_eq!(code(scene.approve(DESIGNATED, "REQ-1")), "ok: disclosed");
 }
 
 #[test]

@@ -94,6 +94,37 @@ fn a_page_has_no_request_of_another_scope_and_leads_past_none() {
 }
 
 #[test]
+fn a_reading_of_manifests_by_oversight_is_journalled() {
+    let mut scene = Scene::new();
+    let id = scene.event(1);
+    scene.acknowledge(1);
+    let document = scene.document(RequestType::B, "B-1", &[id]);
+    scene.submit(&document).expect("accepted");
+    scene.approve_both("B-1").expect("disclosed");
+    let size = scene.journal.head().size;
+    let read = |uid, role| {
+        let request = Request::RequestsManifests {
+            reference: "B-1".into(),
+        };
+        let answer = scene.desk.handle(&actor(uid, role), request, scene.now);
+        let Ok(Reply::Manifests(manifests)) = answer else {
+            panic!("another answer");
+        };
+        assert_eq!(manifests.manifests.len(), 1);
+        scene.journal.head().size - size
+    };
+    assert_eq!(read(40_020, Role::Operator), 0);
+    assert_eq!(read(40_030, Role::Oversight), 1);
+    assert_eq!(read(40_030, Role::Oversight), 1, "they are one reading");
+    let rows = scene.journal.page(size, 10).expect("reads").rows;
+    let entry = rows[0].entry.as_ref().expect("nothing is hidden").get();
+    assert!(
+        entry.contains("\"requests_read\"") && entry.contains("40030"),
+        "{entry}"
+    );
+}
+
+#[test]
 fn what_a_pinned_key_signed_and_was_refused_is_told_to_its_scope_only() {
     let mut scene = Scene::new();
     let id = scene.event(1);

@@ -292,6 +292,8 @@ impl Scene {
             return Vec::new();
         };
         let mut paths: Vec<PathBuf> = entries.map(|one| one.expect("an entry").path()).collect();
+        // What says that it is this directory.
+        paths.retain(|path| !path.ends_with(".marker-sensor"));
         paths.sort();
         paths
     }

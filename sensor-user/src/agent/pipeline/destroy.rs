@@ -59,8 +59,8 @@ impl Pipeline {
         if let Err(error) = self.step(state) {
             error!(%error, "events could not be destroyed; trying again");
             state.failing = true;
-            // Whoever waits is told by the end of the channel; removed markers are kept as such, and
-            // the next start tries again.
+            // Whoever waits is told by the end of the channel; it asks again for those of markers that were
+            // removed.
             state.doomed.pop_front();
             state.destroyed = 0;
         }

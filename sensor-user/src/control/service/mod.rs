@@ -98,6 +98,8 @@ pub struct Sensor {
     swept: Mutex<Option<Instant>>,
     /// Counts of destroyed events are told by one at a time.
     telling: Mutex<()>,
+    /// Removals of false positives whose events are there still.
+    condemned: Mutex<Vec<remove::Condemned>>,
     /// Destructions are begun in the order in which they are announced.
     announcing: Mutex<()>,
     /// A connection of its own: reading events never waits for storing them.
@@ -245,6 +247,7 @@ impl Sensor {
             clock: Mutex::new(rules.watch),
             swept: Mutex::default(),
             telling: Mutex::default(),
+            condemned: Mutex::default(),
             announcing: Mutex::default(),
             reader: Mutex::new(reader),
             overseer: Mutex::new(overseer),

@@ -1,6 +1,13 @@
 //! Removing markers, and destroying the events of those that were false.
 
-use std::{collections::HashSet, sync::mpsc::Receiver, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        MutexGuard, PoisonError,
+        mpsc::{Receiver, TryRecvError},
+    },
+    time::Duration,
+};
 
 use super::{Error, Sensor, internal, inventory::named, touched::Touched};
 use crate::{
@@ -11,6 +18,13 @@ use crate::{
 
 /// How long the destruction of events is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A removal of false positives whose events could not be destroyed yet.
+pub(super) struct Condemned {
+    markers: HashSet<String>,
+    receipt: Receipt,
+    told: Receiver<u64>,
+}
 
 impl Sensor {
     /// Removes markers. One that an order is about goes, too: removal is always allowed. The events
@@ -61,40 +75,74 @@ impl Sensor {
         }
         fault::crossing("false_positives_removed");
         let markers: HashSet<String> = condemned.into_iter().collect();
-        let told = self.parts.live.doom(markers, &receipt);
-        let destroyed = self.destroyed(actor, &receipt, &told)?;
+        let told = self.parts.live.doom(markers.clone(), &receipt);
+        // Waits until the loop that owns the events has destroyed them.
+        let Ok(destroyed) = told.recv_timeout(PATIENCE) else {
+            self.journal_failure(actor, &receipt, "store");
+            self.condemned().push(Condemned {
+                markers,
+                receipt,
+                told,
+            });
+            return Err(Error::Unavailable(
+                "the markers are removed, but their events could not be destroyed yet; the agent \
+                 tries again until they are"
+                    .into(),
+            ));
+        };
+        self.tell_destroyed(actor, receipt.index())?;
         Ok(Changed {
             destroyed,
             ..changed
         })
     }
 
-    /// Waits until the loop that owns the events has destroyed them; how many.
-    fn destroyed(
-        &self,
-        actor: &Actor,
-        receipt: &Receipt,
-        told: &Receiver<u64>,
-    ) -> Result<u64, Error> {
-        let Ok(events) = told.recv_timeout(PATIENCE) else {
-            self.journal_failure(actor, receipt, "store");
-            return Err(Error::Unavailable(
-                "the markers are removed, but their events could not be destroyed yet; that is \
-                 done at the agent's next start"
-                    .into(),
-            ));
-        };
+    /// Goes on with destructions that failed; each is told when it is done. The next start does what is
+    /// left, too.
+    pub(super) fn destroy_condemned(&self, actor: &Actor) {
+        let mut done = Vec::new();
+        self.condemned()
+            .retain_mut(|one| match one.told.try_recv() {
+                Ok(_) => {
+                    done.push(one.receipt.index());
+                    false
+                }
+                Err(TryRecvError::Empty) => true,
+                Err(TryRecvError::Disconnected) => {
+                    one.told = self.parts.live.doom(one.markers.clone(), &one.receipt);
+                    true
+                }
+            });
+        for of in done {
+            if let Err(error) = self.tell_destroyed(actor, of) {
+                tracing::warn!(%error, "destroyed events are not journalled yet; the next start does that");
+            }
+        }
+    }
+
+    /// Journals what was destroyed for the removal that an entry announced: what the store counts, so
+    /// that what an attempt that failed had destroyed is in it.
+    fn tell_destroyed(&self, actor: &Actor, of: u64) -> Result<(), Error> {
         fault::crossing("false_positives_destroyed");
-        let of = receipt.index();
+        // Two at once would tell the same.
+        let _one = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = Destroyed::FalsePositive;
+        let owed = self.reader().owed().map_err(internal)?;
+        let events = owed.get(&reason).copied().unwrap_or_default();
         let action = Action::EventsDestroyed { events, of };
         let journal = &self.parts.journal;
         let _receipt = journal
             .append_reserved(actor, action)
             .map_err(super::from_journal)?;
         fault::crossing("false_positives_told");
-        let told = [(Destroyed::FalsePositive, events)].into();
+        let told = [(reason, events)].into();
         self.reader().settle(&told, None).map_err(internal)?;
-        self.set().catalog.set_destroyed(of).map_err(internal)?;
-        Ok(events)
+        self.set().catalog.set_destroyed(of).map_err(internal)
+    }
+
+    fn condemned(&self) -> MutexGuard<'_, Vec<Condemned>> {
+        self.condemned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,6 +25,7 @@ impl Sensor {
             self.parts.live.expire(day_of(self.now()));
         }
         drop(swept);
+        self.destroy_condemned(actor);
         if let Err(error) = self.journal_destroyed(actor) {
             tracing::warn!(%error, "destroyed events are not journalled yet; their counts are kept");
         }

@@ -6,6 +6,7 @@ use sensor_common::{Outcome, Term};
 
 use super::{Error, Sensor, internal};
 use crate::{
+    clock,
     crypto::hex,
     hits::Account,
     metrics::Snapshot,
@@ -42,6 +43,7 @@ impl Sensor {
             kernel: self.facts.kernel.clone(),
             clock: self.facts.clock.into(),
             clock_trusted: self.destruction_allowed(),
+            clock_synchronised: clock::read().synchronised,
             started: self.facts.started,
             interfaces,
             markers,

@@ -268,7 +268,7 @@ impl Sensor {
         }
         if watch.is_contradicted() {
             tracing::warn!(
-                "the wall clock is synchronised and more than an hour behind the time that was \
+                "the wall clock is more than an hour behind the time that was \
                  believed before, by which validity is judged: nothing is destroyed; if the wall \
                  clock is right, stop the agent and run `sensord accept-clock`"
             );

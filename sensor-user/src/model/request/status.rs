@@ -19,6 +19,9 @@ pub struct Status {
     /// Whether the wall clock is believed: while it is not, nothing is destroyed by it.
     #[serde(default)]
     pub clock_trusted: bool,
+    /// Whether the kernel takes the wall clock for synchronised; none where it does not tell.
+    #[serde(default)]
+    pub clock_synchronised: Option<bool>,
     /// When the agent started.
     pub started: Timestamp,
     /// Interfaces.

@@ -150,6 +150,7 @@ fn worker(script: &[&'static str], events: i64) -> (Worker<Scripted, Memory>, Me
         bell: Arc::new(Notify::new()),
         stop,
         today: Arc::new(|| None),
+        now: Arc::new(Timestamp::now),
     };
     let course = Course {
         failures: 0,
@@ -246,4 +247,10 @@ async fn what_the_recipient_would_keep_for_too_long_is_not_sent() {
     worker.keeps = Some(DAY);
     let _ = worker.round(&mut course).await;
     assert_eq!(worker.progress.told().acknowledged, 1);
+
+    // A wall clock that was set back gives nobody more time: the judged one goes on.
+    memory.with(|kept| kept.due.insert(4, Timestamp::now()));
+    worker.now = Arc::new(|| "2100-07-30T12:00:00Z".parse().expect("a time"));
+    let _ = worker.round(&mut course).await;
+    assert_eq!(worker.progress.told().refused, 3);
 }

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Desk, export, internal, stage_of};
+use super::{Desk, export, internal, stage_of, strays::elsewhere};
 use crate::{
     control::Error,
     db::Export,
@@ -72,33 +72,38 @@ impl Desk {
             return Ok(());
         };
         let exports = self.db().exports().map_err(internal)?;
-        for export in exports {
-            self.clear(actor, &export, now, aged)?;
-        }
-        Ok(())
+        // One that cannot be removed keeps no other.
+        let each = exports.iter();
+        let cleared = each.map(|export| self.clear(actor, export, now, aged));
+        cleared.fold(Ok(()), Result::and)
     }
 
     fn clear(
         &self,
         actor: &Actor,
-        export: &Export,
+        noted: &Export,
         now: Timestamp,
         aged: bool,
     ) -> Result<(), Error> {
-        let case = self.find(&export.reference)?;
+        let case = self.find(&noted.reference)?;
         let stage = stage_of(&case)?;
         // It is not told yet whether this one was handed over.
         if stage.is_making() || stage.is_handing() {
             return Ok(());
         }
-        let path = Path::new(&export.path);
+        let path = Path::new(&noted.path);
         let why = match path.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(Why::Taken),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match path.parent().is_some_and(export::is_marked) {
+                    true => Some(Why::Taken),
+                    false => return Err(elsewhere(path)),
+                }
+            }
             Err(error) => return Err(unremoved(path, &error)),
             Ok(_) if case.row.stage == "closed" => Some(Why::Settled),
-            Ok(_) if self.lacks(&export.events)? => Some(Why::Events),
+            Ok(_) if self.lacks(&noted.events)? => Some(Why::Events),
             Ok(_) => {
-                let waited = Duration::try_from(now.duration_since(export.since));
+                let waited = Duration::try_from(now.duration_since(noted.since));
                 let old = waited.is_ok_and(|waited| waited >= self.config.export_retention());
                 (aged && old).then_some(Why::Time)
             }
@@ -106,7 +111,7 @@ impl Desk {
         let Some(why) = why else {
             return Ok(());
         };
-        if self.announce(&export.path) {
+        if self.announce(&noted.path) {
             let removed = RequestEntry {
                 code: Some(why.code().into()),
                 ..super::entry(RequestStep::ExportRemoved, &case)
@@ -120,8 +125,8 @@ impl Desk {
             _ => {}
         }
         export::sync_parent(path).map_err(internal)?;
-        self.db().forget_export(&export.path).map_err(internal)?;
-        self.announced().remove(&export.path);
+        self.db().forget_export(&noted.path).map_err(internal)?;
+        self.announced().remove(&noted.path);
         Ok(())
     }
 

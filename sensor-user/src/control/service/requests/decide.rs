@@ -51,7 +51,7 @@ impl Desk {
     ) -> Result<CaseRow, Error> {
         let _one = self.changing();
         let now = clock.read();
-        let found = self.find(reference)?;
+        let found = self.decided_on(actor, reference)?;
         let refused = |error| self.refused(actor, &found, error);
         let own = self.person(actor).map_err(refused)?;
         let case = self.settled(actor, reference)?;
@@ -161,7 +161,7 @@ impl Desk {
             )
         })?;
         let _one = self.changing();
-        let found = self.find(reference)?;
+        let found = self.decided_on(actor, reference)?;
         let refused = |error| self.refused(actor, &found, error);
         let own = self.person(actor).map_err(refused)?;
         let case = self.settled(actor, reference)?;

@@ -245,6 +245,7 @@ impl Desk {
         let name = export::name(case.row.kind, &case.row.reference, attempt, ready.extension);
         export::check(directory)
             .map_err(|error| coded(StatusCode::CONFLICT, "export_dir", error.to_string()))?;
+        self.check_place(directory)?;
         let written = export::Written::new(directory, &name, &ready.bytes).map_err(internal)?;
         let stage = stage_of(case)?.after(Step::Hand);
         let stage =

@@ -31,8 +31,52 @@ fn of(path: &Path) -> impl FnOnce(io::Error) -> ExportError {
 
 /// The name of a file: a reference may hold what no file name may.
 pub(super) fn name(kind: RequestType, reference: &str, attempt: u32, extension: &str) -> String {
+    format!("{}{attempt}.{extension}", prefix(kind, reference))
+}
+
+/// What the names of all answers to a request begin with.
+pub(super) fn prefix(kind: RequestType, reference: &str) -> String {
     let digest = hex(&sha256(&[reference.as_bytes()]));
-    format!("{}-{}-{attempt}.{extension}", kind.name(), &digest[..16])
+    format!("{}-{}-", kind.name(), &digest[..16])
+}
+
+/// Lies in the directory that answers are put into: where it is not there, what is missing was not taken
+/// away, the directory is another one (nothing is mounted there, say).
+pub(super) const MARK: &str = ".marker-sensor";
+
+/// Whether this is a directory that answers were put into.
+pub(super) fn is_marked(directory: &Path) -> bool {
+    fs::symlink_metadata(directory.join(MARK)).is_ok()
+}
+
+/// Marks it as such.
+pub(super) fn mark(directory: &Path) -> Result<(), ExportError> {
+    let path = directory.join(MARK);
+    let made = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
+    match made.and_then(|file| file.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(of(&path)(error)),
+        _ => sync_parent(&path),
+    }
+}
+
+/// Names of answers and work lists in a directory.
+pub(super) fn answers(directory: &Path) -> Vec<String> {
+    // A directory that is not there holds nothing.
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_ours = |name: &String| {
+        let whole = name.ends_with(".age") || name.ends_with(".json");
+        whole
+            && RequestType::ALL.iter().any(|kind| {
+                let rest = name.strip_prefix(kind.name());
+                rest.is_some_and(|rest| rest.starts_with('-'))
+            })
+    };
+    names.filter(is_ours).collect()
 }
 
 fn part(directory: &Path, name: &str) -> PathBuf {
@@ -134,6 +178,7 @@ impl Written {
             .create(directory)
             .map_err(of(directory))?;
         check(directory)?;
+        mark(directory)?;
         let written = Self {
             part: part(directory, name),
             place: directory.join(name),

@@ -117,18 +117,27 @@ impl Desk {
     /// Whether the journal tells what the store says: two approvals, and no answer since.
     fn judge_told(&self, case: &Case) -> Result<(), Error> {
         use RequestStep as S;
-        let told = self.past().cases.get(&case.row.reference).cloned();
-        // A journal that was moved away tells nothing of what came before.
-        let Some(told) = told.filter(|told| told.envelope.is_some()) else {
-            return Ok(());
+        let (told, restored) = {
+            let past = self.past();
+            let told = past.cases.get(&case.row.reference).cloned();
+            (told.filter(|told| told.envelope.is_some()), past.restored)
         };
-        let open = matches!(told.step, S::Approved | S::NotDisclosed | S::Lost);
-        match open && told.approvals >= 2 {
+        let is_told = match told {
+            Some(told) => {
+                let open = matches!(told.step, S::Approved | S::NotDisclosed | S::Lost);
+                open && told.approvals >= 2
+            }
+            // A journal that was moved away tells nothing of what came before, and somebody has taken
+            // responsibility for that; otherwise nobody ever submitted it here.
+            None => restored,
+        };
+        match is_told {
             true => Ok(()),
             false => Err(coded(
                 StatusCode::CONFLICT,
                 "not_journalled",
-                "the journal does not tell of two approvals that no answer followed; it was not answered",
+                "the journal does not tell of its submission and of two approvals that no answer followed; \
+                 it was not answered",
             )),
         }
     }

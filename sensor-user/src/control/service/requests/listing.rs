@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Desk, internal};
+use super::{Desk, internal, unknown};
 use crate::{
     control::Error,
     db,
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Readings of the list by one overseer within this time are one reading.
+/// Readings of the list and of manifests by one overseer within this time are one reading.
 const READINGS: Duration = Duration::from_secs(10);
 
 impl Desk {
@@ -74,13 +74,29 @@ impl Desk {
         self.find(reference).map(|case| case.row)
     }
 
-    /// The manifests of what went out for a request: what oversight reads of a disclosure.
+    /// The manifests of what went out for a request: what oversight reads of a disclosure. It waits for
+    /// nobody, and its reading is journalled.
     ///
     /// # Errors
     /// [`Error`].
-    pub fn manifests(&self, reference: &str) -> Result<Manifests, Error> {
-        let case = self.find(reference)?;
-        let kept = self.db().manifests(case.number).map_err(internal)?;
+    pub fn manifests(&self, actor: &Actor, reference: &str) -> Result<Manifests, Error> {
+        if actor.role != Role::Oversight {
+            return Self::manifests_in(&mut self.db(), reference);
+        }
+        let read = {
+            let mut db = self
+                .overseers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Self::manifests_in(&mut db, reference)
+        };
+        self.note_reading(actor);
+        read
+    }
+
+    fn manifests_in(db: &mut db::Requests, reference: &str) -> Result<Manifests, Error> {
+        let case = db.case(reference).map_err(internal)?.ok_or_else(unknown)?;
+        let kept = db.manifests(case.number).map_err(internal)?;
         let row = |(handover, note)| ManifestRow { handover, note };
         Ok(Manifests {
             reference: case.row.reference,
@@ -108,7 +124,7 @@ impl Desk {
         })
     }
 
-    /// Journals that oversight read the list, at most once in [`READINGS`].
+    /// Journals that oversight read the list, or manifests, at most once in [`READINGS`].
     fn note_reading(&self, actor: &Actor) {
         {
             let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,4 +146,65 @@ fn cursor(page: &Page) -> Result<i64, Error> {
     let after = page.after.as_deref().map_or(Ok(0), str::parse::<i64>);
     let after = after.ok().filter(|after| *after >= 0);
     after.ok_or_else(|| Error::Invalid("`after` is not a cursor of an earlier answer".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, mpsc},
+        thread,
+    };
+
+    use super::*;
+    use crate::{
+        config,
+        control::service::requests::DeskParts,
+        db::tests::Scratch,
+        envelope::{Issuers, SignerKey},
+        events::{Options, Store},
+        journal::Journal,
+    };
+
+    #[test]
+    fn oversight_waits_for_nobody_who_has_the_store() {
+        let scratch = Scratch::new("listing");
+        let (events, _) = Store::open(&scratch.0, Options::default()).expect("opens");
+        let journal = Arc::new(Journal::open(&scratch.0.join("journal")).expect("opens"));
+        let desk = Desk::open(DeskParts {
+            sensor: "pop1".into(),
+            state: scratch.0.clone(),
+            config: config::Requests::default(),
+            issuers: Issuers::of(&[]).expect("none"),
+            signer: SignerKey::generate("pop1").expect("a key"),
+            journal: Arc::clone(&journal),
+            events,
+        })
+        .expect("opens");
+        let overseer = Actor {
+            uid: 40_030,
+            role: Role::Oversight,
+        };
+        let page = Page {
+            limit: 10,
+            after: None,
+        };
+        let (told, tells) = mpsc::channel();
+        thread::scope(|scope| {
+            let busy = desk.db.lock().expect("nobody panicked");
+            scope.spawn(|| {
+                let listed = desk.list_of(&overseer, &page, Scopes::WHOLE);
+                let read = desk.manifests(&overseer, "REQ-1");
+                told.send((
+                    listed.is_ok(),
+                    read.map_err(|error| error.code().to_owned()),
+                ))
+                .expect("heard");
+            });
+            let read = tells.recv_timeout(Duration::from_secs(10));
+            drop(busy);
+            let (listed, read) = read.expect("it waited for the store");
+            assert!(listed);
+            assert_eq!(read.map(drop), Err("not_found".into()));
+        });
+    }
 }

@@ -16,6 +16,7 @@ mod notices;
 mod outcome;
 mod recover;
 mod refusals;
+mod strays;
 mod submit;
 mod turn;
 
@@ -201,7 +202,7 @@ impl Desk {
             }
             Request::RequestsShow { reference } => self.show(&reference).map(case),
             Request::RequestsManifests { reference } => self
-                .manifests(&reference)
+                .manifests(actor, &reference)
                 .map(|manifests| Reply::Manifests(Box::new(manifests))),
             Request::RequestsApprove { reference, body } => {
                 let shown = shown(&body)?;

@@ -45,9 +45,10 @@ impl Desk {
         let settled: NoticeSettled = serde_json::from_slice(body).map_err(|_| {
             Error::Invalid("the body must say outcome, event, and date and proof, or reason".into())
         })?;
-        super::super::release::person(actor)?;
         let _one = self.changing();
         let now = clock.read().time;
+        let found = self.decided_on(actor, reference)?;
+        super::super::release::person(actor).map_err(|error| self.refused(actor, &found, error))?;
         let case = self.settled(actor, reference)?;
         if case.row.kind != RequestType::Notice {
             return Err(Error::Conflict("this request asks for no notice".into()));

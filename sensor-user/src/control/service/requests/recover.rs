@@ -59,6 +59,8 @@ impl Desk {
             export::sweep(directory);
             if let Err(error) = export::check(directory) {
                 tracing::warn!(%error, "no request is answered until this is mended");
+            } else {
+                self.take_in_strays(actor, directory)?;
             }
         }
         Ok(())

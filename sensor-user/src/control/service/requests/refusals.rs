@@ -73,6 +73,17 @@ impl Desk {
         }
     }
 
+    /// The request that somebody decides on; that it is one that nobody knows is journalled, without the
+    /// reference, which may be anything.
+    pub(super) fn decided_on(&self, actor: &Actor, reference: &str) -> Result<Case, Error> {
+        let found = self.find(reference);
+        if let Err(error @ Error::NotFound(_)) = &found {
+            let entry = RequestEntry::of(RequestStep::DecisionRefused);
+            self.tell(actor, error.code(), entry)?;
+        }
+        found
+    }
+
     /// Journals what the door did not let through: a decision by a role that has none to make, a
     /// submission that was not taken in.
     ///
@@ -80,9 +91,12 @@ impl Desk {
     /// The journal's.
     pub fn unserved(&self, actor: &Actor, kind: RequestKind, error: &Error) -> Result<(), Error> {
         let step = match (kind, error) {
-            (RequestKind::RequestsApprove | RequestKind::RequestsRefuse, _) => {
-                RequestStep::DecisionRefused
-            }
+            (
+                RequestKind::RequestsApprove
+                | RequestKind::RequestsRefuse
+                | RequestKind::RequestsSettle,
+                _,
+            ) => RequestStep::DecisionRefused,
             (RequestKind::RequestsSubmit, Error::Denied(_)) => RequestStep::Refused,
             (RequestKind::RequestsSubmit, _) => RequestStep::Failed,
             _ => return Ok(()),
