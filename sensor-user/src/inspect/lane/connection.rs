@@ -8,7 +8,7 @@ use sensor_common::FlowKey;
 
 use super::{
     Class, Fate, Finding, Lane, Packet, Tally,
-    decide::{self, Looked, Then, Wants},
+    decide::{self, Looked, Then},
     flow::Flow,
     stream::{fate_of, overwrite},
 };
@@ -88,7 +88,7 @@ impl Lane {
         } else {
             let keys = initial.version.keys(initial.destination);
             if let Some(frames) = initial.open(&keys) {
-                let begun = self.begin(flow, packet, initial, keys, &waiting);
+                let begun = self.begin(flow, packet, initial, keys, &mut waiting);
                 let at = begun.map(|connection| {
                     waiting.push(connection);
                     waiting.len() - 1
@@ -131,18 +131,21 @@ impl Lane {
         }
     }
 
-    /// Begins a connection; `None` when there is no place for it.
+    /// Begins a connection, the oldest that waits making room for it; `None` when there is none.
     fn begin(
         &mut self,
         flow: &Flow,
         packet: &Packet<'_>,
         initial: &Initial<'_>,
         keys: InitialKeys,
-        waiting: &[Connection],
+        waiting: &mut Vec<Connection>,
     ) -> Option<Connection> {
         self.counts.open(Class::Quic);
         if waiting.len() >= MOST {
-            return None;
+            let oldest = (0..waiting.len()).min_by_key(|at| waiting[*at].serial)?;
+            let ended = waiting.swap_remove(oldest);
+            self.budget.close(ended.pieces.held());
+            self.counts.end(Class::Quic, Fate::OverBudget);
         }
         let serial = self.budget.open(flow, packet.time).ok()?;
         Some(Connection {
@@ -166,7 +169,7 @@ impl Lane {
         frames: &[u8],
         found: &mut Vec<Finding>,
     ) -> Result<(), Fate> {
-        for (offset, data) in quic::crypto_frames(frames) {
+        for (offset, data) in quic::crypto_frames(connection.version, frames) {
             let held = connection.pieces.held();
             self.budget.check(held, data.len()).map_err(fate_of)?;
             if offset > FURTHEST {
@@ -182,22 +185,13 @@ impl Lane {
             return Ok(());
         }
         let bytes = connection.pieces.from(0);
-        // What fingerprints are collected of are not Google's former versions (nor does tshark tell any).
-        let wants = match connection.version {
-            Version::T050 | Version::T051 => Wants {
-                ja3: false,
-                ja4: false,
-                ..self.wants
-            },
-            _ => self.wants,
-        };
         let Looked {
             found: names,
             encrypted,
             told,
             then,
             ..
-        } = decide::connection(&bytes, wants, connection.told);
+        } = decide::connection(&bytes, self.wants, connection.told);
         overwrite(bytes);
         connection.told |= told;
         let tally = connection.tally;
