@@ -138,7 +138,7 @@ pub struct Lane {
     pub lent: u64,
 }
 
-/// Payload bytes of a slot; what a packet has beyond them is not lent.
+/// Payload bytes of a slot; what a segment of TCP has beyond them is lent in others, of a datagram it is not.
 pub const SLOT_BYTES: usize = 2048;
 
 /// Of a CPU's slots, one in so many is for the payload of packets whose name matched.
@@ -155,7 +155,7 @@ pub struct LaneSlot {
     pub flow: FlowKey,
     /// Kernel time of the packet; the same as in the announcement.
     pub time: u64,
-    /// IP length of the packet, bytes.
+    /// IP length of the packet, bytes; 0 when the payload goes on here behind the slot before.
     pub bytes: u32,
     /// Sequence number of the first payload byte, host byte order; 0 without TCP.
     pub tcp_sequence: u32,

@@ -163,8 +163,9 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     } else {
         (reason, sequence)
     };
+    let pieces = if over_tcp { lane::IN_PIECES } else { 0 };
     let lend = |class: LaneClass, flags: u32| {
-        let class = class as u32 | flags << 8;
+        let class = class as u32 | flags << 8 | pieces;
         lane::lend(packet, payload | length << 16, sequence, bytes, class);
     };
     let copy = |skipped: u32, most: u32| {

@@ -220,15 +220,16 @@ pub fn tcp<const F: bool>(
         };
     }
     let dns = (src == DNS || dst == DNS) && maps::wants_names();
-    let token = if payload + 4 <= end {
+    let tiny = payload + 4 > end;
+    let token = if tiny {
+        0
+    } else {
         match packet.read::<u32>(payload) {
             Some(token) => token,
             // Cut, or far: its message is looked for by whoever can read that.
             None if dns => return First::look(payload, reason::DNS),
             None => return First::NOT_THERE,
         }
-    } else {
-        0
     };
     if maps::wants_hellos() && tls::begins(token) && !(dns && is_message(packet, payload)) {
         return First::look(payload, reason::HELLO);
@@ -245,6 +246,10 @@ pub fn tcp<const F: bool>(
     }
     if may_be_young() {
         return First::look(payload, reason::YOUNG);
+    }
+    // A hello in small pieces, the beginning of whose connection nobody saw.
+    if tiny && maps::wants_hellos() && packet.read::<u8>(payload) == Some(0x16) {
+        return First::look(payload, reason::HELLO);
     }
     First::NOTHING
 }

@@ -26,8 +26,11 @@ const NAMELESS: u64 = 4;
 const FOUND: u64 = 5;
 /// Added to the last two: there is an encrypted hello within (RFC 9849), or what looks like it.
 const ENCRYPTED: u64 = 1 << 40;
-/// Its extension.
+/// Added to the last one: there is another such extension, which some servers heed instead.
+const ANOTHER: u64 = 1 << 41;
+/// Their extensions.
 const ENCRYPTED_HELLO: u64 = 0xfe0d;
+const SERVER_NAME: u64 = 0;
 
 /// Whether four bytes may begin a ClientHello: a handshake record of SSL 3.0 or TLS, or a change of cipher,
 /// which stands before the second hello of a client that was asked to try again.
@@ -70,7 +73,11 @@ pub fn judge() -> Option<Judged> {
                 return Some(Judged::unreadable(class));
             }
             lane::count_encrypted(u64::from(found & ENCRYPTED != 0));
-            Judged::decided(class, named(walk, MATCHED_TLS_SNI))
+            let name = named(walk, MATCHED_TLS_SNI);
+            if found & ANOTHER != 0 {
+                return Some(Judged::decided_and_to_lend(class, name));
+            }
+            Judged::decided(class, name)
         }
         _ => Judged::unreadable(class),
     })
@@ -153,7 +160,7 @@ pub extern "C" fn find_sni() -> u64 {
         }
         let (kind, size) = (hello.pair(at), hello.pair(at + 2));
         at += 4;
-        if kind == 0 {
+        if kind == SERVER_NAME {
             if size < 5 || at + size > last {
                 return UNREADABLE;
             }
@@ -169,8 +176,8 @@ pub extern "C" fn find_sni() -> u64 {
             if past > copied {
                 return cut(copied, end);
             }
-            if encrypted == 0 && !maps::wants_fingerprints() {
-                encrypted = find_encrypted(at + size, if last < copied { last } else { copied });
+            if !maps::wants_fingerprints() {
+                encrypted |= find_behind(at + size, if last < copied { last } else { copied });
             }
             return FOUND | name << 8 | past << 24 | encrypted;
         }
@@ -182,28 +189,30 @@ pub extern "C" fn find_sni() -> u64 {
     UNREADABLE
 }
 
-/// Whether one of the extensions from `at` to `last` is an encrypted hello; where every hello is lent, the
-/// agent counts them.
+/// What there is of an encrypted hello and another name among the extensions from `at` to `last`; where
+/// every hello is lent, the agent looks for both.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn find_encrypted(at: u64, last: u64) -> u64 {
+pub extern "C" fn find_behind(at: u64, last: u64) -> u64 {
     let Some(hello) = scratch::copied() else {
         return 0;
     };
-    let mut at = at;
+    let (mut at, mut found) = (at, 0);
     let mut turn = 0;
     while turn < EXTENSIONS {
         turn = next(turn);
         at = hello.unknown::<0>(at);
         if at + 4 > last {
-            return 0;
+            break;
         }
-        if hello.pair(at) == ENCRYPTED_HELLO {
-            return ENCRYPTED;
-        }
+        found |= match hello.pair(at) {
+            ENCRYPTED_HELLO => ENCRYPTED,
+            SERVER_NAME => ANOTHER,
+            _ => 0,
+        };
         at += 4 + hello.pair(at + 2);
     }
-    0
+    found
 }
 
 /// What is not where it is looked for: not copied, or not there.

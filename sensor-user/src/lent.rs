@@ -207,6 +207,8 @@ fn packet(lent: &Lent) -> Option<Packet<'_>> {
         LaneClass::Dns => (Class::Dns, Part::Either),
         LaneClass::Dot => return None,
     };
+    // What goes on in another slot begins nothing.
+    let part = if lent.bytes == 0 { Part::Segment } else { part };
     Some(Packet {
         flow: lent.flow,
         time: lent.time,

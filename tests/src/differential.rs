@@ -100,20 +100,33 @@ pub fn names(readings: &[Reading]) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a judge says that a replay does not, with its class, when tshark reads it, too.
+/// What a judge says that a replay does not, with its class: the one that is known of it, or that of what
+/// tshark reads.
 #[must_use]
 pub fn beside(
-    told: &BTreeSet<Key>,
+    told: &BTreeMap<Key, Option<Class>>,
     comparison: &Comparison,
     readings: &[Reading],
 ) -> Vec<(Key, Option<Class>)> {
-    let missed = told.iter().filter(|key| !comparison.found.contains(*key));
+    let missed = told
+        .iter()
+        .filter(|(key, _)| !comparison.found.contains(*key));
     let class = |key: &Key| {
         let of = readings.iter().filter(|reading| reading.is(key));
         let of: Vec<&Reading> = of.collect();
-        Class::of(&of)
+        if !of.is_empty() {
+            return Class::of(&of);
+        }
+        // Of a packet within another it tells the inner addresses.
+        let same = readings
+            .iter()
+            .filter(|reading| (reading.kind, &reading.value) == (key.0, &key.1));
+        let same: Vec<&Reading> = same.collect();
+        Class::of(&same).filter(|class| *class == Class::Encapsulated)
     };
-    missed.map(|key| (key.clone(), class(key))).collect()
+    missed
+        .map(|(key, known)| (key.clone(), known.or_else(|| class(key))))
+        .collect()
 }
 
 /// Compares what tshark read in a capture with what a replay finds there.
@@ -171,8 +184,13 @@ pub fn compare(capture: &Path, readings: &[Reading], load: Load) -> Comparison {
         }
     }
     for (key, time) in found {
+        let class = if covers_another(&key, readings) {
+            Some(Class::Wildcard)
+        } else {
+            read::is_read_when_told(capture, &key).then_some(Class::OtherProtocol)
+        };
         differences.push(Difference {
-            class: read::is_read_when_told(capture, &key).then_some(Class::OtherProtocol),
+            class,
             frames: read::frame_at(capture, time).into_iter().collect(),
             found: true,
             key,
@@ -184,6 +202,18 @@ pub fn compare(capture: &Path, readings: &[Reading], load: Load) -> Comparison {
         differences,
         replayed,
     }
+}
+
+/// Whether a name begins with an asterisk, which a marker takes for every name below the rest, and one of
+/// those stands in the same connection.
+fn covers_another((kind, value, ends): &Key, readings: &[Reading]) -> bool {
+    let Some(below) = value.strip_prefix('*') else {
+        return false;
+    };
+    let mut same = readings
+        .iter()
+        .filter(|reading| reading.kind == *kind && reading.ends == *ends);
+    same.any(|reading| reading.value.ends_with(below) || reading.value == below[1..])
 }
 
 impl std::fmt::Display for Ends {

@@ -1,12 +1,16 @@
 //! Suricata 7 over a capture, with a rule for each name: a judge that shares nothing with the sensor.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use serde_json::Value;
 
 use crate::{
     command,
-    differential::{Ends, Key, Kind},
+    differential::{Class, Ends, Key, Kind},
 };
 
 /// The places that are looked at, with the keyword of the rules.
@@ -17,12 +21,13 @@ const PLACES: [(Kind, &str, &str); 4] = [
     (Kind::Host, "http", "http.host"),
 ];
 
-/// The alerts that it raises: each of these names is looked for in every place.
+/// The alerts that it raises, with the class of those that are none of ours whatever they are: each of these
+/// names is looked for in every place. `None` when it cannot read the capture.
 ///
 /// # Panics
 /// When it cannot be started, fails, or refuses a rule.
 #[must_use]
-pub fn alerts(capture: &Path, names: &BTreeSet<String>) -> BTreeSet<Key> {
+pub fn alerts(capture: &Path, names: &BTreeSet<String>) -> Option<BTreeMap<Key, Option<Class>>> {
     let directory = tempfile::tempdir().expect("a directory");
     let at = |name: &str| directory.path().join(name).display().to_string();
     let names: Vec<&String> = names.iter().collect();
@@ -30,7 +35,7 @@ pub fn alerts(capture: &Path, names: &BTreeSet<String>) -> BTreeSet<Key> {
     fs::write(at("names.rules"), rules(&names)).expect("a writable directory");
     let capture = capture.to_str().expect("a path in UTF-8");
     let (config, rules, log) = (at("suricata.yaml"), at("names.rules"), at(""));
-    command::run(&[
+    let said = command::output(&[
         "suricata",
         "-c",
         &config,
@@ -46,14 +51,17 @@ pub fn alerts(capture: &Path, names: &BTreeSet<String>) -> BTreeSet<Key> {
         "single",
         "--init-errors-fatal",
     ]);
+    if !said.status.success() {
+        let why = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(why.contains("Error: pcap:"), "suricata: {why}");
+        return None;
+    }
     let events = fs::read_to_string(at("eve.json")).unwrap_or_default();
-    events
-        .lines()
-        .filter_map(|line| alert(line, &names))
-        .collect()
+    let alerts = events.lines().filter_map(|line| alert(line, &names));
+    Some(alerts.collect())
 }
 
-fn alert(line: &str, names: &[&String]) -> Option<Key> {
+fn alert(line: &str, names: &[&String]) -> Option<(Key, Option<Class>)> {
     let event: Value = serde_json::from_str(line).ok()?;
     let number = usize::try_from(event["alert"]["signature_id"].as_u64()?).ok()? - 1;
     let (kind, ..) = PLACES[number % PLACES.len()];
@@ -68,7 +76,13 @@ fn alert(line: &str, names: &[&String]) -> Option<Key> {
         end("src_ip", "src_port")?,
         end("dest_ip", "dest_port")?,
     );
-    Some((kind, names[number / PLACES.len()].clone(), ends))
+    let version = event["quic"]["version"].as_str().unwrap_or_default();
+    let class = if event["app_proto"] == "http2" {
+        Some(Class::Http2)
+    } else {
+        version.starts_with('Q').then_some(Class::QuicOfGoogle)
+    };
+    Some(((kind, names[number / PLACES.len()].clone(), ends), class))
 }
 
 fn rules(names: &[&String]) -> String {

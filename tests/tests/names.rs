@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use sensor_common::{LaneClass, LaneFate, NameKeys, Outcome, Record, Term};
+use sensor_common::{LaneClass, LaneFate, NameKeys, Outcome, Record, SLOT_BYTES, Term};
 use sensor_tests::{
     need,
     oracle::{
@@ -92,9 +92,26 @@ impl Subject {
             fates.0[class as usize][fate as usize] += 1;
             fates.0[class as usize][LaneFate::Encrypted as usize] += u64::from(expected.encrypted);
             if fate == LaneFate::Lent {
-                assert_eq!(lent.len(), 1, "lent, {}, {counts:?}", context());
+                let sizes: Vec<usize> = lent.iter().map(|lent| lent.payload.len()).collect();
+                let pieces = vec![0; expected.lent];
+                let slots = pieces.chunks(SLOT_BYTES).map(<[u8]>::len);
+                assert_eq!(sizes, slots.collect::<Vec<_>>(), "lent, {}", context());
                 assert_eq!(lent[0].class, Some(class), "{}", context());
-                assert!(ends_with(frame, &lent[0]), "{}", context());
+                let whole: Vec<u8> = lent.iter().flat_map(|lent| lent.payload.to_vec()).collect();
+                let found = frame.windows(whole.len()).any(|window| window == whole);
+                assert!(found, "{}", context());
+                // The others are no packets of their own.
+                let class = match class {
+                    LaneClass::TlsHello => LaneClass::TlsSegment,
+                    class => class,
+                };
+                for (at, part) in lent.iter().enumerate().skip(1) {
+                    assert_eq!((part.class, part.bytes), (Some(class), 0), "{}", context());
+                    let ahead = part.tcp_sequence.wrapping_sub(lent[0].tcp_sequence);
+                    assert_eq!(ahead as usize, at * SLOT_BYTES, "{}", context());
+                    fates.0[class as usize][LaneFate::Seen as usize] += 1;
+                    fates.0[class as usize][LaneFate::Lent as usize] += 1;
+                }
             }
         }
         assert_eq!(counts, fates, "fates, {}", context());

@@ -69,7 +69,8 @@ fn agrees(capture: &Path) -> BTreeMap<Class, usize> {
             "{load:?}: {} values in connections are equal",
             comparison.equal
         );
-        let alerts = suricata::alerts(capture, &differential::names(&read));
+        let alerts =
+            suricata::alerts(capture, &differential::names(&read)).expect("it reads what we write");
         let missed = differential::beside(&alerts, &comparison, &read);
         println!("{} alerts of Suricata", alerts.len());
         assert!(

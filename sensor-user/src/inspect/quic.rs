@@ -203,7 +203,12 @@ impl Initial<'_> {
 }
 
 /// Offset and bytes of the CRYPTO frames among frames, as far as these can be read.
-pub fn crypto_frames(frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+pub fn crypto_frames(version: Version, frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    // Google's own frames have numbers of their own (Chromium's `quic_types.h`).
+    let (ping, crypto) = match version {
+        Version::T050 | Version::T051 => (7, 8),
+        _ => (1, 6),
+    };
     let mut cursor = Cursor {
         bytes: frames,
         at: 0,
@@ -213,14 +218,13 @@ pub fn crypto_frames(frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
             match cursor.varint()? {
                 // PADDING, most of an Initial packet.
                 0 => cursor.pass_zeros(),
-                // PING.
-                1 => {}
-                kind @ (2 | 3) => cursor.acknowledgement(kind == 3)?,
-                6 => {
+                kind if kind == ping => {}
+                kind if kind == crypto => {
                     let offset = cursor.varint()?;
                     let length = usize::try_from(cursor.varint()?).ok()?;
                     return Some((offset, cursor.take(length)?));
                 }
+                kind @ (2 | 3) if ping == 1 => cursor.acknowledgement(kind == 3)?,
                 // CONNECTION_CLOSE, and what no Initial may hold.
                 _ => return None,
             }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::model::Wiped;
 
-/// Most pieces of a stream: nobody cuts a head of 16 KiB smaller.
+/// Most pieces of a stream, those that follow each other joined: nobody leaves more gaps.
 const MOST_PIECES: usize = 64;
 
 /// Pieces of one stream, apart and in their order. What they hold is overwritten when they go.
@@ -45,6 +45,9 @@ impl Pieces {
             gaps.push((from, end));
         }
         if self.pieces.len() + gaps.len() > MOST_PIECES {
+            self.join();
+        }
+        if self.pieces.len() + gaps.len() > MOST_PIECES {
             return Err(TooMany);
         }
         let mut added = 0;
@@ -56,6 +59,30 @@ impl Pieces {
         }
         self.held += added;
         Ok(added)
+    }
+
+    /// Makes one piece of those that follow each other without a gap.
+    fn join(&mut self) {
+        let mut joined: Vec<(i64, Wiped)> = Vec::with_capacity(self.pieces.len());
+        let mut pieces = std::mem::take(&mut self.pieces).into_iter().peekable();
+        while let Some((at, first)) = pieces.next() {
+            let mut run = vec![first];
+            let mut end = at + length(&run[0]);
+            while let Some((_, piece)) = pieces.next_if(|(next, _)| *next == end) {
+                end += length(&piece);
+                run.push(piece);
+            }
+            let piece = match run.len() {
+                1 => run.remove(0),
+                _ => {
+                    let mut whole = Wiped::with_room(index(end - at));
+                    run.iter().for_each(|piece| whole.add_slice(piece));
+                    whole
+                }
+            };
+            joined.push((at, piece));
+        }
+        self.pieces = joined;
     }
 
     /// What is there from a position on without a gap. A copy, when several pieces make it up, is the
@@ -150,5 +177,20 @@ mod tests {
             assert_eq!(pieces.insert(30 + 2 * at, b"x"), Ok(1));
         }
         assert_eq!(pieces.insert(500, b"x"), Err(TooMany));
+    }
+
+    #[test]
+    fn pieces_that_follow_each_other_take_one_place() {
+        let whole: Vec<u8> = (0..u8::MAX).cycle().take(1000).collect();
+        let mut pieces = Pieces::default();
+        // Backwards, so that each is before all others, and a gap at 500.
+        for (at, byte) in whole.iter().enumerate().rev() {
+            if at != 500 {
+                assert_eq!(pieces.insert(at as i64, &[*byte]), Ok(1));
+            }
+        }
+        assert_eq!((pieces.reach(0), pieces.held()), (500, 999));
+        assert_eq!(pieces.insert(499, &[0, whole[500], 0]), Ok(1));
+        assert_eq!(&pieces.from(0)[..], &whole[..]);
     }
 }

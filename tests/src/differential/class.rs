@@ -33,8 +33,15 @@ pub enum Class {
     Decrypted,
     /// On a port where tshark looks for another protocol: told to look for this one, it reads the same.
     OtherProtocol,
-    /// A DNS message over TCP whose pieces came in another order.
-    DnsPieces,
+    /// tshark writes what is not there: a JA3 of a hello that contradicts itself, a URL of a request whose
+    /// target has blanks or is neither path nor URL, a dot within a label as if it stood between two.
+    Odd,
+    /// A name that was asked for with an asterisk: as a marker it covers those below the rest.
+    Wildcard,
+    /// HTTP/2, of which only Suricata tells the host.
+    Http2,
+    /// Google's own QUIC, without a TLS hello: of it only Suricata tells the name here.
+    QuicOfGoogle,
 }
 
 impl Class {
@@ -59,6 +66,7 @@ impl Class {
             Reading {
                 fragmented: true, ..
             } => Self::Fragmented,
+            Reading { odd: true, .. } => Self::Odd,
             _ if !has("tcp") && !has("udp") => Self::OtherTransport,
             Reading {
                 kind: Kind::Host | Kind::Url | Kind::Dns,
@@ -95,7 +103,10 @@ impl Class {
             Self::MidStream => "hello in mid-stream",
             Self::Decrypted => "decrypted with keys in the capture",
             Self::OtherProtocol => "on a port where tshark looks for another protocol",
-            Self::DnsPieces => "DNS over TCP in pieces out of order",
+            Self::Odd => "not there as tshark writes it",
+            Self::Wildcard => "covered by a name with an asterisk",
+            Self::Http2 => "HTTP/2",
+            Self::QuicOfGoogle => "QUIC before TLS",
             Self::OtherTransport => "neither TCP nor UDP",
         }
     }

@@ -77,8 +77,9 @@ pub struct Reading {
     pub payload: String,
     /// Position in the stream, from 1.
     pub sequence: u64,
-    /// QUIC version of the first packet.
-    pub version: Option<u32>,
+    /// It is not what it is called: a JA3 without all of its parts, a URL of a request line that has none, a
+    /// name with a dot within a label.
+    pub odd: bool,
 }
 
 impl Reading {
@@ -88,7 +89,7 @@ impl Reading {
     }
 }
 
-const FIELDS: [&str; 27] = [
+const FIELDS: [&str; 30] = [
     "frame.number",
     "frame.protocols",
     "frame.len",
@@ -106,12 +107,15 @@ const FIELDS: [&str; 27] = [
     "tcp.segment",
     "tcp.payload",
     "tcp.seq",
-    "quic.version",
     "dns.qry.name",
+    "dns.count.labels",
     "tls.handshake.extensions_server_name",
     "http.host",
     "http.request.full_uri",
     "tls.handshake.ja3",
+    "tls.handshake.ja3_full",
+    "http.request.uri",
+    "http.request.version",
     "sctp.srcport",
     "sctp.dstport",
     "ip.proto",
@@ -148,6 +152,7 @@ pub(super) fn is_read_when_told(capture: &Path, key: &Key) -> bool {
         Kind::Dns => ("udp", "dns"),
         Kind::Quic => ("udp", "quic"),
         Kind::Host | Kind::Url => ("tcp", "http"),
+        Kind::Ja3 if ends.protocol == 17 => ("udp", "quic"),
         Kind::Tls | Kind::Ja3 => ("tcp", "tls"),
     };
     ends.ends.iter().any(|(_, port)| {
@@ -220,7 +225,7 @@ fn of_line(line: &str) -> Vec<Reading> {
     };
     let ends = Ends::new(protocol, end("src"), end("dst"));
     let mut readings = Vec::new();
-    let mut add = |kind: Kind, value: &str| {
+    let mut add = |kind: Kind, value: &str, odd: bool| {
         readings.push(Reading {
             kind,
             value: value.to_owned(),
@@ -232,32 +237,59 @@ fn of_line(line: &str) -> Vec<Reading> {
             segments: field("tcp.segment").len(),
             payload: first("tcp.payload").chars().take(24).collect(),
             sequence: number("tcp.seq"),
-            version: version(first("quic.version")),
+            odd,
         });
     };
     let over_quic = protocols.iter().any(|one| one == "quic");
-    for name in field("dns.qry.name") {
-        add(Kind::Dns, &name.to_lowercase());
+    let labels = field("dns.count.labels");
+    for (at, name) in field("dns.qry.name").iter().enumerate() {
+        let count = name.split('.').count().to_string();
+        let odd = labels.get(at).is_some_and(|labels| *labels != count);
+        add(Kind::Dns, &name.to_lowercase(), odd);
     }
     for name in field("tls.handshake.extensions_server_name") {
         let kind = if over_quic { Kind::Quic } else { Kind::Tls };
         let name = name.to_lowercase();
-        add(kind, name.strip_suffix('.').unwrap_or(&name));
+        add(kind, name.strip_suffix('.').unwrap_or(&name), false);
     }
     for host in field("http.host") {
         let host = host.to_lowercase();
         let host = host.split(':').next().unwrap_or_default();
-        add(Kind::Host, host.strip_suffix('.').unwrap_or(host));
+        add(Kind::Host, host.strip_suffix('.').unwrap_or(host), false);
     }
-    for ja3 in field("tls.handshake.ja3") {
-        add(Kind::Ja3, ja3);
+    let parts = field("tls.handshake.ja3_full");
+    for (at, ja3) in field("tls.handshake.ja3").iter().enumerate() {
+        add(
+            Kind::Ja3,
+            ja3,
+            !parts.get(at).is_some_and(|of| is_whole(of)),
+        );
     }
+    let odd = field("http.request.uri").iter().any(|uri| !is_target(uri))
+        || field("http.request.version")
+            .iter()
+            .any(|version| !is_version(version));
     for url in field("http.request.full_uri") {
-        add(Kind::Url, url);
+        add(Kind::Url, url, odd);
     }
     readings
 }
 
-fn version(text: &str) -> Option<u32> {
-    u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+/// Whether what a JA3 is made of has its five parts: tshark gives up in the middle of a hello that
+/// contradicts itself, and takes what there is until then.
+fn is_whole(parts: &str) -> bool {
+    parts.matches(',').count() == 4
+}
+
+/// RFC 9112 §3.2: a path, a URL, or `*`.
+fn is_target(uri: &str) -> bool {
+    uri.starts_with('/') || uri.contains("://") || uri == "*"
+}
+
+/// Not so where the target has blanks: tshark takes what stands behind the first of them for it.
+fn is_version(text: &str) -> bool {
+    let number = |text: &str| text.len() == 1 && text.bytes().all(|digit| digit.is_ascii_digit());
+    text.strip_prefix("HTTP/")
+        .and_then(|numbers| numbers.split_once('.'))
+        .is_some_and(|(major, minor)| number(major) && number(minor))
 }

@@ -146,7 +146,7 @@ pub(super) fn quic(bytes: &[u8]) -> Result<Took, String> {
 
 fn frames(bytes: &[u8]) -> Result<(), String> {
     let mut pieces = Pieces::default();
-    for (offset, data) in quic::crypto_frames(bytes) {
+    for (offset, data) in quic::crypto_frames(quic::Version::V1, bytes) {
         // Offsets have 62 bits.
         let _ = pieces.insert(offset.cast_signed(), data);
     }

@@ -2,13 +2,12 @@
 //!
 //! Only what it decides by one packet: connections of which it has seen nothing before.
 
-use std::ops::Range;
-
-use sensor_common::{
-    LaneClass, LaneFate, MATCHED_DNS, MATCHED_HTTP_HOST, MATCHED_TLS_SNI, SLOT_BYTES,
-};
+use sensor_common::{LaneClass, LaneFate, MATCHED_DNS, MATCHED_HTTP_HOST, SLOT_BYTES};
 
 use super::network;
+use hello::hello;
+
+mod hello;
 
 /// A name by its labels.
 pub type Name = Vec<Vec<u8>>;
@@ -22,6 +21,8 @@ pub struct Named {
     pub fate: Option<(LaneClass, LaneFate)>,
     /// It is a hello that was decided, and hides another one.
     pub encrypted: bool,
+    /// What is lent of it; each slot has its part.
+    pub lent: usize,
 }
 
 impl Named {
@@ -29,15 +30,14 @@ impl Named {
         Self {
             name,
             fate: Some((class, LaneFate::Decided)),
-            encrypted: false,
+            ..Self::default()
         }
     }
 
     fn not(class: LaneClass, fate: LaneFate) -> Self {
         Self {
-            name: None,
             fate: Some((class, fate)),
-            encrypted: false,
+            ..Self::default()
         }
     }
 }
@@ -61,6 +61,20 @@ pub fn named(frame: &[u8]) -> Named {
     let Some(found) = network::payload(frame) else {
         return Named::default();
     };
+    // A connection is looked at for 16 KiB, a datagram for a slot.
+    let most = if found.proto == 6 { 0x4000 } else { SLOT_BYTES };
+    let length = found.range.len().min(most);
+    let named = looked_at(frame, found);
+    match named.fate {
+        Some((_, LaneFate::Lent)) => Named {
+            lent: length,
+            ..named
+        },
+        _ => named,
+    }
+}
+
+fn looked_at(frame: &[u8], found: network::Payload) -> Named {
     let (ports, bytes) = (found.ports, &frame[found.range]);
     let dns = ports.0 == 53 || ports.1 == 53;
     if found.proto == 17 {
@@ -89,6 +103,7 @@ pub fn named(frame: &[u8]) -> Named {
         _ if is_request(bytes) => request(bytes),
         _ if dns => over_tcp(bytes),
         _ if found.opens => opening(bytes),
+        [0x16] | [0x16, _] | [0x16, _, _] => Named::not(LaneClass::TlsHello, LaneFate::Lent),
         _ => Named::default(),
     }
 }
@@ -189,118 +204,6 @@ fn text(bytes: &[u8], matched_in: u8) -> Option<(Name, u8)> {
     fits.then_some((labels, matched_in))
 }
 
-/// RFC 8446 §4.1.2 in one record; RFC 6066 §3.
-fn hello(bytes: &[u8]) -> Named {
-    let class = LaneClass::TlsHello;
-    let (lent, unreadable) = (
-        Named::not(class, LaneFate::Lent),
-        Named::not(class, LaneFate::Unreadable),
-    );
-    if bytes.len() > 5 && bytes[5] != 1 {
-        return Named::default();
-    }
-    if bytes.len() < 9 {
-        return lent;
-    }
-    let length = number(bytes, 6, 3).expect("nine bytes");
-    let record = number(bytes, 3, 2).expect("nine bytes");
-    if record < 4 {
-        return lent;
-    }
-    if length > 0x4000 || record > 0x4800 {
-        return unreadable;
-    }
-    if record < length + 4 || bytes.len() < 9 + length {
-        return lent;
-    }
-    let body = &bytes[9..9 + length];
-    let seen = |found: Result<Option<&[u8]>, LaneFate>| match found {
-        Ok(Some(name)) => name.as_ptr().addr() + name.len() <= bytes.as_ptr().addr() + SLOT_BYTES,
-        // Each extension says what it is within the copy.
-        Ok(None) => last_extension(body).is_some_and(|at| 9 + at + 4 <= SLOT_BYTES),
-        Err(_) => false,
-    };
-    let encrypted = encrypted(body, bytes.len().min(SLOT_BYTES) - 9);
-    let decided = |name| Named {
-        encrypted,
-        ..Named::decided(class, name)
-    };
-    match server_name(body) {
-        // What is not in the copy that the kernel looks at is lent.
-        found if length + 9 > SLOT_BYTES && !seen(found) => lent,
-        Err(fate) => Named::not(class, fate),
-        Ok(None) => decided(None),
-        Ok(Some(name)) => match text(name, MATCHED_TLS_SNI) {
-            None => unreadable,
-            name => decided(name),
-        },
-    }
-}
-
-/// Where the extensions of a ClientHello's body are; nowhere when it has none.
-fn extensions(body: &[u8]) -> Result<Range<usize>, LaneFate> {
-    let unreadable = LaneFate::Unreadable;
-    let mut at = 34;
-    at += 1 + number(body, at, 1).ok_or(unreadable)?;
-    at += 2 + number(body, at, 2).ok_or(unreadable)?;
-    at += 1 + number(body, at, 1).ok_or(unreadable)?;
-    if at == body.len() {
-        return Ok(at..at);
-    }
-    let length = number(body, at, 2).ok_or(unreadable)?;
-    Ok(at + 2..at + 2 + length)
-}
-
-/// Where the last of them begins.
-fn last_extension(body: &[u8]) -> Option<usize> {
-    let Range { start: mut at, end } = extensions(body).ok()?;
-    let mut last = None;
-    while at + 4 <= end {
-        last = Some(at);
-        at += 4 + number(body, at + 2, 2)?;
-    }
-    last
-}
-
-/// Whether one of them, in the first `seen` bytes, is an encrypted hello (RFC 9849 §5).
-fn encrypted(body: &[u8], seen: usize) -> bool {
-    let Ok(Range { start: mut at, end }) = extensions(body) else {
-        return false;
-    };
-    let body = &body[..end.min(seen).min(body.len())];
-    while let (Some(kind), Some(size)) = (number(body, at, 2), number(body, at + 2, 2)) {
-        if kind == 0xfe0d {
-            return true;
-        }
-        at += 4 + size;
-    }
-    false
-}
-
-/// The server name of a ClientHello's body; `Lent` where there is not exactly one.
-fn server_name(body: &[u8]) -> Result<Option<&[u8]>, LaneFate> {
-    let unreadable = LaneFate::Unreadable;
-    let mut rest = body.get(extensions(body)?).ok_or(unreadable)?;
-    while rest.len() >= 4 {
-        let (kind, length) = (number(rest, 0, 2), number(rest, 2, 2).expect("four bytes"));
-        if kind == Some(0) {
-            let content = rest.get(4..4 + length).filter(|_| length >= 5);
-            let content = content.ok_or(unreadable)?;
-            let name = &content[5..];
-            let one = number(content, 0, 2) == Some(length - 2)
-                && content[2] == 0
-                && number(content, 3, 2) == Some(name.len());
-            return if one {
-                Ok(Some(name))
-            } else {
-                Err(LaneFate::Lent)
-            };
-        }
-        rest = rest.get(4 + length..).unwrap_or_default();
-    }
-    Ok(None)
-}
-
 fn is_request(bytes: &[u8]) -> bool {
     let methods: [&[u8]; 36] = [
         b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"CONN", b"PATC", b"TRAC", b"PROP",
@@ -325,7 +228,7 @@ fn decided(head: &[u8], name: Option<(Name, u8)>) -> Named {
     Named {
         name,
         fate: Some((LaneClass::HttpHead, fate)),
-        encrypted: false,
+        ..Named::default()
     }
 }
 
@@ -363,7 +266,7 @@ fn request(bytes: &[u8]) -> Named {
                     true => Named {
                         name,
                         fate: lent.fate,
-                        encrypted: false,
+                        ..Named::default()
                     },
                 }
             }

@@ -233,10 +233,10 @@ fn hello(random: &mut Random) -> Vec<u8> {
                 random.below(40)
             };
             let other = [0x2a, number as u8 | 1];
-            let kind = if random.percent(4) {
-                [0xfe, 0x0d]
-            } else {
-                other
+            let kind = match random.below(25) {
+                0 => [0xfe, 0x0d],
+                1 => [0, 0],
+                _ => other,
             };
             extensions.extend(kind);
             extensions.extend((size as u16).to_be_bytes());

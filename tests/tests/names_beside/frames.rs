@@ -82,6 +82,25 @@ fn hello(name: &str, padding: usize) -> Vec<u8> {
     [&[1], &size[1..], &body].concat()
 }
 
+/// A hello with a second `server_name`, behind the others.
+fn twice(name: &str, other: &str) -> Vec<u8> {
+    let mut message = hello(name, 10);
+    let second = hello(other, 0);
+    // Of this one the extension itself: the last but one, of 4 + 5 bytes and the name.
+    let end = second.len() - 7;
+    let second = &second[end - 9 - other.len()..end];
+    message.extend(second);
+    let grown = |message: &mut [u8], at: usize| {
+        let old = u16::from_be_bytes([message[at], message[at + 1]]);
+        let new = old + second.len() as u16;
+        message[at..at + 2].copy_from_slice(&new.to_be_bytes());
+    };
+    // Lengths of the message and of its extensions, which begin behind 43 bytes and these.
+    grown(&mut message, 2);
+    grown(&mut message, 4 + 2 + 32 + 1 + 6 + 2);
+    message
+}
+
 fn records(message: &[u8], most: usize) -> Vec<u8> {
     let record =
         |piece: &[u8]| [&[22, 3, 1][..], &(piece.len() as u16).to_be_bytes(), piece].concat();
@@ -105,9 +124,14 @@ fn initial(
     header.extend([0, 0]);
     header.extend((rest as u16 | 0x4000).to_be_bytes());
     header.extend(number.to_be_bytes());
-    let mut payload = vec![1];
+    // Google's own frames have other numbers.
+    let (ping, crypto) = match version.to_be_bytes() {
+        [b'T', ..] => (7, 8),
+        _ => (1, 6),
+    };
+    let mut payload = vec![ping];
     for (at, data) in frames {
-        payload.push(6);
+        payload.push(crypto);
         payload.extend((*at as u16 | 0x4000).to_be_bytes());
         payload.extend((data.len() as u16 | 0x4000).to_be_bytes());
         payload.extend(*data);
@@ -178,6 +202,17 @@ fn dns() -> Vec<Vec<u8>> {
 
 fn tls() -> Vec<Vec<u8>> {
     let mut frames = stream((7000, 443), &[&records(&hello("records.example", 10), 20)]);
+    // In one frame, as the card or the kernel puts segments together: the name behind its 2,048th byte.
+    let large = records(&hello("large.example", 6000), 16_000);
+    frames.extend(stream((7010, 443), &[&large]));
+    let larger = records(&hello("larger.example", 9000), 3000);
+    frames.extend(stream((7011, 443), &[&larger[..5000], &larger[5000..]]));
+    // In small pieces, and its connection was open before.
+    let tiny = records(&hello("tiny.example", 0), 4000);
+    frames.extend(stream((7012, 443), &[&tiny[..1], &tiny[1..40], &tiny[40..]]).split_off(1));
+    // Two names, each in an extension.
+    let twice = twice("twice.example", "again.example");
+    frames.extend(stream((7013, 443), &[&records(&twice, 4000)]));
     let long = records(&hello("padded.example", 1500), 4000);
     frames.extend(stream(
         (7001, 8443),
@@ -225,6 +260,10 @@ fn quic() -> Vec<Vec<u8>> {
     let first = initial(1, 0, b"pieces-2", &[(0, one)], 640);
     let second = initial(1, 1, b"pieces-2", &[(480, two)], 660);
     frames.push(udp((8101, 443), &[first, second].concat()));
+    // A byte in each frame of its own.
+    let in_bytes = self::hello("bytes.quic.example", 0);
+    let bytes: Vec<(usize, &[u8])> = in_bytes.chunks(1).enumerate().collect();
+    frames.push(udp((8103, 443), &initial(1, 0, b"pieces-4", &bytes, 1400)));
     frames.push(udp(
         (8102, 443),
         &initial(1, 0, b"pieces-3", &[(0, one)], 1200),
@@ -253,6 +292,12 @@ fn http() -> Vec<Vec<u8>> {
     frames.extend(stream((9003, 80), &[&c[..10], &c[10..50], &c[50..]]));
     let post = b"POST /p HTTP/1.1\r\nHost: post.http.example\r\nContent-Length: 4\r\n\r\nbody";
     frames.extend(stream((9004, 80), &[post, &b]));
+    // In one frame, the host behind its 2,048th byte.
+    let cookie = format!(
+        "GET /q HTTP/1.1\r\nCookie: {}\r\nHost: far.http.example\r\n\r\n",
+        "c".repeat(5000)
+    );
+    frames.extend(stream((9006, 80), &[cookie.as_bytes()]));
     let other = b"PROPFIND /p HTTP/1.1\r\nhost:dav.http.example\r\n\r\n";
     frames.extend(stream((9005, 80), &[other]));
     frames

@@ -15,14 +15,15 @@ use crate::{
 };
 
 /// What nobody on the way can count.
-const UNSEEN: [&str; 8] = [
+const UNSEEN: [&str; 9] = [
     "names in DNS answers are not matched, only question names",
     "DNS on ports other than 53, DNS over HTTPS and DNS over QUIC cannot be told from other traffic",
     "names inside an encrypted ClientHello: the outer name is judged; GREASE in its place looks the same and is counted with it, and a hello over several segments is counted if it stands before the end of what had to be read",
     "what IP fragments, tunnels and ICMP messages carry is not read for names",
     "handshakes in the middle of a connection (STARTTLS, proxies) and requests inside encrypted ones",
-    "requests of an unknown method that are not the first of their connection, and the second of two server_name extensions",
+    "requests of an unknown method that are not the first of their connection",
     "whether a packet of http_head that was not lent began its request: it is counted as one",
+    "the second of two server_name extensions in a hello over several segments, and hosts in HTTP/2 or in Google's QUIC before TLS (Q050 and older)",
     "what the router itself sends: programs see packets that come in",
 ];
 

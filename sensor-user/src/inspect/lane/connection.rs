@@ -9,7 +9,7 @@ use sensor_common::FlowKey;
 use super::{
     Class, Fate, Finding, Lane, Packet, Place, Tally,
     budget::Budget,
-    decide::{self, Looked, Then, Wants},
+    decide::{self, Looked, Then},
     flow::Flow,
     stream::overwrite,
 };
@@ -66,7 +66,7 @@ impl Begun {
     /// Adds CRYPTO frames of up to `most` bytes; how many of them are new.
     fn add(&mut self, frames: &[u8], most: usize) -> Result<usize, Fate> {
         let mut added = 0;
-        for (offset, data) in quic::crypto_frames(frames) {
+        for (offset, data) in quic::crypto_frames(self.version, frames) {
             if offset > FURTHEST || added + data.len() > most {
                 return Err(Fate::TooLong);
             }
@@ -234,22 +234,13 @@ impl Lane {
             return Ok(());
         }
         let bytes = begun.pieces.from(0);
-        // What fingerprints are collected of are not Google's former versions (nor does tshark tell any).
-        let wants = match begun.version {
-            Version::T050 | Version::T051 => Wants {
-                ja3: false,
-                ja4: false,
-                ..self.wants
-            },
-            _ => self.wants,
-        };
         let Looked {
             found: names,
             encrypted,
             told,
             then,
             ..
-        } = decide::connection(&bytes, wants, begun.told);
+        } = decide::connection(&bytes, self.wants, begun.told);
         overwrite(bytes);
         begun.told |= told;
         self.tell(Class::Quic, flow, &begun.tally, encrypted, names, found);

@@ -152,8 +152,6 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
     let named = hello.server_name.as_ref().filter(|_| wants.names);
     if let Some(name) = named.filter(|_| !told) {
         found.push((named_in, Observed::Name(name.clone())));
-        let more = hello.more_names.iter().cloned();
-        found.extend(more.map(|name| (named_in, Observed::Name(name))));
     }
     let enough = named.is_some() && !wants.fingerprints();
     let then = match hello.extent {
@@ -172,6 +170,11 @@ fn hello_looked(hello: &Hello, transport: Transport, wants: Wants, told: bool) -
         Extent::Cut(needed) => Then::More(needed),
         Extent::Broken => Then::Done(Fate::Unreadable),
     };
+    // Who told the first one did not look for others.
+    if matches!(then, Then::Done(_)) && wants.names {
+        let more = hello.more_names.iter().cloned();
+        found.extend(more.map(|name| (named_in, Observed::Name(name))));
+    }
     Looked {
         found,
         encrypted: hello.encrypted && matches!(then, Then::Done(fate) if fate.is_judged()),

@@ -30,7 +30,7 @@ pub struct Packet<'a> {
     pub flow: FlowKey,
     /// Kernel time, nanoseconds.
     pub time: u64,
-    /// IP length, bytes.
+    /// IP length, bytes; 0 when it goes on with the packet that was lent before.
     pub bytes: u32,
     /// Generation that judged it.
     pub generation: u32,
@@ -108,7 +108,7 @@ impl Tally {
         Self {
             first: packet.time,
             last: packet.time,
-            packets: 1,
+            packets: u64::from(packet.bytes > 0),
             bytes: u64::from(packet.bytes),
             generation: packet.generation,
         }
@@ -116,7 +116,7 @@ impl Tally {
 
     fn count(&mut self, packet: &Packet<'_>) {
         self.last = self.last.max(packet.time);
-        self.packets += 1;
+        self.packets += u64::from(packet.bytes > 0);
         self.bytes += u64::from(packet.bytes);
     }
 

@@ -90,7 +90,7 @@ fn the_packets_of_the_specifications_are_made_and_opened() {
             .open(&version.keys(&destination))
             .expect("authentic");
         assert!(opened.starts_with(&frames));
-        let mut crypto = crypto_frames(&opened);
+        let mut crypto = crypto_frames(Version::V1, &opened);
         let (offset, hello) = crypto.next().expect("a frame");
         assert_eq!((offset, hello.len(), crypto.next()), (0, 241, None));
         let hello = crate::inspect::tls::hello(hello).expect("a hello");
@@ -127,15 +127,18 @@ fn frames_are_read_until_one_that_cannot_be() {
         &crypto(0, b"x"),
     ]
     .concat();
-    let found: Vec<_> = crypto_frames(&frames).collect();
+    let found: Vec<_> = crypto_frames(Version::V1, &frames).collect();
     assert_eq!(found, [(7, &b"abc"[..]), (0, b"x")]);
     for cut in 0..frames.len() {
-        assert!(crypto_frames(&frames[..cut]).count() <= 2);
+        assert!(crypto_frames(Version::V1, &frames[..cut]).count() <= 2);
     }
     assert_eq!(
-        crypto_frames(&[&[0x1c][..], &crypto(0, b"x")].concat()).count(),
+        crypto_frames(Version::V1, &[&[0x1c][..], &crypto(0, b"x")].concat()).count(),
         0
     );
+    let of_google = [&[7, 8, 5, 3][..], b"abc", &[0, 0, 8, 0, 1, b'x']].concat();
+    let found: Vec<_> = crypto_frames(Version::T050, &of_google).collect();
+    assert_eq!(found, [(5, &b"abc"[..]), (0, b"x")]);
     let endless = [2, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
-    assert_eq!(crypto_frames(&endless).count(), 0);
+    assert_eq!(crypto_frames(Version::V1, &endless).count(), 0);
 }

@@ -5,7 +5,7 @@
 
 /// The link types that are read, for the error that refuses another.
 pub(super) const SUPPORTED: &str = "Ethernet (1), raw IP (12, 14, 101), IPv4 (228), IPv6 (229), \
-     null (0), loop (108), Linux cooked (113, 276)";
+     null (0), loop (108), PPP (9, 50), Linux cooked (113, 276)";
 
 /// Length of an Ethernet header, bytes.
 pub(super) const HEADER_LEN: usize = 14;
@@ -56,6 +56,10 @@ pub(super) fn shape(link_type: u32, data: &[u8]) -> Option<Shape> {
         228 => Shape::new(0, IPV4),
         229 => Shape::new(0, IPV6),
         0 => family(data, null),
+        9 | 50 => {
+            let (skip, ethertype) = ppp(data);
+            Shape::new(skip, ethertype)
+        }
         108 => family(data, |field| bsd(u32::from_be_bytes(field))),
         113 => data.first_chunk::<16>().map_or_else(
             || Shape::cut(data),
@@ -225,6 +229,7 @@ pub(super) mod tests {
                         .map(move |packet| behind(&family.to_be_bytes(), packet))
                 })
                 .collect(),
+            9 | 50 => ppp_packets(),
             113 => cooked_packets(cooked1),
             276 => cooked_packets(cooked2),
             _ => both.to_vec(),
@@ -247,17 +252,21 @@ pub(super) mod tests {
         packets.push(build(0x05ff, 1, &four));
         packets.push(build(ETH_P_ALL, 1, &ethernet(0x86dd, &six)));
         packets.push(build(ETH_P_802_2, 1, &behind(&LLC, &four)));
-        for framing in [
+        let framed = ppp_packets().into_iter();
+        packets.extend(framed.map(|packet| build(ETH_P_WAN_PPP, 512, &packet)));
+        packets
+    }
+
+    fn ppp_packets() -> Vec<Vec<u8>> {
+        let framings = [
             &[0, 0x21][..],
             &[0x21],
             &[0xff, 3, 0, 0x21],
             &[0xff, 3, 0x21],
-        ] {
-            packets.push(build(ETH_P_WAN_PPP, 512, &behind(framing, &four)));
-        }
-        packets.push(build(ETH_P_WAN_PPP, 512, &behind(&[0, 0x57], &six)));
-        packets.push(build(ETH_P_WAN_PPP, 512, &behind(&[0xc0, 0x21], &four)));
-        packets
+        ];
+        let framed = framings.iter().map(|framing| behind(framing, &ipv4()));
+        let others = [behind(&[0, 0x57], &ipv6()), behind(&[0xc0, 0x21], &ipv4())];
+        framed.chain(others).collect()
     }
 
     fn ethertype(link_type: u32, data: &[u8]) -> Option<u16> {
@@ -295,6 +304,16 @@ pub(super) mod tests {
         assert_eq!(ethertype(108, &2_u32.to_be_bytes()), Some(IPV4));
         assert_eq!(ethertype(108, &2_u32.to_le_bytes()), Some(NOT_IP));
         assert_eq!(shape(0, &[2, 0]), Some(Shape::new(2, NOT_IP)));
+    }
+
+    #[test]
+    fn ppp_goes_by_its_protocol() {
+        for (packet, expected) in ppp_packets().iter().zip([2, 1, 4, 3]) {
+            assert_eq!(shape(9, packet), Some(Shape::new(expected, IPV4)));
+        }
+        assert_eq!(shape(50, &[0xff, 3, 0, 0x57]), Some(Shape::new(4, IPV6)));
+        assert_eq!(shape(9, &[0xff]), Some(Shape::new(1, NOT_IP)));
+        assert_eq!(shape(9, &[]), Some(Shape::new(0, NOT_IP)));
     }
 
     #[test]

@@ -36,7 +36,9 @@ fn main() -> ExitCode {
         let (mut agrees, mut is_read) = (true, true);
         for load in [Load::Names, Load::All] {
             let comparison = compare(capture, &read, load);
-            if comparison.replayed.code != 0 {
+            // Of a file that ends in the middle of a frame both read what is before.
+            let cut = comparison.replayed.stderr.contains("ends inside");
+            if comparison.replayed.code != 0 && !cut {
                 is_read = false;
                 println!(
                     "{}: not read: {}",
@@ -52,7 +54,10 @@ fn main() -> ExitCode {
             }
             print(capture, load, &comparison);
             if beside && load == Load::Names {
-                let alerts = suricata::alerts(capture, &differential::names(&read));
+                let Some(alerts) = suricata::alerts(capture, &differential::names(&read)) else {
+                    println!("  Suricata cannot read it");
+                    continue;
+                };
                 raised += alerts.len();
                 for ((kind, value, ends), class) in
                     differential::beside(&alerts, &comparison, &read)

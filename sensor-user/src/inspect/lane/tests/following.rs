@@ -1,6 +1,7 @@
 //! What follows something else in its stream.
 
 use super::*;
+use crate::model::Name;
 
 /// However the stream is cut in two, each message is told once.
 #[test]
@@ -86,4 +87,75 @@ fn a_hello_behind_a_change_of_cipher_is_found() {
     let rest = packet(Class::Tls, Part::Segment, 1407, two);
     assert_eq!(take(&mut lane, &rest), [(MatchedIn::TlsSni, 2)]);
     adds_up(&lane);
+}
+
+#[test]
+fn what_goes_on_in_another_slot_is_of_the_same_packet() {
+    let stream = long_hello();
+    let mut lane = lane(ALL);
+    let (one, two) = stream.split_at(1024);
+    assert_eq!(take(&mut lane, &packet(Class::Tls, Part::Head, 0, one)), []);
+    let rest = Packet {
+        bytes: 0,
+        ..packet(Class::Tls, Part::Segment, 1024, two)
+    };
+    let told = take(&mut lane, &rest);
+    assert_eq!(
+        told,
+        [
+            (MatchedIn::TlsSni, 1),
+            (MatchedIn::Ja3, 1),
+            (MatchedIn::Ja4, 1)
+        ]
+    );
+    adds_up(&lane);
+}
+
+#[test]
+fn a_second_name_is_told_whoever_told_the_first() {
+    let message = tls::message(&[
+        (SERVER_NAME, &tls::server_name("evil.example")),
+        (51, &[9; 30]),
+        (SERVER_NAME, &tls::server_name("other.example")),
+    ]);
+    let stream = tls::records(&message, 16_000);
+    for judged in [false, true] {
+        let mut lane = lane(NAMES);
+        let hello = Packet {
+            judged,
+            ..packet(Class::Tls, Part::Head, 0, &stream)
+        };
+        let mut found = Vec::new();
+        lane.take(&hello, &mut found);
+        let name = |name: &[u8]| Name::of_text(name).map(Observed::Name).expect("a name");
+        let mut expected = vec![name(b"evil.example"), name(b"other.example")];
+        expected.drain(..usize::from(judged));
+        let told: Vec<_> = found.into_iter().map(|one| one.what).collect();
+        assert_eq!(told, expected);
+        adds_up(&lane);
+    }
+}
+
+#[test]
+fn connections_that_say_nothing_hide_none() {
+    let mut lane = lane(NAMES);
+    let hello = tls::message(&[(SERVER_NAME, &tls::server_name("evil.example"))]);
+    let mut datagram = |id: &[u8], frames: &[u8]| {
+        let datagram = quic::initial(Version::V1, id, id, 0, frames);
+        let mut packet = packet(Class::Quic, Part::Head, 0, &datagram);
+        packet.flow.proto = 17;
+        let told = take(&mut lane, &packet);
+        adds_up(&lane);
+        told
+    };
+    for id in [b"a", b"b", b"c", b"d"] {
+        assert_eq!(datagram(id, &quic::crypto(0, &hello[..1])), []);
+    }
+    let found = datagram(b"the last one", &quic::crypto(0, &hello));
+    assert_eq!(found, [(MatchedIn::QuicSni, 1)]);
+    let counts = lane.counts().of(Class::Quic);
+    assert_eq!(
+        (counts.fate(Fate::OverBudget), counts.fate(Fate::Decided)),
+        (1, 1)
+    );
 }

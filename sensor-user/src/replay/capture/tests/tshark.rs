@@ -77,7 +77,7 @@ fn times_and_lengths_are_those_of_tshark() {
 fn synthetic_headers_lead_tshark_to_the_same_addresses() {
     let mut before = File::pcapng(false);
     let mut link_types = Vec::new();
-    for (index, link_type) in [1, 12, 14, 101, 228, 229, 0, 108, 113, 276]
+    for (index, link_type) in [1, 12, 14, 101, 228, 229, 0, 108, 9, 113, 276]
         .into_iter()
         .enumerate()
     {
