@@ -2,13 +2,12 @@
 
 use aya_ebpf::{
     Global,
-    bindings::xdp_md,
     btf_maps::{Array, RingBuf},
     helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
     macros::btf_map,
 };
 use sensor_common::{
-    CONFIRM_SHARE, FLOW_WORDS, LANE_CLASSES, LaneClass, LaneFate, LaneSlot, Notice, SLOT_BYTES,
+    CONFIRM_SHARE, FLOW_WORDS, LANE_CLASSES, LaneFate, LaneSlot, Notice, SLOT_BYTES,
 };
 
 pub use crate::tally::{count, count_displaced, count_encrypted};
@@ -17,8 +16,8 @@ use crate::{
     flows::next,
     maps::{self, MMAPABLE, SIZED_AT_LOAD, settled},
     packet::Packet,
+    pieces::IN_PIECES,
     scratch, tally,
-    young::REACH,
 };
 
 #[btf_map]
@@ -217,107 +216,9 @@ pub extern "C" fn keep_copied(number: u32, time: u64, bytes: u32) -> u32 {
     1
 }
 
-/// Slots that one payload may take: frames that the card or the kernel put together have hellos of any
-/// length in one piece, and a connection is young for as many bytes.
-const PIECES: usize = REACH as usize / SLOT_BYTES;
-/// Beside a class and its flags: what the payload has beyond a slot is lent in others.
-pub const IN_PIECES: u32 = 1 << 16;
-const HELLO: u32 = LaneClass::TlsHello as u32;
-
-/// Lends the payload at an offset (low half of `place`; its length in the upper one) of a packet of
-/// `bytes`; class in the low byte of `class`, flags above. What became of it is counted.
+/// Lends what one slot takes of a payload: see [`crate::pieces::lend`].
 #[inline(always)]
-pub fn lend<const F: bool>(
-    packet: &Packet<'_, F>,
-    place: u32,
-    sequence: u32,
-    bytes: u32,
-    class: u32,
-) {
-    if F {
-        lend_frags(packet.raw(), place, sequence, bytes, class);
-    } else {
-        lend_linear(packet.raw(), place, sequence, bytes, class);
-    }
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn lend_frags(
-    ctx: *mut xdp_md,
-    place: u32,
-    sequence: u32,
-    bytes: u32,
-    class: u32,
-) -> u32 {
-    in_pieces(
-        &Packet::<true>::from_raw(ctx),
-        place,
-        sequence,
-        bytes,
-        class,
-    )
-}
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn lend_linear(
-    ctx: *mut xdp_md,
-    place: u32,
-    sequence: u32,
-    bytes: u32,
-    class: u32,
-) -> u32 {
-    in_pieces(
-        &Packet::<false>::from_raw(ctx),
-        place,
-        sequence,
-        bytes,
-        class,
-    )
-}
-
-#[inline(always)]
-fn in_pieces<const F: bool>(
-    packet: &Packet<'_, F>,
-    place: u32,
-    sequence: u32,
-    bytes: u32,
-    class: u32,
-) -> u32 {
-    let (mut place, mut sequence, mut bytes, mut class) = (place, sequence, bytes, class);
-    if !F {
-        // Without the helper that copies, once is all that the verifier walks.
-        let fate = lent(packet, place, sequence, bytes, class & !IN_PIECES);
-        count(class & 0xff, fate);
-        return 0;
-    }
-    let mut turn = 0;
-    while turn < PIECES {
-        turn = next(turn);
-        let fate = lent(packet, place, sequence, bytes, class);
-        count(class & 0xff, fate);
-        let goes_on = class & IN_PIECES != 0 && place >> 16 > SLOT_BYTES as u32;
-        if !goes_on || !matches!(fate, LaneFate::Lent) {
-            break;
-        }
-        // The offset grows, and the length above it shrinks.
-        place = place
-            .wrapping_add(SLOT_BYTES as u32)
-            .wrapping_sub((SLOT_BYTES as u32) << 16);
-        sequence = sequence.wrapping_add(SLOT_BYTES as u32);
-        // It is no packet of its own.
-        bytes = 0;
-        class = match class & 0xff {
-            HELLO => LaneClass::TlsSegment as u32,
-            class => class,
-        } | IN_PIECES;
-    }
-    0
-}
-
-#[inline(always)]
-fn lent<const F: bool>(
+pub fn lent<const F: bool>(
     packet: &Packet<'_, F>,
     place: u32,
     sequence: u32,

@@ -8,7 +8,7 @@ use crate::{
     names::{DOT, reason, tcp, udp},
     packet::{Packet, within},
     parse::TCP,
-    scratch, tls,
+    pieces, scratch, tls,
     young::{self, Begun},
 };
 
@@ -163,10 +163,10 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     } else {
         (reason, sequence)
     };
-    let pieces = if over_tcp { lane::IN_PIECES } else { 0 };
+    let split = if over_tcp { pieces::IN_PIECES } else { 0 };
     let lend = |class: LaneClass, flags: u32| {
-        let class = class as u32 | flags << 8 | pieces;
-        lane::lend(packet, payload | length << 16, sequence, bytes, class);
+        let class = class as u32 | flags << 8 | split;
+        pieces::lend(packet, payload | length << 16, sequence, bytes, class);
     };
     let copy = |skipped: u32, most: u32| {
         let skipped = if skipped < length { skipped } else { length };

@@ -2,26 +2,12 @@
 //!
 //! Global functions in the verifier's sense: only scalars cross, each is verified once.
 
-use core::ptr;
-
 use sensor_common::{LONGEST_NAME, LabelHash, MOST_LABELS, NameHash, NameKeys, PatternKey};
 
-use crate::{confirm::probe_name, emit::probed, flows::next, lookup::has, maps, scratch};
-
-#[unsafe(no_mangle)]
-static NAME_KEYS: [u64; 4] = [0; 4];
-
-/// Keys of the hash of names.
-#[inline(always)]
-pub fn name_keys() -> NameKeys {
-    NameKeys([name_key(0), name_key(1), name_key(2), name_key(3)])
-}
-
-#[inline(always)]
-pub fn name_key(at: usize) -> u64 {
-    // SAFETY: in bounds; volatile, because the agent sets the value after compilation.
-    unsafe { ptr::read_volatile(&raw const NAME_KEYS[at]) }
-}
+use crate::{
+    confirm::probe_name, emit::probed, flows::next, lookup::has, maps, name_keys::name_keys,
+    scratch,
+};
 
 /// Longest label (RFC 1035 §2.3.4).
 const LONGEST_LABEL: u64 = 63;

@@ -4,7 +4,7 @@
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
 use sensor_common::{FLOW_WORDS, YOUNG_PLACES, Young};
 
-use crate::{emit, lane, maps, walk::name_key};
+use crate::{emit, lane, maps, name_keys::name_key};
 
 #[btf_map]
 static YOUNG: Array<Young, { YOUNG_PLACES as usize }> = Array::new();

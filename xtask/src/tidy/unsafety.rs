@@ -10,6 +10,7 @@ const FILES: &[&str] = &[
     "sensor-ebpf/src/flows.rs",
     "sensor-ebpf/src/lane.rs",
     "sensor-ebpf/src/maps.rs",
+    "sensor-ebpf/src/name_keys.rs",
     "sensor-ebpf/src/packet.rs",
     "sensor-ebpf/src/scratch.rs",
     "sensor-ebpf/src/sighting.rs",
