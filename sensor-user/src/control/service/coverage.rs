@@ -22,7 +22,7 @@ const UNSEEN: [&str; 8] = [
     "what IP fragments, tunnels and ICMP messages carry is not read for names",
     "handshakes in the middle of a connection (STARTTLS, proxies) and requests inside encrypted ones",
     "requests of an unknown method that are not the first of their connection",
-    "the second of two server_name extensions in a hello over several segments, and hosts in HTTP/2 or in Google's QUIC before TLS (Q050 and older)",
+    "the second of two server_name extensions in a hello over several segments, and hosts in HTTP/2 or in Google's QUIC before TLS (Q050 and older), and a QUIC Initial that stands behind another packet in its datagram",
     "what the router itself sends: programs see packets that come in",
 ];
 
