@@ -6,9 +6,7 @@ use aya_ebpf::{
     helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_ns},
     macros::btf_map,
 };
-use sensor_common::{
-    CONFIRM_SHARE, FLOW_WORDS, LANE_CLASSES, LaneFate, LaneSlot, Notice, SLOT_BYTES,
-};
+use sensor_common::{CONFIRM_SHARE, FLOW_WORDS, LaneFate, LaneSlot, Notice, SLOT_BYTES};
 
 pub use crate::tally::{count, count_displaced, count_encrypted};
 use crate::{
@@ -229,7 +227,7 @@ pub fn lent<const F: bool>(
         return LaneFate::NoSlot;
     };
     let time = emit::now(steering);
-    if !within_budget(class & 0xff, time) {
+    if !tally::within_budget(class & 0xff, time) {
         return LaneFate::OverBudget;
     }
     let now = monotonic();
@@ -286,33 +284,3 @@ pub fn lent<const F: bool>(
     }
     LaneFate::Lent
 }
-
-/// Whether the class may lend one more packet on this CPU, which it then has (see `emit`).
-#[inline(always)]
-fn within_budget(class: u32, time: u64) -> bool {
-    let class = class as usize & 7;
-    if class >= LANE_CLASSES {
-        return false;
-    }
-    let Some((interval, burst)) = maps::lane_limit(class) else {
-        return false;
-    };
-    if interval == 0 {
-        return true;
-    }
-    let Some(lane) = tally::lane() else {
-        return false;
-    };
-    // SAFETY: as in `count`.
-    let spent = unsafe { &mut (*lane).spent[class] };
-    if *spent < time || *spent > time + burst + interval {
-        *spent = time;
-    }
-    if *spent > time + burst {
-        return false;
-    }
-    *spent += interval;
-    true
-}
-
-const _: () = assert!(LANE_CLASSES <= 8);

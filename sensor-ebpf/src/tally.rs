@@ -3,6 +3,8 @@
 use aya_ebpf::{btf_maps::PerCpuArray, macros::btf_map};
 use sensor_common::{LANE_CLASSES, Lane, LaneClass, LaneFate};
 
+use crate::maps;
+
 #[btf_map]
 static LANE: PerCpuArray<Lane, 1> = PerCpuArray::new();
 
@@ -61,3 +63,33 @@ pub fn number_of_lent() -> u64 {
         (*lane).lent
     }
 }
+
+/// Whether the class may lend one more packet on this CPU, which it then has (see `emit`).
+#[inline(always)]
+pub fn within_budget(class: u32, time: u64) -> bool {
+    let class = class as usize & 7;
+    if class >= LANE_CLASSES {
+        return false;
+    }
+    let Some((interval, burst)) = maps::lane_limit(class) else {
+        return false;
+    };
+    if interval == 0 {
+        return true;
+    }
+    let Some(lane) = lane() else {
+        return false;
+    };
+    // SAFETY: as in `count`.
+    let spent = unsafe { &mut (*lane).spent[class] };
+    if *spent < time || *spent > time + burst + interval {
+        *spent = time;
+    }
+    if *spent > time + burst {
+        return false;
+    }
+    *spent += interval;
+    true
+}
+
+const _: () = assert!(LANE_CLASSES <= 8);

@@ -108,7 +108,7 @@ const FIELDS: [&str; 30] = [
     "tcp.payload",
     "tcp.seq",
     "dns.qry.name",
-    "dns.count.labels",
+    "udp.payload",
     "tls.handshake.extensions_server_name",
     "http.host",
     "http.request.full_uri",
@@ -241,10 +241,9 @@ fn of_line(line: &str) -> Vec<Reading> {
         });
     };
     let over_quic = protocols.iter().any(|one| one == "quic");
-    let labels = field("dns.count.labels");
-    for (at, name) in field("dns.qry.name").iter().enumerate() {
-        let count = name.split('.').count().to_string();
-        let odd = labels.get(at).is_some_and(|labels| *labels != count);
+    let message = first("udp.payload");
+    for name in field("dns.qry.name") {
+        let odd = !message.is_empty() && !message.contains(&on_the_wire(name));
         add(Kind::Dns, &name.to_lowercase(), odd);
     }
     for name in field("tls.handshake.extensions_server_name") {
@@ -273,6 +272,15 @@ fn of_line(line: &str) -> Vec<Reading> {
         add(Kind::Url, url, odd);
     }
     readings
+}
+
+/// A name as messages have it (RFC 1035 §3.1), hexadecimal, when each of its dots stands between two labels.
+fn on_the_wire(name: &str) -> String {
+    let labels = name.split('.').flat_map(|label| {
+        let length = u8::try_from(label.len()).unwrap_or(u8::MAX);
+        [&[length], label.as_bytes()].concat()
+    });
+    labels.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether what a JA3 is made of has its five parts: tshark gives up in the middle of a hello that

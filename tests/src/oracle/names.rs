@@ -103,7 +103,9 @@ fn looked_at(frame: &[u8], found: network::Payload) -> Named {
         _ if is_request(bytes) => request(bytes),
         _ if dns => over_tcp(bytes),
         _ if found.opens => opening(bytes),
-        [0x16] | [0x16, _] | [0x16, _, _] => Named::not(LaneClass::TlsHello, LaneFate::Lent),
+        [0x16] | [0x16, _] | [0x16, _, _] if found.whole => {
+            Named::not(LaneClass::TlsHello, LaneFate::Lent)
+        }
         _ => Named::default(),
     }
 }

@@ -25,6 +25,8 @@ pub struct Payload {
     pub ports: (u16, u16),
     /// Whether the segment opens a connection.
     pub opens: bool,
+    /// Whether the frame has the whole packet.
+    pub whole: bool,
     pub range: std::ops::Range<usize>,
 }
 
@@ -33,7 +35,8 @@ pub struct Payload {
 pub fn payload(frame: &[u8]) -> Option<Payload> {
     let sight = sight(frame).1?;
     let (ports, at) = (sight.ports?, sight.packet + sight.transport?);
-    let end = frame.len().min(sight.packet + sight.bytes as usize);
+    let past = sight.packet + sight.bytes as usize;
+    let (end, whole) = (frame.len().min(past), frame.len() >= past);
     let mut opens = false;
     let start = match sight.proto {
         6 => {
@@ -51,6 +54,7 @@ pub fn payload(frame: &[u8]) -> Option<Payload> {
         proto: sight.proto,
         ports,
         opens,
+        whole,
         range: start.min(end)..end,
     })
 }

@@ -23,7 +23,7 @@ const UNSEEN: [&str; 9] = [
     "handshakes in the middle of a connection (STARTTLS, proxies) and requests inside encrypted ones",
     "requests of an unknown method that are not the first of their connection",
     "whether a packet of http_head that was not lent began its request: it is counted as one",
-    "the second of two server_name extensions in a hello over several segments, and hosts in HTTP/2 or in Google's QUIC before TLS (Q050 and older)",
+    "the second of two server_name extensions in a hello over several segments, hosts in HTTP/2 or in Google's QUIC before TLS (Q050 and older), and a QUIC Initial that stands behind another packet in its datagram",
     "what the router itself sends: programs see packets that come in",
 ];
 

@@ -272,7 +272,13 @@ mod connections {
     fn a_hello_is_found_in_any_order_of_frames_packets_and_datagrams() {
         let hello = hello();
         for version in [Version::V1, Version::V2, Version::Draft29, Version::T051] {
-            let frames = |from: usize, to: usize| quic::crypto(from, &hello[from..to]);
+            let frames = |from: usize, to: usize| {
+                let mut frame = quic::crypto(from, &hello[from..to]);
+                if version == Version::T051 {
+                    frame[0] = 8;
+                }
+                frame
+            };
             let one = [frames(700, 1000), frames(0, 300)].concat();
             let two = [frames(300, 700), frames(900, hello.len())].concat();
             let one = quic::initial(version, b"first", b"first", 0, &one);
@@ -285,11 +291,8 @@ mod connections {
                     ..datagram(order[1])
                 };
                 let told = take(&mut lane, &later);
-                let mut expected = vec![(MatchedIn::QuicSni, 2)];
-                if version != Version::T051 {
-                    expected.extend([(MatchedIn::Ja3, 2), (MatchedIn::Ja4, 2)]);
-                }
-                assert_eq!(told, expected);
+                let places = [MatchedIn::QuicSni, MatchedIn::Ja3, MatchedIn::Ja4];
+                assert_eq!(told, places.map(|place| (place, 2)));
                 adds_up(&lane);
             }
             let both = [&one[..], &two].concat();
