@@ -12,6 +12,7 @@ use sensor_tests::{
     identity::{Identities, events},
     need,
     netns::Topology,
+    traffic::ping,
 };
 
 use crate::{MARKED, PATIENCE, ping_marked};
@@ -63,9 +64,8 @@ fn eve_files_of_a_sink_that_moved_or_went_are_destroyed_all_the_same() {
     daemon
         .client()
         .load(&format!("ip {MARKED} id=c2\nip {OTHER} id=c3\n"));
-    topology
-        .subscriber
-        .run(&["ping", "-c", "1", "-W", "1", OTHER]);
+    let other = OTHER.parse().expect("an address");
+    let _ = ping(&topology.subscriber, other, 1);
     let _ = Identities::settled(&daemon.client());
     assert!(wait_until(PATIENCE, || !files(&new).is_empty()));
     let (code, _, error) = daemon.control(&["events", "not-useful", &id]);
