@@ -14,7 +14,7 @@ pub const LONGEST_NAME: usize = 255;
 /// Most labels of a name: 254 bytes of one-letter labels and the root.
 pub const MOST_LABELS: usize = 127;
 
-/// Keys of the hash of names, made per install and kept by the agent.
+/// Keys of the hash of names, made at each start of the agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NameKeys(pub [u64; 4]);
 

@@ -1,7 +1,7 @@
 //! The agent of marker-sensor: library of `sensord` and `sensorctl`.
 //!
 //! A layer imports only lower ones, siblings never each other (`cargo xtask tidy`): `bins > agent, cli,
-//! replay > control > lent > {dataplane, envelope, events, hits, inspect, legal, markers} > journal > {config, clock, crypto,
+//! replay > control > lent > {dataplane, envelope, events, hits, inspect, legal, markers, outbox} > journal > {config, clock, crypto,
 //! db, metrics} > model`.
 //!
 //! # Invariants

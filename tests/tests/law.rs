@@ -1,9 +1,13 @@
 //! The table of `docs/law.md`, and the rows of it that no other test holds.
 
+#[path = "law/carried.rs"]
+mod carried;
+#[path = "law/questions.rs"]
+mod questions;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs,
-    io::{Read as _, Seek as _, SeekFrom},
     path::Path,
     time::Duration,
 };
@@ -17,7 +21,6 @@ use sensor_tests::{
     random::{Pool, Random},
     traffic::{pcap_write, replay},
 };
-use sensor_user::control::routes::ROUTES;
 
 /// Every paragraph that the table answers to, in its order: L. 33-14 CPCE, L. 2321-3 C. déf., L. 851-1
 /// CSI with the decrees that say how.
@@ -145,32 +148,6 @@ fn functions(directory: &Path, into: &mut BTreeSet<String>) {
                     marked = false;
                 }
             }
-        }
-    }
-}
-
-/// L. 33-14 ¶1 allows detection only: there is nothing to ask for whom an address belongs to, or what
-/// else it did.
-#[test]
-fn nobody_can_ask_for_a_subscriber() {
-    let harmless = [
-        "limit",
-        "after",
-        "quarantined",
-        "format",
-        "false_positive",
-        "state",
-        "day",
-        "marker",
-        "from",
-        "size",
-        "index",
-        "request",
-        "type",
-    ];
-    for route in &ROUTES {
-        for key in route.query {
-            assert!(harmless.contains(key), "{} takes {key}", route.path);
         }
     }
 }
@@ -314,86 +291,4 @@ fn without_sinks_no_socket_leads_out() {
         );
     }
     assert!(daemon.stop().success());
-}
-
-/// L. 33-14 ¶3: what is carried is nowhere, neither in the agent's memory, ring included, nor in any file.
-#[test]
-fn what_is_carried_is_in_no_memory_and_no_file() {
-    if !need::root() {
-        return;
-    }
-    let (topology, home) = (Topology::new(), Home::new());
-    let daemon = Sensord::start(&home, &topology.router, &Settings::on_router());
-    let client = daemon.client();
-    let host = Topology::HOST[0];
-    client.load(&format!("ip {host} id=m\n"));
-    // The pattern fills the packet again and again; neither we nor the log ever print it.
-    let canary: Vec<u8> = (0..12_u8).map(|n| n.wrapping_mul(37) ^ 0xa5).collect();
-    let hex: String = canary.iter().map(|byte| format!("{byte:02x}")).collect();
-    topology.subscriber.run(&[
-        "ping", "-c", "3", "-i", "0.2", "-s", "400", "-p", &hex, host,
-    ]);
-    let stored = || {
-        client
-            .get("/v1/events")
-            .is_ok_and(|a| a.body["rows"][0].is_object())
-    };
-    assert!(sensor_tests::command::wait_until(
-        Duration::from_secs(10),
-        stored
-    ));
-    let has = |bytes: &[u8]| bytes.windows(canary.len()).any(|window| window == canary);
-    let mut looked = 0;
-    for bytes in memory(daemon.id()) {
-        looked += bytes.len();
-        assert!(!has(&bytes), "it is in the agent's memory");
-    }
-    assert!(looked > 1 << 20, "{looked} bytes of memory");
-    assert!(!has(daemon.stderr().as_bytes()), "it is in the log");
-    assert!(daemon.stop().success());
-    let mut files = 0;
-    each_file(&home.state(), &mut |bytes| {
-        files += 1;
-        assert!(!has(bytes), "it is in a file");
-    });
-    assert!(files >= 3, "{files} files");
-}
-
-/// The readable memory of a process, mapping by mapping.
-fn memory(process: u32) -> Vec<Vec<u8>> {
-    let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("maps");
-    let mut memory = fs::File::open(format!("/proc/{process}/mem")).expect("memory");
-    let mut found = Vec::new();
-    for line in maps.lines() {
-        let mut words = line.split_whitespace();
-        let (Some(range), Some(rights)) = (words.next(), words.next()) else {
-            continue;
-        };
-        let bound = |text: &str| u64::from_str_radix(text, 16).expect("an address");
-        let (start, end) = range.split_once('-').expect("a range");
-        let (start, end) = (bound(start), bound(end));
-        if !rights.starts_with('r') || start >= 1 << 47 {
-            continue;
-        }
-        let mut bytes = vec![0; (end - start) as usize];
-        let read = memory
-            .seek(SeekFrom::Start(start))
-            .and_then(|_| memory.read_exact(&mut bytes));
-        // Mappings of devices and of the kernel's own pages refuse.
-        if read.is_ok() {
-            found.push(bytes);
-        }
-    }
-    found
-}
-
-fn each_file(directory: &Path, each: &mut impl FnMut(&[u8])) {
-    for file in fs::read_dir(directory).expect("a directory") {
-        let path = file.expect("a file").path();
-        if path.is_dir() {
-            each_file(&path, each);
-        } else {
-            each(&fs::read(&path).expect("a file"));
-        }
-    }
 }

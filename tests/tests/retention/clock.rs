@@ -10,8 +10,19 @@ use sensor_tests::{
     need,
     netns::Topology,
 };
+use sensor_user::db::Catalog;
 
 use crate::{MARKED, PATIENCE, ago, event, ping_marked, seed};
+
+/// Runs an agent until the next one will know what time it was.
+fn run_until_the_time_is_kept(home: &Home, topology: &Topology, settings: &Settings) {
+    let daemon = Sensord::start(home, &topology.router, settings);
+    let kept = || {
+        let catalog = Catalog::open(&home.state());
+        catalog.is_ok_and(|mut catalog| catalog.clock_mark().is_ok_and(|mark| mark.is_some()))
+    };
+    assert!(wait_until(PATIENCE, kept), "{}", daemon.stderr());
+}
 
 #[test]
 fn a_clock_that_jumps_destroys_nothing_until_it_is_believed() {
@@ -22,7 +33,7 @@ fn a_clock_that_jumps_destroys_nothing_until_it_is_believed() {
     let home = Home::new();
     let settings = Settings::on_router();
     seed(&home, vec![event(1, ago(6, 10, 0))]);
-    drop(Sensord::start(&home, &topology.router, &settings));
+    run_until_the_time_is_kept(&home, &topology, &settings);
     for said in ["unsynchronised", "silent"] {
         home.step_clock_as(30 * 86_400, said);
         let daemon = Sensord::start(&home, &topology.router, &settings);
@@ -53,7 +64,7 @@ fn a_first_clock_that_was_ahead_destroys_nothing_where_the_kernel_does_not_tell(
     let home = Home::new();
     let settings = Settings::on_router();
     home.step_clock_as(400 * 86_400, "silent");
-    drop(Sensord::start(&home, &topology.router, &settings));
+    run_until_the_time_is_kept(&home, &topology, &settings);
     seed(&home, vec![event(1, Timestamp::now())]);
     home.step_clock_as(0, "silent");
     let daemon = Sensord::start(&home, &topology.router, &settings);

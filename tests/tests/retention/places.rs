@@ -12,9 +12,13 @@ use sensor_tests::{
     identity::{Identities, events},
     need,
     netns::Topology,
+    traffic::ping,
 };
 
 use crate::{MARKED, PATIENCE, ping_marked};
+
+/// Nobody answers there.
+const OTHER: &str = "10.2.0.3";
 
 /// With one sink of EVE files in a directory.
 fn writing_to(directory: &Path) -> Settings {
@@ -56,7 +60,12 @@ fn eve_files_of_a_sink_that_moved_or_went_are_destroyed_all_the_same() {
 
     // It writes elsewhere: what is not useful goes in the former directory, too.
     let daemon = Sensord::start(&home, &topology.router, &writing_to(&new));
-    ping_marked(&topology);
+    // Another flow: that of before goes on under its event.
+    daemon
+        .client()
+        .load(&format!("ip {MARKED} id=c2\nip {OTHER} id=c3\n"));
+    let other = OTHER.parse().expect("an address");
+    let _ = ping(&topology.subscriber, other, 1);
     let _ = Identities::settled(&daemon.client());
     assert!(wait_until(PATIENCE, || !files(&new).is_empty()));
     let (code, _, error) = daemon.control(&["events", "not-useful", &id]);

@@ -20,7 +20,6 @@ const LAYERS: &[&[&str]] = &[
         "legal",
         "markers",
         "outbox",
-        "sandbox",
     ],
     &["lent"],
     &["control"],
