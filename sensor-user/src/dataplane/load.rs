@@ -1,11 +1,11 @@
 //! From the object in this binary to an instance of the program with filled maps.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
     maps::{Array, Map, MapData, ProgramArray},
-    programs::{ProgramFd, Xdp},
+    programs::{ProgramError, ProgramFd, Xdp},
 };
 use sensor_common::{
     BUCKETS_PER_PAGE, CHUNK_WORDS, CONFIRM_SHARE, FILTER_PLACEHOLDER, NameKeys, Notice,
@@ -21,6 +21,9 @@ use crate::clock::KernelClock;
 
 /// The XDP programs, compiled by the build script.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor"));
+
+/// Attempts at loading a program: as many as libbpf makes.
+const ATTEMPTS: usize = 5;
 
 /// Pages that one call writes.
 const PAGES_PER_CALL: usize = 1024;
@@ -331,8 +334,20 @@ impl Instance {
             .expect("the object holds both programs");
         let program: &mut Xdp = program.try_into()?;
         if program.fd().is_err() {
-            program.load()?;
+            load(program)?;
         }
         Ok(program)
     }
+}
+
+/// Loads a program; a signal that comes meanwhile makes the verifier give up (`EAGAIN`), and it is asked again.
+fn load(program: &mut Xdp) -> Result<(), ProgramError> {
+    for _ in 1..ATTEMPTS {
+        match program.load() {
+            Err(ProgramError::LoadError { io_error, .. })
+                if io_error.kind() == ErrorKind::WouldBlock => {}
+            answer => return answer,
+        }
+    }
+    program.load()
 }

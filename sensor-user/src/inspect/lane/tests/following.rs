@@ -151,11 +151,13 @@ fn connections_that_say_nothing_hide_none() {
     for id in [b"a", b"b", b"c", b"d"] {
         assert_eq!(datagram(id, &quic::crypto(0, &hello[..1])), []);
     }
-    let found = datagram(b"the last one", &quic::crypto(0, &hello));
+    let last = b"the last one";
+    assert_eq!(datagram(last, &quic::crypto(0, &hello[..9])), []);
+    let found = datagram(last, &quic::crypto(9, &hello[9..]));
     assert_eq!(found, [(MatchedIn::QuicSni, 1)]);
     let counts = lane.counts().of(Class::Quic);
     assert_eq!(
-        (counts.fate(Fate::OverBudget), counts.fate(Fate::Decided)),
+        (counts.fate(Fate::Displaced), counts.fate(Fate::Decided)),
         (1, 1)
     );
 }
