@@ -165,7 +165,8 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     };
     let split = if over_tcp { pieces::IN_PIECES } else { 0 };
     let lend = |class: LaneClass, flags: u32| {
-        let class = class as u32 | flags << 8 | split;
+        let split = if flags & ONE_SLOT == 0 { split } else { 0 };
+        let class = class as u32 | (flags & 0xff) << 8 | split;
         pieces::lend(packet, payload | length << 16, sequence, bytes, class);
     };
     let copy = |skipped: u32, most: u32| {
@@ -271,6 +272,9 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
     }
 }
 
+/// Beside the flags of a slot: the payload is not lent in pieces.
+const ONE_SLOT: u32 = 1 << 8;
+
 /// Counts or lends a hello or a head; remembers its connection while there is more to come.
 #[inline(always)]
 fn conclude(
@@ -294,7 +298,12 @@ fn conclude(
             young::decided();
             let decided = matches!(fate, LaneFate::Decided);
             if decided && (all || judged.besides) {
-                lend(judged.class, LaneSlot::JUDGED);
+                // What stands behind a head is nobody's business.
+                let most = match begun {
+                    Begun::Http => ONE_SLOT,
+                    _ => 0,
+                };
+                lend(judged.class, LaneSlot::JUDGED | most);
             } else if all {
                 // Its name cannot be read; the rest can.
                 lend(judged.class, 0);

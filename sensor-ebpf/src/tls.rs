@@ -72,11 +72,11 @@ pub fn judge() -> Option<Judged> {
             if walk == walk::BAD {
                 return Some(Judged::unreadable(class));
             }
-            lane::count_encrypted(u64::from(found & ENCRYPTED != 0));
             let name = named(walk, MATCHED_TLS_SNI);
             if found & ANOTHER != 0 {
                 return Some(Judged::decided_and_to_lend(class, name));
             }
+            lane::count_encrypted(u64::from(found & ENCRYPTED != 0));
             Judged::decided(class, name)
         }
         _ => Judged::unreadable(class),

@@ -33,6 +33,19 @@ impl Place {
     }
 }
 
+/// The directories of a configuration.
+pub(super) fn configured(config: &Config) -> Vec<Place> {
+    let sinks = config.sinks.iter();
+    sinks
+        .filter_map(|sink| {
+            Some(Place {
+                sink: sink.name.clone(),
+                directory: sink.eve.as_ref()?.directory.clone(),
+            })
+        })
+        .collect()
+}
+
 /// Remembers the directories of a configuration; those of former ones.
 ///
 /// # Errors
@@ -48,15 +61,7 @@ pub(super) fn former(config: &Config) -> Result<Vec<Place>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(failed(error)),
     };
-    let sinks = config.sinks.iter();
-    let now: Vec<Place> = sinks
-        .filter_map(|sink| {
-            Some(Place {
-                sink: sink.name.clone(),
-                directory: sink.eve.as_ref()?.directory.clone(),
-            })
-        })
-        .collect();
+    let now = configured(config);
     let before = known.len();
     for place in &now {
         if !known.contains(place) {

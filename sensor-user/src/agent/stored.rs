@@ -1,6 +1,9 @@
 //! Opening the store of events, and saying what was found.
 
-use super::{Error, places::Place};
+use super::{
+    Error,
+    places::{self, Place},
+};
 use crate::{
     config::Config,
     events::{Found, Opening, Options, Store},
@@ -46,6 +49,10 @@ pub(super) fn open(config: &Config, former: &[Place]) -> Result<Store, Error> {
     }
     for place in former {
         store.withdraw_also(&place.sink, &place.former_name())?;
+    }
+    // A directory that is configured again, where something was left to forget meanwhile.
+    for place in places::configured(config) {
+        store.withdraw_instead(&place.former_name(), &place.sink)?;
     }
     Ok(store)
 }

@@ -128,6 +128,17 @@ impl Store {
         Ok(self.db.withdraw(&[other.to_owned()], ids.into_iter())?)
     }
 
+    /// What was still to be forgotten under a former name is to be forgotten by a sink.
+    ///
+    /// # Errors
+    /// [`Error`]; then it is still under its former name.
+    pub fn withdraw_instead(&mut self, former: &str, sink: &str) -> Result<(), Error> {
+        let ids = self.db.withdrawn(former, u32::MAX)?;
+        self.db.withdraw(&[sink.to_owned()], ids.iter().copied())?;
+        let ids: Vec<Vec<u8>> = ids.into_iter().map(Vec::from).collect();
+        Ok(self.db.set_forgotten(former, &ids)?)
+    }
+
     /// A sink has forgotten these events.
     ///
     /// # Errors

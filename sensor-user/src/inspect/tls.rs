@@ -23,6 +23,9 @@ const CLIENT_HELLO: u8 = 1;
 /// Bytes of a handshake message's header.
 const MESSAGE_HEADER: usize = 4;
 
+/// Most names beside the first: each is looked up, and a hello may hold thousands.
+const MORE_NAMES: usize = 15;
+
 /// Extensions that there is room for from the beginning.
 const USUAL_EXTENSIONS: usize = 24;
 
@@ -57,7 +60,7 @@ pub struct Hello {
     pub extensions: Vec<u16>,
     /// Host name of the extension `server_name`, where it is one.
     pub server_name: Option<Name>,
-    /// Such that stand behind it, there or in a second extension: neither is allowed, and servers differ.
+    /// Others that stand behind it, there or in a second extension: neither is allowed, and servers differ.
     pub more_names: Vec<Name>,
     /// Named groups.
     pub groups: Vec<u16>,
@@ -302,9 +305,9 @@ impl Hello {
                     .into_iter()
                     .filter(|(kind, _)| *kind == SNIType::HostName);
                 for name in hosts.filter_map(|(_, name)| Name::of_text(name)) {
-                    if self.server_name.is_none() {
-                        self.server_name = Some(name);
-                    } else {
+                    let first = self.server_name.get_or_insert_with(|| name.clone());
+                    let told = *first == name || self.more_names.contains(&name);
+                    if !told && self.more_names.len() < MORE_NAMES {
                         self.more_names.push(name);
                     }
                 }

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{BATCH, Error, Pipeline, Progress, lock};
-use crate::{fault, hits::Surroundings, lent};
+use crate::{fault, hits::Surroundings, lent, markers::canonical_id};
 
 /// How often it is stored where lent packets are when nothing else is: who dies in between has lost more
 /// than was.
@@ -57,15 +57,17 @@ impl Pipeline {
             let _ = fault::point("lent_taken");
         }
         // Together: what is stored of lent packets is of those whose findings are stored, too.
-        let findings = intake.lending.findings();
+        let mut findings = intake.lending.findings();
         let inspected = intake.lending.inspected();
         progress.lent = (intake.lending.packets(), inspected.counts);
         drop(intake);
         self.told.tell(inspected);
+        let indexes = self.live.indexes();
+        // What no pattern covers does not wait for the store, whatever that is asked for.
+        findings.retain(|finding| !indexes.covering(&finding.what, canonical_id).is_empty());
         if findings.is_empty() {
             return Ok(read);
         }
-        let indexes = self.live.indexes();
         self.limits.set_broken(self.live.broken());
         for finding in findings {
             self.ensure_key(finding.first, progress, stop)?;

@@ -176,3 +176,21 @@ fn a_worker_and_the_writer_wait_for_each_other() {
     });
     assert_eq!(taken, 2_000);
 }
+
+#[test]
+fn what_a_former_directory_had_still_to_forget_is_forgotten_by_whoever_writes_there_again() {
+    let place = place();
+    let mut store = open(&place);
+    let id = [7; 16];
+    let former = "siem in /b".to_owned();
+    let noted = store
+        .db
+        .withdraw(std::slice::from_ref(&former), [id].into_iter());
+    noted.expect("notes");
+    store.withdraw_instead(&former, "siem").expect("notes");
+    assert_eq!(
+        store.withdrawn("siem").expect("reads"),
+        [crate::crypto::hex(&id)]
+    );
+    assert_eq!(store.withdrawn(&former).expect("reads"), [""; 0]);
+}

@@ -57,6 +57,8 @@ struct Due {
     deadline: u64,
     serial: u64,
     flow: Flow,
+    class: Class,
+    source: u8,
 }
 
 impl Due {
@@ -134,6 +136,8 @@ impl Budget {
             deadline: time.saturating_add(self.limits.wait),
             serial,
             flow: *flow,
+            class,
+            source,
         }));
         Place {
             serial,
@@ -171,7 +175,15 @@ impl Budget {
             return None;
         }
         let Reverse(over) = self.deadlines.pop()?;
+        self.shares[over.class as usize].forget(over.source, over.serial);
         Some((over.flow, over.serial))
+    }
+
+    /// Handshakes of which anything is known, those that are gone included.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        let shares = self.shares.iter().map(Share::known);
+        shares.sum::<usize>() + self.deadlines.len()
     }
 
     /// Lets go of what is known of handshakes that are gone, once it is most of what is known.
@@ -180,9 +192,8 @@ impl Budget {
         if self.deadlines.len() > most {
             self.deadlines
                 .retain(|Reverse(due)| waits(&due.flow, due.serial));
-        }
-        for share in &mut self.shares {
-            if share.known() > most {
+            // What has no deadline any more would be known for ever.
+            for share in &mut self.shares {
                 share.retain(&waits);
             }
         }

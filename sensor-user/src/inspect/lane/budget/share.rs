@@ -65,6 +65,18 @@ impl Share {
         None
     }
 
+    /// Its time is over: nothing is known of it any more.
+    pub fn forget(&mut self, source: u8, serial: u64) {
+        let order = &mut self.sources[usize::from(source)].order;
+        // They come in the order of their numbers.
+        if let Ok(at) = order.binary_search_by_key(&serial, |(_, serial)| *serial) {
+            order.remove(at);
+            self.known -= 1;
+        }
+    }
+
+    /// Handshakes in the orders, those that are gone included.
+    #[cfg(test)]
     pub const fn known(&self) -> usize {
         self.known
     }

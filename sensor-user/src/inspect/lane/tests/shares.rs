@@ -134,3 +134,19 @@ fn each_waits_by_its_own_time_and_nothing_when_the_clock_is_set_back() {
     assert_eq!(lane.counts().of(Class::Tls).fate(Fate::TimedOut), 2);
     adds_up(&lane);
 }
+
+#[test]
+fn of_what_is_decided_nothing_is_known_when_its_time_is_over() {
+    let mut lane = lane(NAMES);
+    let stream = long_hello();
+    let (one, two) = stream.split_at(20);
+    let head = packet(Class::Tls, Part::Head, 0, one);
+    take(&mut lane, &head);
+    take(&mut lane, &beginning([0; 4], 9));
+    let rest = packet(Class::Tls, Part::Segment, 20, two);
+    assert_eq!(take(&mut lane, &rest).len(), 1, "decided");
+    assert!(lane.budget.known() > 0);
+    lane.expire(head.time + Budgets::default().wait);
+    assert_eq!((lane.budget.known(), lane.waiting()), (0, 0));
+    adds_up(&lane);
+}
