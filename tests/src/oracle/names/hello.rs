@@ -51,6 +51,8 @@ pub(super) fn hello(bytes: &[u8]) -> Named {
             None => unreadable,
             name if server_names(body, bytes.len().min(SLOT_BYTES) - 9) > 1 => Named {
                 fate: lent.fate,
+                // Of what is lent the agent tells that.
+                encrypted: false,
                 ..decided(name)
             },
             name => decided(name),
