@@ -71,9 +71,6 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     compare(&mut with, &mut without, many, &mut random)?;
     let mut varied = Varied::new(Variant::Frags).map_err(said)?;
     let mut cases = cases();
-    if let Ok(only) = std::env::var("MS_CASE") {
-        cases.retain(|c| c.name.contains(&only));
-    }
     for round in 0..=options.rounds {
         eprint!("\rnames: round {round} of {} ", options.rounds);
         for case in &mut cases {
