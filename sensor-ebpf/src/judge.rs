@@ -19,7 +19,7 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
                 let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
                 let ends = ([0, src], [0, dst]);
                 let glance = names::glance(packet, &link, ends, &ip.transport, 4);
-                let outcome = lookup::ipv4(&link, &ip);
+                let outcome = lookup::ipv4(&link, &ip, glance);
                 let matched = names::judge(packet, glance, ip.bytes);
                 (or_hit(outcome, matched), link.offset + ip.bytes)
             }
@@ -29,7 +29,7 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
             Ok(ip) => {
                 let ends = (ip.src, ip.dst);
                 let glance = names::glance(packet, &link, ends, &ip.transport, 6);
-                let outcome = lookup::ipv6(&link, &ip);
+                let outcome = lookup::ipv6(&link, &ip, glance);
                 let matched = names::judge(packet, glance, ip.bytes);
                 (or_hit(outcome, matched), link.offset + ip.bytes)
             }

@@ -10,12 +10,13 @@ use sensor_common::{
 use crate::{
     confirm::{self, Present},
     maps::{self, Filter},
+    names::Glance,
     parse::{Ip4, Ip6, Link, Transport},
 };
 
-/// The outcome of an IPv4 packet.
+/// The outcome of an IPv4 packet; `glance` tells whether its flow is looked at again.
 #[inline(always)]
-pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
+pub fn ipv4(link: &Link, ip: &Ip4, glance: Glance) -> Outcome {
     let otherwise = ip.transport.otherwise;
     let Some(filter) = filter() else {
         return otherwise;
@@ -29,12 +30,12 @@ pub fn ipv4(link: &Link, ip: &Ip4) -> Outcome {
     if may_be_known && guess.is_judged(PatternKey::v4(0, 0, 0, 32), ip.bytes, present) {
         return Outcome::Hit;
     }
-    class(confirm::confirm4(ip.bytes, present), otherwise)
+    class(confirm::confirm4(ip.bytes, present), otherwise, glance)
 }
 
 /// The outcome of an IPv6 packet.
 #[inline(always)]
-pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
+pub fn ipv6(link: &Link, ip: &Ip6, glance: Glance) -> Outcome {
     let otherwise = ip.transport.otherwise;
     let Some(filter) = filter() else {
         return otherwise;
@@ -47,7 +48,7 @@ pub fn ipv6(link: &Link, ip: &Ip6) -> Outcome {
     if may_be_known && guess.is_judged(PatternKey::v6([0; 4], 0, 0, 128), ip.bytes, present) {
         return Outcome::Hit;
     }
-    class(confirm::confirm6(ip.bytes, present), otherwise)
+    class(confirm::confirm6(ip.bytes, present), otherwise, glance)
 }
 
 /// What a pattern may cover, after the first look.
@@ -139,12 +140,15 @@ pub const fn has(word: u64, mark: u64) -> bool {
 }
 
 #[inline(always)]
-fn class(matched: u32, otherwise: Outcome) -> Outcome {
+fn class(matched: u32, otherwise: Outcome, glance: Glance) -> Outcome {
     if matched != 0 {
-        Outcome::Hit
-    } else {
-        otherwise
+        return Outcome::Hit;
     }
+    // It was near a marker, and no more.
+    if !glance.is_something() {
+        maps::forget_sighting();
+    }
+    otherwise
 }
 
 /// Sets the flow of the packet aside; whether it may be one that is known.

@@ -60,6 +60,14 @@ impl First {
 #[derive(Clone, Copy)]
 pub struct Glance(u64);
 
+impl Glance {
+    /// Whether its flow is looked at again.
+    #[inline(always)]
+    pub const fn is_something(self) -> bool {
+        self.0 != 0
+    }
+}
+
 /// Whether a packet may bear a name; addresses as [`set_sighting`] takes them. Before its addresses are
 /// compared, so that little is kept meanwhile.
 #[inline(always)]

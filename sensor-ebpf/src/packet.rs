@@ -10,7 +10,7 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 
-/// What was read through the helper: the longest header.
+/// What is read through the helper, for as long as it is: the longest header.
 #[btf_map]
 static FAR: PerCpuArray<[u64; 5], 1> = PerCpuArray::new();
 
@@ -119,7 +119,11 @@ impl<'a, const FRAGS: bool> Packet<'a, FRAGS> {
         // integers, and a map value is aligned for them.
         unsafe {
             let failed = bpf_xdp_load_bytes(self.ctx, offset, value.cast(), size_of::<T>() as u32);
-            (failed == 0).then(|| *value.cast::<T>())
+            let read = value.cast::<T>().read_volatile();
+            for at in 0..size_of::<T>().div_ceil(8) {
+                value.cast::<u64>().add(at).write_volatile(0);
+            }
+            (failed == 0).then_some(read)
         }
     }
 }

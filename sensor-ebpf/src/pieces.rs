@@ -34,24 +34,7 @@ pub fn lend<const F: bool>(
     }
 }
 
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn lend_frags(
-    ctx: *mut xdp_md,
-    place: u32,
-    sequence: u32,
-    bytes: u32,
-    class: u32,
-) -> u32 {
-    in_pieces(
-        &Packet::<true>::from_raw(ctx),
-        place,
-        sequence,
-        bytes,
-        class,
-    )
-}
-
+/// Once: without the helper that copies, the verifier walks no more.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "C" fn lend_linear(
@@ -61,34 +44,27 @@ extern "C" fn lend_linear(
     bytes: u32,
     class: u32,
 ) -> u32 {
-    in_pieces(
-        &Packet::<false>::from_raw(ctx),
-        place,
-        sequence,
-        bytes,
-        class,
-    )
+    let packet = Packet::<false>::from_raw(ctx);
+    let fate = lent(&packet, place, sequence, bytes, class & !IN_PIECES);
+    count(class & 0xff, fate);
+    0
 }
 
-#[inline(always)]
-fn in_pieces<const F: bool>(
-    packet: &Packet<'_, F>,
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn lend_frags(
+    ctx: *mut xdp_md,
     place: u32,
     sequence: u32,
     bytes: u32,
     class: u32,
 ) -> u32 {
+    let packet = Packet::<true>::from_raw(ctx);
     let (mut place, mut sequence, mut bytes, mut class) = (place, sequence, bytes, class);
-    if !F {
-        // Without the helper that copies, once is all that the verifier walks.
-        let fate = lent(packet, place, sequence, bytes, class & !IN_PIECES);
-        count(class & 0xff, fate);
-        return 0;
-    }
     let mut turn = 0;
     while turn < PIECES {
         turn = next(turn);
-        let fate = lent(packet, place, sequence, bytes, class);
+        let fate = lent(&packet, place, sequence, bytes, class);
         count(class & 0xff, fate);
         let goes_on = class & IN_PIECES != 0 && place >> 16 > SLOT_BYTES as u32;
         if !goes_on || !matches!(fate, LaneFate::Lent) {

@@ -85,7 +85,7 @@ pub fn set_strange(words: *mut [u64; FLOW_WORDS]) {
     unsafe { (*sighting).strange += 1 };
 }
 
-/// Forgets the flow: its packet is decided.
+/// Forgets the flow: its packet is decided. What is left of it is a hash under a secret key.
 #[inline(always)]
 pub fn forget_sighting() {
     let Some(words) = sighting_words() else {

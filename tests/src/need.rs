@@ -6,7 +6,7 @@
 use std::{env, fs, path::PathBuf};
 
 /// Tools that `cargo xtask setup` installs: under `CI=true` their absence is a failure.
-pub const FROM_SETUP: [&str; 24] = [
+pub const FROM_SETUP: [&str; 25] = [
     "curl",
     "dig",
     "dnsmasq",
@@ -25,6 +25,7 @@ pub const FROM_SETUP: [&str; 24] = [
     "socat",
     "ss",
     "suricata",
+    "systemd-analyze",
     "tc",
     "tcpdump",
     "tcpreplay",

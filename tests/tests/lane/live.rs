@@ -158,6 +158,13 @@ fn the_coverage_statement_counts_hidden_hellos_of_kernel_and_lane() {
     assert!(daemon.stop().success());
 }
 
+/// A sensor that looks for one name.
+fn with_a_name<'a>(home: &'a Home, wire: &'a Wire, settings: &Settings) -> Sensord<'a> {
+    let daemon = Sensord::start(home, &wire.to, settings);
+    daemon.client().load("domain evil.example id=name\n");
+    daemon
+}
+
 #[test]
 fn what_a_killed_agent_had_taken_and_not_stored_is_counted() {
     if !need::root_and(&["tcpreplay", "curl"]) {
@@ -165,8 +172,7 @@ fn what_a_killed_agent_had_taken_and_not_stored_is_counted() {
     }
     let (wire, home) = (Wire::new(), Home::new());
     let settings = settings();
-    let mut daemon = Sensord::start(&home, &wire.to, &settings);
-    daemon.client().load("domain evil.example id=name\n");
+    let mut daemon = with_a_name(&home, &wire, &settings);
     let initials = |ports: std::ops::Range<u16>| -> Vec<_> { ports.map(initial).collect() };
     // Each makes one finding: what is lent is found, or told to be lost.
     let adds_up = |now: &Identities| {
@@ -264,8 +270,7 @@ fn what_is_lent_while_no_agent_runs_is_judged_by_the_next() {
     }
     let (wire, home) = (Wire::new(), Home::new());
     let settings = settings();
-    let mut daemon = Sensord::start(&home, &wire.to, &settings);
-    daemon.client().load("domain evil.example id=name\n");
+    let mut daemon = with_a_name(&home, &wire, &settings);
     // The kernel's deadline goes on meanwhile: of some starts one is quick enough.
     for first in (1_000..2_000).step_by(100) {
         let before = Identities::settled(&daemon.client());

@@ -16,7 +16,7 @@ use sensor_tests::{
     identity::{Identities, events},
     need,
     netns::Wire,
-    packet::Body,
+    packet::{Body, Frame, Ip4},
 };
 use serde_json::Value;
 
@@ -67,10 +67,10 @@ fn holding(place: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The maps of the attached program that have it; rings have no keys, and what they carry has no payload.
-fn maps_holding(wire: &Wire) -> Vec<String> {
-    let bytes: Vec<String> = CANARY
-        .bytes()
+/// The maps of the attached program that have these bytes; rings have no keys, and what they carry has no payload.
+fn maps_holding(wire: &Wire, bytes: &[u8]) -> Vec<String> {
+    let bytes: Vec<String> = bytes
+        .iter()
         .map(|byte| format!("\"{byte:#04x}\""))
         .collect();
     let bytes = bytes.join(",");
@@ -149,9 +149,17 @@ fn a_canary_in_payloads_is_in_no_file_no_answer_and_after_two_seconds_in_no_map(
     assert!(status.signal().is_some(), "{status}");
     assert!(!status.core_dumped(), "no core holds what it had borrowed");
     wire.send(&frames(3_000), 5_000);
-    assert_eq!(maps_holding(&wire), [map::SLOTS], "it is there now");
+    assert_eq!(
+        maps_holding(&wire, CANARY.as_bytes()),
+        [map::SLOTS],
+        "it is there now"
+    );
     thread::sleep(Duration::from_secs(2));
-    assert_eq!(maps_holding(&wire), [""; 0], "nobody came: zeroed");
+    assert_eq!(
+        maps_holding(&wire, CANARY.as_bytes()),
+        [""; 0],
+        "nobody came: zeroed"
+    );
 
     fs::remove_file(home.fault()).expect("it was there");
     let daemon = Sensord::start(&home, &wire.to, &settings);
@@ -160,4 +168,30 @@ fn a_canary_in_payloads_is_in_no_file_no_answer_and_after_two_seconds_in_no_map(
     assert_eq!(holding(&home.state()), [""; 0].map(PathBuf::from));
     let log = fs::read_to_string(home.log()).expect("the log");
     assert!(!log.contains(CANARY), "{log}");
+}
+
+#[test]
+fn a_flow_that_is_only_near_a_marker_is_in_no_map() {
+    if !need::root_and(&["tcpreplay", "bpftool"]) {
+        return;
+    }
+    let (wire, home) = (Wire::new(), Home::new());
+    let settings = Settings::on(vec![Interface::new(Wire::IN, &["10.0.0.0/8"])]);
+    let daemon = Sensord::start(&home, &wire.to, &settings);
+    let client = daemon.client();
+    client.load("cidr 203.0.113.0/25 id=near\n");
+    let src = [198, 18, 77, 201];
+    let from = |dst: [u8; 4]| {
+        let body = Body::udp(40_000, 443, &[0; 18]);
+        Frame::new(Ip4::new(src.into(), dst.into(), body)).bytes()
+    };
+    // In a neighbour of the prefix, which one word of the filter stands for, and in it.
+    wire.send(&[from([203, 0, 113, 200])], 500);
+    let hits = || Identities::settled(&client).kernel["hits"];
+    assert_eq!(hits(), 0);
+    assert_eq!(maps_holding(&wire, &src), [""; 0]);
+    wire.send(&[from([203, 0, 113, 100])], 500);
+    assert!(wait_until(PATIENCE, || hits() == 1));
+    assert!(!maps_holding(&wire, &src).is_empty(), "a hit is there");
+    assert!(daemon.stop().success());
 }

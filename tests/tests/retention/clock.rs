@@ -1,6 +1,6 @@
 //! By which clock events end: one that is believed, and that the agent can ask about.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use jiff::Timestamp;
 use sensor_tests::{
@@ -77,8 +77,7 @@ fn a_first_clock_that_was_ahead_destroys_nothing_where_the_kernel_does_not_tell(
 /// Filter and capabilities of the shipped unit, without systemd: `tests/python/as_unit.py`.
 #[test]
 fn under_the_filter_of_the_unit_the_agent_runs_and_knows_whether_its_clock_is_synchronised() {
-    let ready = need::root_and(&["setpriv", "systemd-analyze"]);
-    if !ready || !Path::new("/usr/lib/x86_64-linux-gnu/libseccomp.so.2").exists() {
+    if !need::root_and(&["setpriv", "systemd-analyze"]) {
         return;
     }
     let topology = Topology::new();

@@ -25,6 +25,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("ethtool", "ethtool"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
+    ("systemd-analyze", "systemd"),
+    ("/usr/share/doc/libseccomp2", "libseccomp2"),
     ("ping", "iputils-ping"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),
