@@ -227,7 +227,24 @@ pub fn tcp<const F: bool>(
             First::NOTHING
         };
     }
-    let dns = (src == DNS || dst == DNS) && maps::wants_names();
+    let dns = src == DNS || dst == DNS;
+    // Most segments; by themselves, so that what the others need is not kept for them.
+    if !dns && !begins && payload + 4 <= end {
+        let Some(token) = packet.read::<u32>(payload) else {
+            return First::NOT_THERE;
+        };
+        if maps::wants_hellos() && tls::begins(token) {
+            return First::look(payload, reason::HELLO);
+        }
+        if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
+            return First::look(payload, reason::HTTP);
+        }
+        if may_be_young() {
+            return First::look(payload, reason::YOUNG);
+        }
+        return First::NOTHING;
+    }
+    let dns = dns && maps::wants_names();
     let tiny = payload + 4 > end;
     let token = if tiny {
         0
