@@ -97,8 +97,15 @@ impl Block {
     #[inline(always)]
     #[must_use]
     pub const fn mark(self, rest: u64, length: u8) -> u64 {
-        let hash = (self.hash ^ rest ^ ((length as u64) << 8)).wrapping_mul(MIX_1);
+        let hash = self.bits(rest, length);
         (1 << (hash >> 58)) | (1 << ((hash >> 52) & 63)) | (1 << ((hash >> 46) & 63))
+    }
+
+    /// The numbers of the bits of that mark: the highest six bits, and twice the six below.
+    #[inline(always)]
+    #[must_use]
+    pub const fn bits(self, rest: u64, length: u8) -> u64 {
+        (self.hash ^ rest ^ ((length as u64) << 8)).wrapping_mul(MIX_1)
     }
 }
 

@@ -41,7 +41,7 @@ pub use record::Record;
 pub use stat::{LEDGER_TERMS, Ledger, OUTCOMES, Outcome, Term, Traffic};
 
 /// Version of every layout in this crate; part of the bpffs path.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 
 /// Interface slots: the most interfaces one sensor can watch. A slot is the high byte of a vantage.
 pub const INTERFACE_SLOTS: u32 = 64;
@@ -141,6 +141,16 @@ pub mod map {
     ];
 }
 
+/// Kinds of patterns that are looked for behind the ports; their sum tells what an image holds.
+pub mod wants {
+    /// Names.
+    pub const NAMES: u32 = 1;
+    /// URLs.
+    pub const URLS: u32 = 2;
+    /// Fingerprints of TLS clients.
+    pub const FINGERPRINTS: u32 = 4;
+}
+
 /// Names of the read-only globals that the agent sets before the program is loaded.
 pub mod global {
     /// Slot of the interface this instance is attached to, below [`INTERFACE_SLOTS`](super::INTERFACE_SLOTS).
@@ -182,12 +192,8 @@ pub mod global {
     /// Words of the filter for IPv6 prefixes shorter than a block, behind those of names; 0: there is
     /// none.
     pub const HASHED_SHORT6: &str = "HASHED_SHORT6";
-    /// 1: the image holds names.
-    pub const DOMAINS: &str = "DOMAINS";
-    /// 1: the image holds URLs.
-    pub const URLS: &str = "URLS";
-    /// 1: the image holds fingerprints of TLS clients.
-    pub const FINGERPRINTS: &str = "FINGERPRINTS";
+    /// What is looked for behind the ports, see [`wants`](super::wants).
+    pub const WANTS: &str = "WANTS";
     /// Keys of the hash of names.
     pub const NAME_KEYS: &str = "NAME_KEYS";
     /// Slots of each CPU.

@@ -48,7 +48,7 @@ pub extern "C" fn confirm4(bytes: u32, present: u32) -> u32 {
     let flow = begin(flow);
     let (src, dst) = (flow.src[3], flow.dst[3]);
     let blocks = (Block::of4(src), Block::of4(dst));
-    let words = (filter.word4(blocks.0), filter.word4(blocks.1));
+    let words = filter.words4(blocks);
     let has_ports = present & Present::PORTS != 0 && maps::ENDPOINTS.load() != 0;
     let mut probed = 0;
     if has(words.0, blocks.0.mark(rest4(src), 32)) {

@@ -14,7 +14,7 @@ const TURNS: usize = 400;
 /// Steps through the blanks before a host, and through the host.
 const HOST_TURNS: usize = 48;
 
-/// Of three bytes the bits that tell capital letters from most else, and these.
+/// Of three bytes the bits that tell capital letters from most else, and these as they are then.
 const CASE: u32 = u32::from_ne_bytes([0xe0, 0xe0, 0xe0, 0]);
 const CAPITALS: u32 = u32::from_ne_bytes([0x40, 0x40, 0x40, 0]);
 
@@ -27,11 +27,18 @@ const fn word(text: &[u8; 4]) -> u32 {
     u32::from_ne_bytes(*text)
 }
 
+/// Whether four bytes begin a request.
+#[inline(always)]
+pub const fn begins(token: u32) -> bool {
+    // A capital letter in the third place, of a method or behind a line break: most payloads end here.
+    const THIRD: u32 = u32::from_ne_bytes([0, 0, 0xe0, 0]);
+    token & THIRD == CAPITALS & THIRD && (is_method(token) || begins_late(token))
+}
+
 /// Whether four bytes begin a method (RFC 9110 §9, RFC 5789), or one of WebDAV and its kin (RFC 4918, 3253,
 /// 5323), of UPnP, or of Microsoft's RPC over HTTP.
 #[inline(always)]
-pub const fn begins(token: u32) -> bool {
-    // Three capital letters: most payloads end here.
+const fn is_method(token: u32) -> bool {
     if token & CASE != CAPITALS {
         return false;
     }
@@ -82,7 +89,7 @@ const fn is_rare(token: u32) -> bool {
 /// Whether four bytes are a line break, which servers pass over (RFC 9112 §2.2), and two letters of a
 /// method.
 #[inline(always)]
-pub const fn begins_late(token: u32) -> bool {
+const fn begins_late(token: u32) -> bool {
     const MASK: u32 = u32::from_ne_bytes([0xff, 0xff, 0xe0, 0xe0]);
     token & MASK == u32::from_ne_bytes([b'\r', b'\n', 0x40, 0x40])
 }
@@ -147,7 +154,7 @@ pub fn judge() -> Judged {
             };
             let copied = scratch::copied().map_or(0, |head| head.head().copied);
             // The port, which a URL tells, is perhaps not there.
-            let cut = maps::wants_urls() && end + PORT > copied;
+            let cut = maps::wants().urls() && end + PORT > copied;
             if cut || follows(end) != 0 {
                 return Judged::named_and_to_lend(class, name);
             }

@@ -228,7 +228,7 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
                     judged,
                     sequence.wrapping_add(skipped),
                     Begun::Tls,
-                    maps::wants_fingerprints(),
+                    maps::wants().fingerprints(),
                     lend,
                 ),
             }
@@ -238,7 +238,7 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
                 true => http::judge(),
                 false => Judged::unreadable(LaneClass::HttpHead),
             };
-            conclude(judged, sequence, Begun::Http, maps::wants_urls(), lend)
+            conclude(judged, sequence, Begun::Http, maps::wants().urls(), lend)
         }
         _ => {
             let Some(segment) = young::segment(sequence) else {
@@ -251,11 +251,11 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
                 false => segment.begun,
             };
             let (class, wanted) = match begun {
-                Begun::Dns => (LaneClass::Dns, maps::wants_names()),
-                Begun::Http => (LaneClass::HttpHead, maps::wants_hosts()),
-                Begun::Tls if first => (LaneClass::TlsHello, maps::wants_hellos()),
-                Begun::Tls => (LaneClass::TlsSegment, maps::wants_hellos()),
-                Begun::Not if maps::wants_hellos() => (LaneClass::TlsSegment, !first),
+                Begun::Dns => (LaneClass::Dns, maps::wants().names()),
+                Begun::Http => (LaneClass::HttpHead, maps::wants().hosts()),
+                Begun::Tls if first => (LaneClass::TlsHello, maps::wants().hellos()),
+                Begun::Tls => (LaneClass::TlsSegment, maps::wants().hellos()),
+                Begun::Not if maps::wants().hellos() => (LaneClass::TlsSegment, !first),
                 Begun::Not => (LaneClass::HttpHead, !first),
             };
             if !wanted {

@@ -3,6 +3,8 @@
 //! The words of both addresses are loaded before the first branch, so that their cache misses
 //! overlap. Behind a positive stands [`crate::confirm`], which asks again, side by side.
 
+use core::arch::asm;
+
 use sensor_common::{
     Block, MATCHED_DST_IP, MATCHED_SRC_IP, Outcome, PatternKey, rest4, rest6, short4,
 };
@@ -61,6 +63,18 @@ impl Guess {
     /// There are prefixes around an address.
     const NEAR: Self = Self(0);
 
+    /// Of the sides whose lowest bit is set: one question for both.
+    #[inline(always)]
+    const fn of((src, dst): (u64, u64)) -> Option<Self> {
+        if (src | dst) & 1 == 0 {
+            None
+        } else if src & 1 != 0 {
+            Some(Self::SRC)
+        } else {
+            Some(Self::DST)
+        }
+    }
+
     /// Whether a flow of the guessed pattern has a verdict; `key` is of the kind of pattern, no matter which.
     #[inline(always)]
     fn is_judged(self, key: PatternKey, bytes: u32, present: u32) -> bool {
@@ -82,14 +96,12 @@ fn may_match4(filter: Filter, src: u32, dst: u32) -> Option<Guess> {
     let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::prefixes4());
     if exact || prefixes {
         let blocks = (Block::of4(src), Block::of4(dst));
-        let words = (filter.word4(blocks.0), filter.word4(blocks.1));
+        let words = filter.words4(blocks);
         if exact {
-            let marks = (blocks.0.mark(rest4(src), 32), blocks.1.mark(rest4(dst), 32));
-            if has(words.0, marks.0) {
-                return Some(Guess::SRC);
-            }
-            if has(words.1, marks.1) {
-                return Some(Guess::DST);
+            let bits = (blocks.0.bits(rest4(src), 32), blocks.1.bits(rest4(dst), 32));
+            let has = (has_bits(words.0, bits.0), has_bits(words.1, bits.1));
+            if let Some(guess) = Guess::of(has) {
+                return Some(guess);
             }
         }
         if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
@@ -107,17 +119,15 @@ fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
     let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::prefixes6());
     if exact || prefixes {
         let blocks = (Block::of6(src[0]), Block::of6(dst[0]));
-        let words = (filter.word6(blocks.0), filter.word6(blocks.1));
+        let words = filter.words6(blocks);
         if exact {
-            let marks = (
-                blocks.0.mark(rest6(src[0], src[1]), 128),
-                blocks.1.mark(rest6(dst[0], dst[1]), 128),
+            let bits = (
+                blocks.0.bits(rest6(src[0], src[1]), 128),
+                blocks.1.bits(rest6(dst[0], dst[1]), 128),
             );
-            if has(words.0, marks.0) {
-                return Some(Guess::SRC);
-            }
-            if has(words.1, marks.1) {
-                return Some(Guess::DST);
+            let has = (has_bits(words.0, bits.0), has_bits(words.1, bits.1));
+            if let Some(guess) = Guess::of(has) {
+                return Some(guess);
             }
         }
         if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
@@ -132,6 +142,37 @@ fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
         }
     }
     (maps::WIDE6.load() != 0).then_some(Guess::NEAR)
+}
+
+/// Whether a word has the bits of these numbers (see [`Block::bits`]), in the lowest bit. A shift heeds the
+/// lowest six bits of its distance (RFC 9669 §4.1), which the compiler would make sure of.
+#[inline(always)]
+fn has_bits(word: u64, bits: u64) -> u64 {
+    let mut word = word;
+    // SAFETY: moves and shifts.
+    unsafe {
+        asm!(
+            "{at} = {bits}",
+            "{at} >>= 58",
+            "{all} = {word}",
+            "{all} >>= {at}",
+            "{at} = {bits}",
+            "{at} >>= 52",
+            "{one} = {word}",
+            "{one} >>= {at}",
+            "{all} &= {one}",
+            "{bits} >>= 46",
+            "{word} >>= {bits}",
+            "{word} &= {all}",
+            word = inout(reg) word,
+            bits = inout(reg) bits => _,
+            at = out(reg) _,
+            all = out(reg) _,
+            one = out(reg) _,
+            options(pure, nomem, nostack)
+        );
+    }
+    word
 }
 
 #[inline(always)]

@@ -19,9 +19,7 @@ pub use crate::sighting::{
     Noted, forget_sighting, noted, pair, remember, remembered, set_edits, set_known, set_place,
     set_sighting, set_strange, set_time, set_until, sighting, sighting_words, time_at,
 };
-pub use crate::wants::{
-    looks_at_payloads, wants_fingerprints, wants_hellos, wants_hosts, wants_names, wants_urls,
-};
+pub use crate::wants::wants;
 use crate::{flows::Edition, parse::Link};
 
 /// Capacities below are placeholders: the agent sizes these maps before it creates them.
@@ -87,12 +85,6 @@ pub static HASHED_SHORT6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 pub static WIDE6: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
-pub static DOMAINS: Global<u32> = Global::new(0);
-#[unsafe(no_mangle)]
-pub static URLS: Global<u32> = Global::new(0);
-#[unsafe(no_mangle)]
-pub static FINGERPRINTS: Global<u32> = Global::new(0);
-#[unsafe(no_mangle)]
 static LENGTHS4: [u8; 34] = [255; 34];
 #[unsafe(no_mangle)]
 static LENGTHS6: [u8; 130] = [255; 130];
@@ -149,16 +141,25 @@ pub fn filter() -> Option<Filter> {
 }
 
 impl Filter {
-    /// The word of a block of IPv4.
+    /// The words of two blocks of IPv4.
     #[inline(always)]
-    pub fn word4(self, block: Block) -> u64 {
-        self.at(block.word(HASHED4.load()))
+    pub fn words4(self, (one, other): (Block, Block)) -> (u64, u64) {
+        let hashed = HASHED4.load();
+        (self.at(one.word(hashed)), self.at(other.word(hashed)))
     }
 
     /// The word of a block of IPv6, behind those of IPv4.
     #[inline(always)]
     pub fn word6(self, block: Block) -> u64 {
-        self.at(HASHED4.load() + block.word(HASHED6.load()))
+        self.words6((block, block)).0
+    }
+
+    /// The words of two.
+    #[inline(always)]
+    pub fn words6(self, (one, other): (Block, Block)) -> (u64, u64) {
+        let (before, hashed) = (HASHED4.load(), HASHED6.load());
+        let at = |block: Block| self.at(before + block.word(hashed));
+        (at(one), at(other))
     }
 
     /// The word of a name, behind those of IPv6.

@@ -1,6 +1,8 @@
 //! Names in payloads: which packets bear them, told by few bytes; what bears one goes to a global
 //! function, verified once, that decides or lends.
 
+use core::arch::asm;
+
 use crate::{
     deadline, http,
     look::{look_frags, look_linear},
@@ -78,7 +80,7 @@ pub fn glance<const F: bool>(
     transport: &Transport,
     family: u8,
 ) -> Glance {
-    if !maps::looks_at_payloads() || !transport.has_ports {
+    if !maps::wants().anything() || !transport.has_ports {
         return Glance(0);
     }
     // Without the helper for bytes that are far: they are rare, and a call makes all that is kept here
@@ -88,9 +90,9 @@ pub fn glance<const F: bool>(
     let found = match transport.proto {
         UDP => udp(&near, offset, end, transport.ports),
         TCP => {
-            let ends = young::ends(transport.ports, maps::vantage(link));
             let (src, dst) = addresses;
             tcp(&near, offset, end, transport.ports, || {
+                let ends = young::ends(transport.ports, apart(link.vlans.into()));
                 young::may_be_young(young::place([src[0], src[1], dst[0], dst[1], ends]))
             })
         }
@@ -113,7 +115,7 @@ pub fn glance<const F: bool>(
 /// Number of patterns in force that match names of the packet.
 #[inline(always)]
 pub fn judge<const F: bool>(packet: &Packet<'_, F>, Glance(glance): Glance, bytes: u32) -> u32 {
-    if !maps::looks_at_payloads() || glance == 0 {
+    if glance == 0 {
         return 0;
     }
     let (place, end) = (glance as u32, (glance >> 32) as u32);
@@ -144,11 +146,11 @@ pub fn udp<const F: bool>(
     (src, dst): (u16, u16),
 ) -> First {
     let payload = offset + UDP_HEADER;
-    if !maps::wants_hellos() {
+    if !maps::wants().hellos() {
         return First::NOTHING;
     }
     // Whatever else it is.
-    let otherwise = if (src == DNS || dst == DNS) && maps::wants_names() {
+    let otherwise = if (src == DNS || dst == DNS) && maps::wants().names() {
         First::look(payload, reason::DNS)
     } else if dst == DOT {
         First::look(payload, reason::DOT)
@@ -211,7 +213,7 @@ pub fn tcp<const F: bool>(
     packet: &Packet<'_, F>,
     offset: u32,
     end: u32,
-    (src, dst): (u16, u16),
+    ports: (u16, u16),
     may_be_young: impl Fn() -> bool,
 ) -> First {
     let Some(head) = packet.read::<u16>(offset + 12) else {
@@ -219,6 +221,19 @@ pub fn tcp<const F: bool>(
     };
     let head = u16::from_be(head);
     let payload = offset + u32::from(head >> 12) * 4;
+    let tiny = payload + 4 > end;
+    // Most segments by themselves, so that what the others need is not kept for them.
+    if !tiny && head & (SYN | RST) == 0 {
+        let opening = opening(packet, payload, ports);
+        if opening.reason != reason::NOTHING {
+            return opening;
+        }
+        return if may_be_young() {
+            First::look(payload, reason::YOUNG)
+        } else {
+            First::NOTHING
+        };
+    }
     let begins = head & (SYN | ACK | RST) == SYN;
     if payload >= end || head & RST != 0 {
         return if begins {
@@ -227,43 +242,13 @@ pub fn tcp<const F: bool>(
             First::NOTHING
         };
     }
-    let dns = src == DNS || dst == DNS;
-    // Most segments; by themselves, so that what the others need is not kept for them.
-    if !dns && !begins && payload + 4 <= end {
-        let Some(token) = packet.read::<u32>(payload) else {
-            return First::NOT_THERE;
-        };
-        if maps::wants_hellos() && tls::begins(token) {
-            return First::look(payload, reason::HELLO);
-        }
-        if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
-            return First::look(payload, reason::HTTP);
-        }
-        if may_be_young() {
-            return First::look(payload, reason::YOUNG);
-        }
-        return First::NOTHING;
-    }
-    let dns = dns && maps::wants_names();
-    let tiny = payload + 4 > end;
-    let token = if tiny {
-        0
-    } else {
-        match packet.read::<u32>(payload) {
-            Some(token) => token,
-            // Cut, or far: its message is looked for by whoever can read that.
-            None if dns => return First::look(payload, reason::DNS),
-            None => return First::NOT_THERE,
-        }
+    let opening = match tiny {
+        true if is_dns(ports) => First::look(payload, reason::DNS),
+        true => First::NOTHING,
+        false => opening(packet, payload, ports),
     };
-    if maps::wants_hellos() && tls::begins(token) && !(dns && is_message(packet, payload)) {
-        return First::look(payload, reason::HELLO);
-    }
-    if maps::wants_hosts() && (http::begins(token) || http::begins_late(token)) {
-        return First::look(payload, reason::HTTP);
-    }
-    if dns {
-        return First::look(payload, reason::DNS);
+    if opening.reason != reason::NOTHING {
+        return opening;
     }
     // With a payload (RFC 7413) that is nothing of the kind.
     if begins {
@@ -273,8 +258,47 @@ pub fn tcp<const F: bool>(
         return First::look(payload, reason::YOUNG);
     }
     // A hello in small pieces, the beginning of whose connection nobody saw.
-    if tiny && maps::wants_hellos() && packet.read::<u8>(payload) == Some(0x16) {
+    if tiny && maps::wants().hellos() && packet.read::<u8>(payload) == Some(0x16) {
         return First::look(payload, reason::HELLO);
     }
     First::NOTHING
+}
+
+/// What the first four bytes of a segment tell.
+#[inline(always)]
+fn opening<const F: bool>(packet: &Packet<'_, F>, payload: u32, ports: (u16, u16)) -> First {
+    let Some(token) = packet.read::<u32>(payload) else {
+        // Cut, or far: its message is looked for by whoever can read that.
+        return if is_dns(ports) {
+            First::look(payload, reason::DNS)
+        } else {
+            First::NOT_THERE
+        };
+    };
+    let wants = maps::wants();
+    if wants.hellos() && tls::begins(token) && !(is_dns(ports) && is_message(packet, payload)) {
+        return First::look(payload, reason::HELLO);
+    }
+    if wants.hosts() && http::begins(token) {
+        return First::look(payload, reason::HTTP);
+    }
+    if is_dns(ports) {
+        return First::look(payload, reason::DNS);
+    }
+    First::NOTHING
+}
+
+/// Whether it may be DNS over TCP, of which the names are looked for.
+#[inline(always)]
+fn is_dns((src, dst): (u16, u16)) -> bool {
+    (apart(src.into()) == DNS.into() || apart(dst.into()) == DNS.into()) && maps::wants().names()
+}
+
+/// The same number, of which nothing is asked before: the compiler makes numbers of two answers otherwise and
+/// one question of these, and works out for all packets what some need.
+#[inline(always)]
+fn apart(mut number: u64) -> u64 {
+    // SAFETY: a move to itself.
+    unsafe { asm!("{0} = {0}", inout(reg) number, options(nomem, nostack)) };
+    number
 }

@@ -81,8 +81,7 @@ pub fn ipv4<const F: bool>(packet: &Packet<'_, F>, offset: u32) -> Result<Ip4, O
     let transport = if u32::from_be(header[1]) & 0x1fff != 0 {
         Transport::without_ports(proto, Outcome::Fragment)
     } else {
-        let top = u32::from_be(dst) >> 24;
-        let group = (224..240).contains(&top) || dst == u32::MAX;
+        let group = dst & UPPER == UPPER && is_group4(dst) != 0;
         transport(
             packet,
             proto,
@@ -194,6 +193,34 @@ impl Transport {
     }
 }
 
+const WITH_PORTS: u32 = 1;
+const HIDDEN: u32 = 2;
+
+/// What is behind the header of a protocol that is neither TCP nor UDP. A function by itself, as the next
+/// one: the compiler asks many numbers at once otherwise, of each packet.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn rare_protocol(proto: u32) -> u32 {
+    let proto = proto as u8;
+    if proto == SCTP {
+        WITH_PORTS
+    } else if encap::carries_hidden(proto) {
+        HIDDEN
+    } else {
+        0
+    }
+}
+
+/// Whether an IPv4 address, as it stands in the packet, is a group's, or broadcast: 1 or 0.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn is_group4(address: u32) -> u32 {
+    u32::from(address == u32::MAX || u32::from_be(address) >> 28 == 0xe)
+}
+
+/// Of the first byte of groups' addresses and of broadcast.
+const UPPER: u32 = u32::from_ne_bytes([0xe0, 0, 0, 0]);
+
 /// The ports at `offset`, when the protocol has them and they lie before the end of the packet.
 #[inline(always)]
 fn transport<const F: bool>(
@@ -208,18 +235,21 @@ fn transport<const F: bool>(
     } else {
         Outcome::Miss
     };
-    if !matches!(proto, TCP | UDP | SCTP) {
-        let hidden = encap::carries_hidden(proto);
-        return Transport::without_ports(proto, if hidden { Outcome::OuterOnly } else { judged });
+    if proto != TCP && proto != UDP {
+        match rare_protocol(u32::from(proto)) {
+            WITH_PORTS => {}
+            HIDDEN => return Transport::without_ports(proto, Outcome::OuterOnly),
+            _ => return Transport::without_ports(proto, judged),
+        }
     }
     if offset + 4 > end {
         return Transport::without_ports(proto, Outcome::Truncated);
     }
-    match packet.read::<[u16; 2]>(offset) {
+    match packet.read::<u32>(offset).map(u32::from_be) {
         None => Transport::without_ports(proto, Outcome::Truncated),
         Some(ports) => Transport {
             proto,
-            ports: (u16::from_be(ports[0]), u16::from_be(ports[1])),
+            ports: ((ports >> 16) as u16, ports as u16),
             has_ports: true,
             offset,
             end,

@@ -176,12 +176,12 @@ pub extern "C" fn find_sni() -> u64 {
             if past > copied {
                 return cut(copied, end);
             }
-            if !maps::wants_fingerprints() {
+            if !maps::wants().fingerprints() {
                 encrypted |= find_behind(at + size, if last < copied { last } else { copied });
             }
             return FOUND | name << 8 | past << 24 | encrypted;
         }
-        if kind == ENCRYPTED_HELLO && !maps::wants_fingerprints() {
+        if kind == ENCRYPTED_HELLO && !maps::wants().fingerprints() {
             encrypted = ENCRYPTED;
         }
         at += size;

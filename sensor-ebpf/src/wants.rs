@@ -1,40 +1,52 @@
 //! What the image needs to be looked at behind the ports: read-only, so that what it does not need is dead
-//! code.
+//! code. One word, because most packets ask for several.
 
-use crate::maps::{DOMAINS, FINGERPRINTS, PARSE_ONLY, URLS};
+use aya_ebpf::Global;
+use sensor_common::wants::{FINGERPRINTS, NAMES, URLS};
 
-/// Whether names are looked for.
+#[unsafe(no_mangle)]
+static WANTS: Global<u32> = Global::new(0);
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub struct Wants(u32);
+
 #[inline(always)]
-pub fn wants_names() -> bool {
-    DOMAINS.load() != 0
+pub fn wants() -> Wants {
+    Wants(WANTS.load())
 }
 
-/// Whether URLs are.
-#[inline(always)]
-pub fn wants_urls() -> bool {
-    URLS.load() != 0
-}
+impl Wants {
+    /// Whether anything behind the ports is looked at.
+    #[inline(always)]
+    pub const fn anything(self) -> bool {
+        self.0 != 0
+    }
 
-/// Whether fingerprints of TLS clients are.
-#[inline(always)]
-pub fn wants_fingerprints() -> bool {
-    FINGERPRINTS.load() != 0
-}
+    #[inline(always)]
+    pub const fn names(self) -> bool {
+        self.0 & NAMES != 0
+    }
 
-/// Whether ClientHellos are looked at.
-#[inline(always)]
-pub fn wants_hellos() -> bool {
-    wants_names() || wants_fingerprints()
-}
+    #[inline(always)]
+    pub const fn urls(self) -> bool {
+        self.0 & URLS != 0
+    }
 
-/// Whether heads of HTTP requests are.
-#[inline(always)]
-pub fn wants_hosts() -> bool {
-    wants_names() || wants_urls()
-}
+    #[inline(always)]
+    pub const fn fingerprints(self) -> bool {
+        self.0 & FINGERPRINTS != 0
+    }
 
-/// Whether anything behind the ports is looked at.
-#[inline(always)]
-pub fn looks_at_payloads() -> bool {
-    PARSE_ONLY.load() == 0 && (wants_hellos() || wants_urls())
+    /// Whether ClientHellos are looked at.
+    #[inline(always)]
+    pub const fn hellos(self) -> bool {
+        self.0 & (NAMES | FINGERPRINTS) != 0
+    }
+
+    /// Whether heads of HTTP requests are.
+    #[inline(always)]
+    pub const fn hosts(self) -> bool {
+        self.0 & (NAMES | URLS) != 0
+    }
 }

@@ -8,7 +8,7 @@ use crate::{emit, lane, maps, name_keys::name_key};
 
 #[btf_map]
 static YOUNG: Array<Young, { YOUNG_PLACES as usize }> = Array::new();
-/// Of each place the lowest byte of its tag: what most segments are asked by, small enough to stay in the
+/// Of each place a byte of its tag: what most segments are asked by, small enough to stay in the
 /// first cache.
 #[btf_map]
 static YOUNG_MARKS: Array<[u8; YOUNG_PLACES as usize], 1> = Array::new();
@@ -57,12 +57,15 @@ fn place_of_sighting() -> Option<(u32, u32)> {
     let words = maps::sighting_words()?;
     // SAFETY: a map value.
     let [_, a, b, c, d, e, f]: [u64; FLOW_WORDS] = unsafe { *words };
-    Some(place([a, b, c, d, ports(f) ^ e << 32]))
+    Some(place([a, b, c, d, first(f) ^ (first(e) & VLANS) << 32]))
 }
 
-/// Of the last word of a flow's key its ports.
+/// Of a vantage the VLANs: a connection that two interfaces see has one place, and begins there twice alike.
+const VLANS: u64 = 0xff_ffff;
+
+/// The ports of the last word of a flow's key, the vantage of the one before.
 #[inline(always)]
-const fn ports(word: u64) -> u64 {
+const fn first(word: u64) -> u64 {
     if cfg!(target_endian = "little") {
         word & 0xffff_ffff
     } else {
@@ -70,11 +73,11 @@ const fn ports(word: u64) -> u64 {
     }
 }
 
-/// What `place` is given of ports and vantage.
+/// What `place` is given of ports and VLANs.
 #[inline(always)]
-pub fn ends(ports: (u16, u16), vantage: u32) -> u64 {
+pub fn ends(ports: (u16, u16), vlans: u64) -> u64 {
     let ports = maps::pair(u32::from(ports.0), u32::from(ports.1), 16);
-    ports ^ maps::pair(vantage, 0, 32) << 32
+    ports ^ vlans << 32
 }
 
 /// Whether a connection of this place and tag may be young; a look at one byte.
@@ -82,8 +85,14 @@ pub fn ends(ports: (u16, u16), vantage: u32) -> u64 {
 pub fn may_be_young((at, tag): (u32, u32)) -> bool {
     mark(at).is_some_and(|mark| {
         // SAFETY: a byte of a map value, which any CPU may write.
-        unsafe { mark.read_volatile() == tag as u8 }
+        unsafe { mark.read_volatile() == mark_of(tag) }
     })
+}
+
+/// The byte of a tag that marks its place. Not the lowest, which takes longer: it is never 0.
+#[inline(always)]
+const fn mark_of(tag: u32) -> u8 {
+    (tag >> 24) as u8
 }
 
 /// The mark of a place.
@@ -121,7 +130,7 @@ pub fn begin(sequence: u32, begun: Begun, end: u32) {
         (*young).time = time;
         (*young).state = SEGMENTS | kind | end << 16;
         if let Some(mark) = mark(at) {
-            *mark = tag as u8;
+            *mark = mark_of(tag);
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use sensor_common::{BUCKET_WORDS, NameKeys, Pattern as Value, PatternKey, SHORT4_WORDS, WIDEST6};
+use sensor_common::{
+    BUCKET_WORDS, NameKeys, Pattern as Value, PatternKey, SHORT4_WORDS, WIDEST6, wants,
+};
 
 use super::{
     filter::{Hashed, Marks, is_short4, mark_count, marks, name, word4, words6},
@@ -59,6 +61,18 @@ pub struct Specialisation {
 }
 
 impl Specialisation {
+    /// What the program looks for behind the ports.
+    pub(super) fn wants(&self) -> u32 {
+        [
+            (self.domains, wants::NAMES),
+            (self.urls, wants::URLS),
+            (self.fingerprints, wants::FINGERPRINTS),
+        ]
+        .map(|(present, kind)| if present { kind } else { 0 })
+        .iter()
+        .sum()
+    }
+
     /// Whether the program looks at payloads just as `image` needs it: what an image does not need is
     /// not lent.
     #[must_use]

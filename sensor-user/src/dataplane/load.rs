@@ -153,8 +153,10 @@ impl Instance {
         let flow_buckets = index_pages * BUCKETS_PER_PAGE as u32;
         let short4 = flag(shape.special.short4);
         let special = &shape.special;
-        let (domains, urls) = (flag(special.domains), flag(special.urls));
-        let fingerprints = flag(special.fingerprints);
+        let wants = match globals.parse_only {
+            true => 0,
+            false => special.wants(),
+        };
         let cpus = cpus();
         let cpu_slots = sizes.slots_of_cpu(cpus);
         let all_slots = cpu_slots * cpus;
@@ -177,9 +179,7 @@ impl Instance {
             .override_global(global::SHORT4, &short4, true)
             .override_global(global::HASHED_SHORT6, &shape.hashed.short6, true)
             .override_global(global::HASHED_NAMES, &shape.hashed.names, true)
-            .override_global(global::DOMAINS, &domains, true)
-            .override_global(global::URLS, &urls, true)
-            .override_global(global::FINGERPRINTS, &fingerprints, true)
+            .override_global(global::WANTS, &wants, true)
             .override_global(global::NAME_KEYS, &globals.name_keys.0[..], true)
             .override_global(global::CPU_SLOTS, &cpu_slots, true)
             .override_global(global::ALL_SLOTS, &all_slots, true)
