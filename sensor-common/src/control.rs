@@ -1,6 +1,6 @@
-//! The one value through which the agent steers the running program.
+//! The values through which the agent steers the running program.
 
-use crate::LANE_CLASSES;
+use crate::{LANE_CLASSES, YOUNG_PLACES};
 
 /// Read on hits only, and before a packet is lent.
 #[repr(C)]
@@ -30,3 +30,19 @@ const _: () = assert!(size_of::<Control>() == 72 + 96 && align_of::<Control>() =
 // SAFETY: `repr(C)`, integers only, no padding (the size is asserted above).
 #[cfg(feature = "user")]
 unsafe impl aya::Pod for Control {}
+
+/// What most packets ask for: in one value, because a look-up takes a dozen instructions.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Common {
+    /// Number under which the generation that judges was built: written by the agent, in place.
+    pub live: u64,
+    /// Of each place of a young connection a byte of its tag, 0 for none: what most segments are asked by,
+    /// small enough to stay in the first cache.
+    pub young_marks: [u8; YOUNG_PLACES as usize],
+}
+
+impl Common {
+    /// Words of it.
+    pub const WORDS: usize = size_of::<Self>() / size_of::<u64>();
+}

@@ -15,7 +15,7 @@ mod pattern;
 mod record;
 mod stat;
 
-pub use control::Control;
+pub use control::{Common, Control};
 pub use filter::{
     BLOCK4, BLOCK6, Block, CHUNK_WORDS, Chunk, SHORT4_WORDS, SHORT6, rest_short6, rest4, rest6,
     short_lengths4, short4,
@@ -103,8 +103,8 @@ pub mod map {
     pub const LIMITS: &str = "LIMITS";
     /// Period, replay clock, limit; shared.
     pub const CONTROL: &str = "CONTROL";
-    /// Number under which the generation that judges was built; shared.
-    pub const LIVE: &str = "LIVE";
+    /// Which generation judges, and marks of young connections; shared.
+    pub const COMMON: &str = "COMMON";
     /// The program that an instance follows; one per instance.
     pub const FORMER: &str = "FORMER";
     /// What is lent to the agent, and what confirms names; shared.
@@ -115,29 +115,14 @@ pub mod map {
     pub const LANE: &str = "LANE";
     /// Young TCP connections; shared.
     pub const YOUNG: &str = "YOUNG";
-    /// Of each of their places a byte; shared.
-    pub const YOUNG_MARKS: &str = "YOUNG_MARKS";
     /// The timer that zeroes what nobody came for; shared.
     pub const DEADLINE: &str = "DEADLINE";
     /// Maps that belong to one generation.
     pub const OF_GENERATION: [&str; 4] = [INDEX, PATTERNS, FILTER, GENERATION];
     /// Maps that every generation and every interface share.
-    pub const SHARED: [&str; 15] = [
-        TRAFFIC,
-        LEDGER,
-        FLOWS,
-        FLOW_INDEX,
-        TAKEN,
-        RECORDS,
-        LIMITS,
-        CONTROL,
-        LIVE,
-        SLOTS,
-        LENT,
-        LANE,
-        YOUNG,
-        YOUNG_MARKS,
-        DEADLINE,
+    pub const SHARED: [&str; 14] = [
+        TRAFFIC, LEDGER, FLOWS, FLOW_INDEX, TAKEN, RECORDS, LIMITS, CONTROL, COMMON, SLOTS, LENT,
+        LANE, YOUNG, DEADLINE,
     ];
 }
 

@@ -3,6 +3,7 @@
 use sensor_common::Outcome;
 
 use crate::{
+    common::Shared,
     lookup, maps, names,
     packet::Packet,
     parse::{self, IPV4},
@@ -10,7 +11,7 @@ use crate::{
 
 /// Judges a packet and counts it under exactly one outcome.
 #[inline(always)]
-pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
+pub fn judge<const F: bool>(packet: &Packet<'_, F>, common: Shared) {
     let (outcome, bytes) = match parse::link(packet) {
         Err(outcome) => (outcome, packet.len()),
         Ok(link) if link.protocol == IPV4 => match parse::ipv4(packet, link.offset) {
@@ -18,7 +19,7 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
             Ok(ip) => {
                 let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
                 let ends = ([0, src], [0, dst]);
-                let glance = names::glance(packet, &link, ends, &ip.transport, 4);
+                let glance = names::glance(packet, &link, ends, &ip.transport, 4, common);
                 let outcome = lookup::ipv4(&link, &ip, glance);
                 let matched = names::judge(packet, glance, ip.bytes);
                 (or_hit(outcome, matched), link.offset + ip.bytes)
@@ -28,7 +29,7 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>) {
             Err(outcome) => (outcome, packet.len()),
             Ok(ip) => {
                 let ends = (ip.src, ip.dst);
-                let glance = names::glance(packet, &link, ends, &ip.transport, 6);
+                let glance = names::glance(packet, &link, ends, &ip.transport, 6, common);
                 let outcome = lookup::ipv6(&link, &ip, glance);
                 let matched = names::judge(packet, glance, ip.bytes);
                 (or_hit(outcome, matched), link.offset + ip.bytes)

@@ -3,13 +3,12 @@
 //! The words of both addresses are loaded before the first branch, so that their cache misses
 //! overlap. Behind a positive stands [`crate::confirm`], which asks again, side by side.
 
-use core::arch::asm;
-
 use sensor_common::{
     Block, MATCHED_DST_IP, MATCHED_SRC_IP, Outcome, PatternKey, rest4, rest6, short4,
 };
 
 use crate::{
+    asm::has_bits,
     confirm::{self, Present},
     maps::{self, Filter},
     names::Glance,
@@ -142,37 +141,6 @@ fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
         }
     }
     (maps::WIDE6.load() != 0).then_some(Guess::NEAR)
-}
-
-/// Whether a word has the bits of these numbers (see [`Block::bits`]), in the lowest bit. A shift heeds the
-/// lowest six bits of its distance (RFC 9669 §4.1), which the compiler would make sure of.
-#[inline(always)]
-fn has_bits(word: u64, bits: u64) -> u64 {
-    let mut word = word;
-    // SAFETY: moves and shifts.
-    unsafe {
-        asm!(
-            "{at} = {bits}",
-            "{at} >>= 58",
-            "{all} = {word}",
-            "{all} >>= {at}",
-            "{at} = {bits}",
-            "{at} >>= 52",
-            "{one} = {word}",
-            "{one} >>= {at}",
-            "{all} &= {one}",
-            "{bits} >>= 46",
-            "{word} >>= {bits}",
-            "{word} &= {all}",
-            word = inout(reg) word,
-            bits = inout(reg) bits => _,
-            at = out(reg) _,
-            all = out(reg) _,
-            one = out(reg) _,
-            options(pure, nomem, nostack)
-        );
-    }
-    word
 }
 
 #[inline(always)]

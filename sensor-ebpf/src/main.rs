@@ -6,6 +6,8 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod asm;
+mod common;
 mod confirm;
 mod deadline;
 mod dns;
@@ -39,16 +41,21 @@ use packet::Packet;
 /// For frames of one or several buffers.
 #[xdp(frags)]
 pub fn sensor_frags(ctx: XdpContext) -> u32 {
-    maps::follow_former(&ctx);
-    judge::judge(&Packet::<true>::new(&ctx));
+    // The map has one value, so there is always that.
+    if let Some(common) = common::common() {
+        common::follow_former(&ctx, common);
+        judge::judge(&Packet::<true>::new(&ctx), common);
+    }
     xdp_action::XDP_PASS
 }
 
 /// For kernels and drivers that hand over linear frames only.
 #[xdp]
 pub fn sensor_linear(ctx: XdpContext) -> u32 {
-    maps::follow_former(&ctx);
-    judge::judge(&Packet::<false>::new(&ctx));
+    if let Some(common) = common::common() {
+        common::follow_former(&ctx, common);
+        judge::judge(&Packet::<false>::new(&ctx), common);
+    }
     xdp_action::XDP_PASS
 }
 

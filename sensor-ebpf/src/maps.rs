@@ -4,10 +4,9 @@ use core::{arch::asm, ptr};
 
 use aya_ebpf::{
     Global,
-    btf_maps::{Array, PerCpuArray, ProgramArray, RingBuf},
+    btf_maps::{Array, PerCpuArray, RingBuf},
     helpers::generated::bpf_get_smp_processor_id,
     macros::btf_map,
-    programs::XdpContext,
 };
 use sensor_common::{
     BLOCK4, BLOCK6, BUCKET_WORDS, BUCKETS_PER_PAGE, Block, Chunk, Control, FILTER_PLACEHOLDER,
@@ -51,11 +50,6 @@ static LIMITS: PerCpuArray<u64, { LIMIT_SLOTS as usize }> = PerCpuArray::new();
 #[btf_map]
 static CONTROL: Array<Control, 1> = Array::new();
 
-#[btf_map]
-static LIVE: Array<u32, 1> = Array::new();
-#[btf_map]
-static FORMER: ProgramArray<1> = ProgramArray::new();
-
 #[unsafe(no_mangle)]
 pub static BUILT_AS: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -88,18 +82,6 @@ pub static WIDE6: Global<u32> = Global::new(0);
 static LENGTHS4: [u8; 34] = [255; 34];
 #[unsafe(no_mangle)]
 static LENGTHS6: [u8; 130] = [255; 130];
-
-/// Lets the former generation judge the packet as long as this one is not live: all interfaces
-/// change over in one step, whichever was first to get its new program. Returns when this
-/// generation is to judge: it is live, or there is no former one.
-#[inline(always)]
-pub fn follow_former(ctx: &XdpContext) {
-    let built_as = BUILT_AS.load();
-    if built_as != 0 && LIVE.get(0).is_some_and(|live| *live != built_as) {
-        // SAFETY: the agent puts a program of the same type there; without one, this returns.
-        unsafe { FORMER.tail_call(ctx, 0) };
-    }
-}
 
 /// The `index`-th IPv4 prefix length of the image.
 #[inline(always)]

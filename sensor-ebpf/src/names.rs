@@ -1,9 +1,9 @@
 //! Names in payloads: which packets bear them, told by few bytes; what bears one goes to a global
 //! function, verified once, that decides or lends.
 
-use core::arch::asm;
-
 use crate::{
+    asm::apart,
+    common::Shared,
     deadline, http,
     look::{look_frags, look_linear},
     lookup::set_sighting,
@@ -79,6 +79,7 @@ pub fn glance<const F: bool>(
     addresses: ([u64; 2], [u64; 2]),
     transport: &Transport,
     family: u8,
+    common: Shared,
 ) -> Glance {
     if !maps::wants().anything() || !transport.has_ports {
         return Glance(0);
@@ -93,7 +94,7 @@ pub fn glance<const F: bool>(
             let (src, dst) = addresses;
             tcp(&near, offset, end, transport.ports, || {
                 let ends = young::ends(transport.ports, apart(link.vlans.into()));
-                young::may_be_young(young::place([src[0], src[1], dst[0], dst[1], ends]))
+                young::may_be_young(common, young::place([src[0], src[1], dst[0], dst[1], ends]))
             })
         }
         _ => First::NOTHING,
@@ -292,13 +293,4 @@ fn opening<const F: bool>(packet: &Packet<'_, F>, payload: u32, ports: (u16, u16
 #[inline(always)]
 fn is_dns((src, dst): (u16, u16)) -> bool {
     (apart(src.into()) == DNS.into() || apart(dst.into()) == DNS.into()) && maps::wants().names()
-}
-
-/// The same number, of which nothing is asked before: the compiler makes numbers of two answers otherwise and
-/// one question of these, and works out for all packets what some need.
-#[inline(always)]
-fn apart(mut number: u64) -> u64 {
-    // SAFETY: a move to itself.
-    unsafe { asm!("{0} = {0}", inout(reg) number, options(nomem, nostack)) };
-    number
 }

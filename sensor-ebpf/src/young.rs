@@ -4,14 +4,14 @@
 use aya_ebpf::{btf_maps::Array, macros::btf_map};
 use sensor_common::{FLOW_WORDS, YOUNG_PLACES, Young};
 
-use crate::{emit, lane, maps, name_keys::name_key};
+use crate::{
+    common::{Shared, common},
+    emit, lane, maps,
+    name_keys::name_key,
+};
 
 #[btf_map]
 static YOUNG: Array<Young, { YOUNG_PLACES as usize }> = Array::new();
-/// Of each place a byte of its tag: what most segments are asked by, small enough to stay in the
-/// first cache.
-#[btf_map]
-static YOUNG_MARKS: Array<[u8; YOUNG_PLACES as usize], 1> = Array::new();
 
 /// Segments of one connection that are lent: some clients send their hello in many small ones.
 const SEGMENTS: u32 = 64;
@@ -82,25 +82,15 @@ pub fn ends(ports: (u16, u16), vlans: u64) -> u64 {
 
 /// Whether a connection of this place and tag may be young; a look at one byte.
 #[inline(always)]
-pub fn may_be_young((at, tag): (u32, u32)) -> bool {
-    mark(at).is_some_and(|mark| {
-        // SAFETY: a byte of a map value, which any CPU may write.
-        unsafe { mark.read_volatile() == mark_of(tag) }
-    })
+pub fn may_be_young(common: Shared, (at, tag): (u32, u32)) -> bool {
+    // SAFETY: a byte of a map value, which any CPU may write.
+    unsafe { common.young_mark(at).read_volatile() == mark_of(tag) }
 }
 
 /// The byte of a tag that marks its place. Not the lowest, which takes longer: it is never 0.
 #[inline(always)]
 const fn mark_of(tag: u32) -> u8 {
     (tag >> 24) as u8
-}
-
-/// The mark of a place.
-#[inline(always)]
-fn mark(at: u32) -> Option<*mut u8> {
-    let marks: *mut u8 = YOUNG_MARKS.get_ptr_mut(0)?.cast();
-    // SAFETY: within the value, whatever the place.
-    Some(unsafe { marks.add((at & (YOUNG_PLACES - 1)) as usize) })
 }
 
 /// Notes that a connection begins at `sequence`, and with what, and where that ends at the latest.
@@ -129,8 +119,8 @@ pub fn begin(sequence: u32, begun: Begun, end: u32) {
         (*young).sequence = sequence;
         (*young).time = time;
         (*young).state = SEGMENTS | kind | end << 16;
-        if let Some(mark) = mark(at) {
-            *mark = mark_of(tag);
+        if let Some(common) = common() {
+            *common.young_mark(at) = mark_of(tag);
         }
     }
 }
@@ -226,8 +216,8 @@ fn forget(at: u32, young: *mut Young) {
             time: 0,
             state: 0,
         };
-        if let Some(mark) = mark(at) {
-            *mark = 0;
+        if let Some(common) = common() {
+            *common.young_mark(at) = 0;
         }
     }
 }

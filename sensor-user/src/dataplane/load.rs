@@ -1,6 +1,6 @@
 //! From the object in this binary to an instance of the program with filled maps.
 
-use std::{io::ErrorKind, path::Path};
+use std::{io::ErrorKind, path::Path, sync::atomic::Ordering};
 
 use aya::{
     Ebpf, EbpfLoader, Pod,
@@ -8,9 +8,10 @@ use aya::{
     programs::{ProgramError, ProgramFd, Xdp},
 };
 use sensor_common::{
-    BUCKETS_PER_PAGE, CHUNK_WORDS, CONFIRM_SHARE, FILTER_PLACEHOLDER, NameKeys, Notice,
+    BUCKETS_PER_PAGE, CHUNK_WORDS, CONFIRM_SHARE, Common, FILTER_PLACEHOLDER, NameKeys, Notice,
     PATTERNS_PER_PAGE, Pattern, PatternPage, flow_index_pages, flow_pages, global, map, program,
 };
+use sensor_sys::Mapped;
 
 use super::{
     Error,
@@ -257,8 +258,11 @@ impl Instance {
 
     /// Makes the generation that was built as `number` the one that judges.
     pub(super) fn set_live(&mut self, number: u32) -> Result<(), Error> {
-        let mut array = self.array::<u32>(map::LIVE)?;
-        array.set(0, number, 0).in_map(map::LIVE)
+        // In place: the programs write to the rest of the value.
+        let common = Mapped::new(self.data(map::COMMON), Common::WORDS).in_map(map::COMMON)?;
+        let live = common.value(0).and_then(<[_]>::first).expect("one value");
+        live.store(number.into(), Ordering::SeqCst);
+        Ok(())
     }
 
     /// Lets `former` judge until this instance's generation is live.

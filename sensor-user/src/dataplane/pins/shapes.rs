@@ -2,8 +2,8 @@
 
 use aya::maps::{MapInfo, MapType};
 use sensor_common::{
-    Chunk, Control, DEADLINE_BYTES, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Lane, LaneSlot, Ledger,
-    OUTCOMES, Traffic, YOUNG_PLACES, Young, flow_index_pages, flow_pages, map,
+    Chunk, Common, Control, DEADLINE_BYTES, FlowPage, INTERFACE_SLOTS, LIMIT_SLOTS, Lane, LaneSlot,
+    Ledger, OUTCOMES, Traffic, YOUNG_PLACES, Young, flow_index_pages, flow_pages, map,
 };
 
 use super::Sizes;
@@ -35,7 +35,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
     let taken = (index, size_of::<u64>());
     let lane = (index, size_of::<Lane>());
     let young = (index, size_of::<Young>());
-    let marks = (index, YOUNG_PLACES as usize);
+    let common = (index, size_of::<Common>());
     let cpus = cpus();
     let slots = INTERFACE_SLOTS * OUTCOMES;
     let pages = flow_pages(sizes.flow_entries) * 2;
@@ -58,7 +58,7 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         (map::RECORDS, MapType::RingBuf, (0, 0), ring, 0),
         (map::LIMITS, MapType::PerCpuArray, limit, LIMIT_SLOTS, 0),
         (map::CONTROL, MapType::Array, control, 1, 0),
-        (map::LIVE, MapType::Array, (index, index), 1, 0),
+        (map::COMMON, MapType::Array, common, 1, MMAPABLE),
         (
             map::SLOTS,
             MapType::Array,
@@ -75,7 +75,6 @@ pub(super) fn of(sizes: Sizes) -> [Shape; map::SHARED.len()] {
         ),
         (map::LANE, MapType::PerCpuArray, lane, 1, 0),
         (map::YOUNG, MapType::Array, young, YOUNG_PLACES, 0),
-        (map::YOUNG_MARKS, MapType::Array, marks, 1, 0),
         (map::DEADLINE, MapType::Array, (index, DEADLINE_BYTES), 1, 0),
     ]
     .map(|(name, kind, (key, value), entries, flags)| Shape {

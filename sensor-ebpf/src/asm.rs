@@ -1,0 +1,43 @@
+//! What the compiler would make longer.
+
+use core::arch::asm;
+
+/// Whether a word has the bits of these numbers (see `Block::bits`), in the lowest bit. A shift heeds the
+/// lowest six bits of its distance (RFC 9669 §4.1), which the compiler would make sure of.
+#[inline(always)]
+pub fn has_bits(word: u64, bits: u64) -> u64 {
+    let mut word = word;
+    // SAFETY: moves and shifts.
+    unsafe {
+        asm!(
+            "{at} = {bits}",
+            "{at} >>= 58",
+            "{all} = {word}",
+            "{all} >>= {at}",
+            "{at} = {bits}",
+            "{at} >>= 52",
+            "{one} = {word}",
+            "{one} >>= {at}",
+            "{all} &= {one}",
+            "{bits} >>= 46",
+            "{word} >>= {bits}",
+            "{word} &= {all}",
+            word = inout(reg) word,
+            bits = inout(reg) bits => _,
+            at = out(reg) _,
+            all = out(reg) _,
+            one = out(reg) _,
+            options(pure, nomem, nostack)
+        );
+    }
+    word
+}
+
+/// The same number, of which nothing is asked before: the compiler makes numbers of two answers otherwise and
+/// one question of these, and works out for all packets what some need.
+#[inline(always)]
+pub fn apart(mut number: u64) -> u64 {
+    // SAFETY: a move to itself.
+    unsafe { asm!("{0} = {0}", inout(reg) number, options(nomem, nostack)) };
+    number
+}
