@@ -1,4 +1,6 @@
-//! The values through which the agent steers the running program.
+//! The value through which the agent steers the running program, and the one that each packet asks for.
+
+use core::mem::offset_of;
 
 use crate::{LANE_CLASSES, YOUNG_PLACES};
 
@@ -37,10 +39,15 @@ unsafe impl aya::Pod for Control {}
 pub struct Common {
     /// Number under which the generation that judges was built: written by the agent, in place.
     pub live: u64,
-    /// Of each place of a young connection a byte of its tag, 0 for none: what most segments are asked by,
-    /// small enough to stay in the first cache.
+    /// Zero: the number has a line of cache of its own, which nobody writes to while packets come.
+    pub reserved: [u64; 7],
+    /// Of each place of a young connection a byte of its tag, 0 where there is none: what most segments are
+    /// asked by, small enough to stay in the first cache.
     pub young_marks: [u8; YOUNG_PLACES as usize],
 }
+
+const _: () = assert!(size_of::<Common>() == 64 + YOUNG_PLACES as usize);
+const _: () = assert!(offset_of!(Common, live) == 0);
 
 impl Common {
     /// Words of it.

@@ -33,8 +33,8 @@ pub fn has_bits(word: u64, bits: u64) -> u64 {
     word
 }
 
-/// The same number, of which nothing is asked before: the compiler makes numbers of two answers otherwise and
-/// one question of these, and works out for all packets what some need.
+/// The same number, hidden from the optimiser: it joins two comparisons into one branch otherwise, and makes them
+/// before it is known whether anybody asks.
 #[inline(always)]
 pub fn apart(mut number: u64) -> u64 {
     // SAFETY: a move to itself.

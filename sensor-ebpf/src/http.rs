@@ -14,7 +14,7 @@ const TURNS: usize = 400;
 /// Steps through the blanks before a host, and through the host.
 const HOST_TURNS: usize = 48;
 
-/// Of three bytes the bits that tell capital letters from most else, and these as they are then.
+/// Of three bytes the bits that tell capital letters from most else, and what capital letters have there.
 const CASE: u32 = u32::from_ne_bytes([0xe0, 0xe0, 0xe0, 0]);
 const CAPITALS: u32 = u32::from_ne_bytes([0x40, 0x40, 0x40, 0]);
 

@@ -25,7 +25,7 @@ use crate::{flows::Edition, parse::Link};
 pub const SIZED_AT_LOAD: usize = 1;
 
 /// `BPF_F_MMAPABLE` (5.5), for its side effect: values begin on a page, so that what is laid out by
-/// cache lines takes no more of them. Nobody maps them.
+/// cache lines takes no more of them. Some the agent maps.
 pub const MMAPABLE: usize = 1 << 10;
 
 #[btf_map]

@@ -93,7 +93,7 @@ pub fn glance<const F: bool>(
         TCP => {
             let (src, dst) = addresses;
             tcp(&near, offset, end, transport.ports, || {
-                let ends = young::ends(transport.ports, apart(link.vlans.into()));
+                let ends = young::ends(transport.ports, maps::vantage(link));
                 young::may_be_young(common, young::place([src[0], src[1], dst[0], dst[1], ends]))
             })
         }

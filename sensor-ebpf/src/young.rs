@@ -57,15 +57,12 @@ fn place_of_sighting() -> Option<(u32, u32)> {
     let words = maps::sighting_words()?;
     // SAFETY: a map value.
     let [_, a, b, c, d, e, f]: [u64; FLOW_WORDS] = unsafe { *words };
-    Some(place([a, b, c, d, first(f) ^ (first(e) & VLANS) << 32]))
+    Some(place([a, b, c, d, ports(f) ^ e << 32]))
 }
 
-/// Of a vantage the VLANs: a connection that two interfaces see has one place, and begins there twice alike.
-const VLANS: u64 = 0xff_ffff;
-
-/// The ports of the last word of a flow's key, the vantage of the one before.
+/// Of the last word of a flow's key its ports.
 #[inline(always)]
-const fn first(word: u64) -> u64 {
+const fn ports(word: u64) -> u64 {
     if cfg!(target_endian = "little") {
         word & 0xffff_ffff
     } else {
@@ -73,11 +70,11 @@ const fn first(word: u64) -> u64 {
     }
 }
 
-/// What `place` is given of ports and VLANs.
+/// What `place` is given of ports and vantage.
 #[inline(always)]
-pub fn ends(ports: (u16, u16), vlans: u64) -> u64 {
+pub fn ends(ports: (u16, u16), vantage: u32) -> u64 {
     let ports = maps::pair(u32::from(ports.0), u32::from(ports.1), 16);
-    ports ^ vlans << 32
+    ports ^ maps::pair(vantage, 0, 32) << 32
 }
 
 /// Whether a connection of this place and tag may be young; a look at one byte.
@@ -87,7 +84,8 @@ pub fn may_be_young(common: Shared, (at, tag): (u32, u32)) -> bool {
     unsafe { common.young_mark(at).read_volatile() == mark_of(tag) }
 }
 
-/// The byte of a tag that marks its place. Not the lowest, which takes longer: it is never 0.
+/// The byte of a tag that marks its place. It may be 0, as where there is none: such a connection is looked
+/// at for nothing, one in 256.
 #[inline(always)]
 const fn mark_of(tag: u32) -> u8 {
     (tag >> 24) as u8
