@@ -253,8 +253,14 @@ pub extern "C" fn follows(start: u32) -> u32 {
         let line = head.eight(at);
         if at < copied && is_break(line & 0xff) {
             let behind = if line & 0xff == b'\r' as u64 { 2 } else { 1 };
-            let another =
-                at + behind + 4 <= copied && begins(((line >> (behind * 8)) as u32).to_le());
+            let (mut token, mut from) = (line >> (behind * 8), at + behind);
+            // Servers pass over more breaks than that.
+            for _ in 0..2 {
+                if is_break(token & 0xff) {
+                    (token, from) = (token >> 8, from + 1);
+                }
+            }
+            let another = from + 4 <= copied && begins((token as u32).to_le());
             return another as u32;
         }
     }

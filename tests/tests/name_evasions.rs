@@ -211,6 +211,17 @@ fn host_and_url_of_odd_heads_are_told() {
     let mut names = Subject::of(&["domain *.evil.example"]);
     let head = b"GET http://www.evil.example/ HTTP/1.1\r\nHost: good.example\r\n\r\n";
     assert_eq!(names.whole(3128, head), [MatchedIn::HttpHost]);
+    // The second request of two, behind what servers skip.
+    let heads =
+        ["good", "www.evil"].map(|host| format!("GET / HTTP/1.1\r\nHost: {host}.example\r\n\r\n"));
+    for between in ["", "\n", "\r\n"] {
+        let both = heads.join(between);
+        assert_eq!(
+            names.whole(80, both.as_bytes()),
+            [MatchedIn::HttpHost],
+            "{both}"
+        );
+    }
     assert!(subject.whole(80, b"\n\n\n").is_empty());
     assert!(subject.whole(25, b"EHLO www.evil.example\r\n").is_empty());
 }

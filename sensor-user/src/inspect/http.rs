@@ -96,10 +96,15 @@ fn number(text: &[u8]) -> Option<usize> {
     std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Whether bytes behind a head may be another: most bodies are none by their first bytes.
+/// Whether bytes behind a head may be another: most bodies are none by their first bytes. Line breaks before it
+/// are passed over (RFC 9112 §2.2).
 #[must_use]
 pub fn may_begin(bytes: &[u8]) -> bool {
-    bytes.iter().take(3).all(u8::is_ascii_uppercase)
+    let is_break = |byte: &u8| b"\r\n".contains(byte);
+    let Some(first) = bytes.iter().position(|byte| !is_break(byte)) else {
+        return false;
+    };
+    bytes[first..].iter().take(3).all(u8::is_ascii_uppercase)
 }
 
 fn enough(request: &scan::Request<'_>) -> Head {
@@ -256,6 +261,7 @@ mod tests {
         let odd = "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n";
         assert_eq!(length(odd), odd.len());
         assert!(may_begin(b"GET /") && !may_begin(b"get") && may_begin(b"G"));
+        assert!(may_begin(b"\n\r\nGET") && !may_begin(b"\r\n"));
     }
 
     #[test]
