@@ -17,10 +17,11 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>, common: Shared) {
         Ok(link) if link.protocol == IPV4 => match parse::ipv4(packet, link.offset) {
             Err(outcome) => (outcome, packet.len()),
             Ok(ip) => {
+                let asked = lookup::ask4(&ip);
                 let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
                 let ends = ([0, src], [0, dst]);
                 let glance = names::glance(packet, &link, ends, &ip.transport, 4, common);
-                let outcome = lookup::ipv4(&link, &ip, glance);
+                let outcome = lookup::ipv4(&link, &ip, asked, glance);
                 let matched = names::judge(packet, glance, ip.bytes);
                 (or_hit(outcome, matched), link.offset + ip.bytes)
             }
@@ -28,9 +29,10 @@ pub fn judge<const F: bool>(packet: &Packet<'_, F>, common: Shared) {
         Ok(link) => match parse::ipv6(packet, link.offset) {
             Err(outcome) => (outcome, packet.len()),
             Ok(ip) => {
+                let asked = lookup::ask6(&ip);
                 let ends = (ip.src, ip.dst);
                 let glance = names::glance(packet, &link, ends, &ip.transport, 6, common);
-                let outcome = lookup::ipv6(&link, &ip, glance);
+                let outcome = lookup::ipv6(&link, &ip, asked, glance);
                 let matched = names::judge(packet, glance, ip.bytes);
                 (or_hit(outcome, matched), link.offset + ip.bytes)
             }

@@ -8,26 +8,56 @@ use sensor_common::{
 };
 
 use crate::{
-    asm::has_bits,
+    asm::{apart, has_bits},
     confirm::{self, Present},
     maps::{self, Filter},
     names::Glance,
     parse::{Ip4, Ip6, Link, Transport},
 };
 
+/// What is asked of the filter about a packet: its words come while it is asked for names.
+#[derive(Clone, Copy)]
+pub struct Asked((u64, u64));
+
+/// Of an IPv4 packet; nothing where none is.
+#[inline(always)]
+pub fn ask4(ip: &Ip4) -> Option<Asked> {
+    let filter = filter()?;
+    let blocks = (Block::of4(ip.src), Block::of4(ip.dst));
+    let words = if maps::EXACT4.load() != 0 || maps::prefixes4() {
+        filter.words4(blocks)
+    } else {
+        (0, 0)
+    };
+    Some(Asked(words))
+}
+
+/// Of an IPv6 packet.
+#[inline(always)]
+pub fn ask6(ip: &Ip6) -> Option<Asked> {
+    let filter = filter()?;
+    let blocks = (Block::of6(ip.src[0]), Block::of6(ip.dst[0]));
+    let words = if maps::EXACT6.load() != 0 || maps::prefixes6() {
+        filter.words6(blocks)
+    } else {
+        (0, 0)
+    };
+    Some(Asked(words))
+}
+
 /// The outcome of an IPv4 packet; `glance` tells whether its flow is looked at again.
 #[inline(always)]
-pub fn ipv4(link: &Link, ip: &Ip4, glance: Glance) -> Outcome {
+pub fn ipv4(link: &Link, ip: &Ip4, asked: Option<Asked>, glance: Glance) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    let Some(filter) = filter() else {
+    let Some(asked) = asked else {
         return otherwise;
     };
-    let Some(guess) = may_match4(filter, ip.src, ip.dst) else {
+    let Some(guess) = may_match4(asked, ip.src, ip.dst) else {
         return otherwise;
     };
     let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
     let may_be_known = set_sighting([0, src], [0, dst], link, &ip.transport, 4);
-    let present = Present::of(ip.has_dst, ip.transport.has_ports);
+    let present = Present::of(ip.has_dst, ip.transport.has_ports());
     if may_be_known && guess.is_judged(PatternKey::v4(0, 0, 0, 32), ip.bytes, present) {
         return Outcome::Hit;
     }
@@ -36,16 +66,16 @@ pub fn ipv4(link: &Link, ip: &Ip4, glance: Glance) -> Outcome {
 
 /// The outcome of an IPv6 packet.
 #[inline(always)]
-pub fn ipv6(link: &Link, ip: &Ip6, glance: Glance) -> Outcome {
+pub fn ipv6(link: &Link, ip: &Ip6, asked: Option<Asked>, glance: Glance) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    let Some(filter) = filter() else {
+    let Some(asked) = asked else {
         return otherwise;
     };
-    let Some(guess) = may_match6(filter, ip.src, ip.dst) else {
+    let Some(guess) = may_match6(asked, ip.src, ip.dst) else {
         return otherwise;
     };
     let may_be_known = set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
-    let present = Present::of(ip.has_dst, ip.transport.has_ports);
+    let present = Present::of(ip.has_dst, ip.transport.has_ports());
     if may_be_known && guess.is_judged(PatternKey::v6([0; 4], 0, 0, 128), ip.bytes, present) {
         return Outcome::Hit;
     }
@@ -91,11 +121,13 @@ fn filter() -> Option<Filter> {
 
 /// Whether a pattern may cover one of the addresses, and which.
 #[inline(always)]
-fn may_match4(filter: Filter, src: u32, dst: u32) -> Option<Guess> {
+fn may_match4(asked: Asked, src: u32, dst: u32) -> Option<Guess> {
+    // Hashed once more: it takes less than to keep that meanwhile, for which the stack is too short.
+    let hidden = |address: u32| apart(address.into()) as u32;
+    let blocks = (Block::of4(hidden(src)), Block::of4(hidden(dst)));
+    let Asked(words) = asked;
     let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::prefixes4());
     if exact || prefixes {
-        let blocks = (Block::of4(src), Block::of4(dst));
-        let words = filter.words4(blocks);
         if exact {
             let bits = (blocks.0.bits(rest4(src), 32), blocks.1.bits(rest4(dst), 32));
             let has = (has_bits(words.0, bits.0), has_bits(words.1, bits.1));
@@ -107,18 +139,22 @@ fn may_match4(filter: Filter, src: u32, dst: u32) -> Option<Guess> {
             return Some(Guess::NEAR);
         }
     }
-    let short =
-        maps::SHORT4.load() != 0 && (filter.bits(short4(src)) | filter.bits(short4(dst))) & 1 != 0;
+    if maps::SHORT4.load() == 0 {
+        return None;
+    }
+    // Once more, because it is not kept meanwhile.
+    let filter = filter()?;
+    let short = (filter.bits(short4(src)) | filter.bits(short4(dst))) & 1 != 0;
     short.then_some(Guess::NEAR)
 }
 
 /// The same of IPv6.
 #[inline(always)]
-fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
+fn may_match6(asked: Asked, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
+    let blocks = (Block::of6(apart(src[0])), Block::of6(apart(dst[0])));
+    let Asked(words) = asked;
     let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::prefixes6());
     if exact || prefixes {
-        let blocks = (Block::of6(src[0]), Block::of6(dst[0]));
-        let words = filter.words6(blocks);
         if exact {
             let bits = (
                 blocks.0.bits(rest6(src[0], src[1]), 128),
@@ -134,6 +170,7 @@ fn may_match6(filter: Filter, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
         }
     }
     if maps::HASHED_SHORT6.load() != 0 {
+        let filter = filter()?;
         let blocks = (Block::short6(src[0]), Block::short6(dst[0]));
         let words = (filter.short_word6(blocks.0), filter.short_word6(blocks.1));
         if has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied()) {

@@ -168,7 +168,7 @@ impl Filter {
     fn at(self, word: u32) -> u64 {
         // SAFETY: the agent makes the filter as long as the globals say, with two tables behind it
         // when they are asked for; the verifier follows that.
-        unsafe { *self.0.add(word as usize) }
+        unsafe { self.0.add(word as usize).read_volatile() }
     }
 }
 

@@ -81,7 +81,7 @@ pub fn glance<const F: bool>(
     family: u8,
     common: Shared,
 ) -> Glance {
-    if !maps::wants().anything() || !transport.has_ports {
+    if !maps::wants().anything() || !transport.has_ports() {
         return Glance(0);
     }
     // Without the helper for bytes that are far: they are rare, and a call makes all that is kept here

@@ -17,7 +17,6 @@ pub struct Transport {
     pub proto: u8,
     /// Source and destination port, host byte order; zero where not read.
     pub ports: (u16, u16),
-    pub has_ports: bool,
     /// Where its header begins, and where the packet ends in the frame; zero without ports.
     pub offset: u32,
     pub end: u32,
@@ -180,12 +179,17 @@ fn next_and_length(lead: u64) -> (u8, u32) {
 }
 
 impl Transport {
+    /// Whether the ports were read.
+    #[inline(always)]
+    pub const fn has_ports(&self) -> bool {
+        self.offset != 0
+    }
+
     #[inline(always)]
     const fn without_ports(proto: u8, otherwise: Outcome) -> Self {
         Self {
             proto,
             ports: (0, 0),
-            has_ports: false,
             offset: 0,
             end: 0,
             otherwise,
@@ -250,7 +254,6 @@ fn transport<const F: bool>(
         Some(ports) => Transport {
             proto,
             ports: ((ports >> 16) as u16, ports as u16),
-            has_ports: true,
             offset,
             end,
             otherwise: judged,

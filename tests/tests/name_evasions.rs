@@ -21,7 +21,7 @@ use sensor_user::{
 #[path = "name_evasions/evasive.rs"]
 mod evasive;
 
-use evasive::{extension, hello, hello_with, one_name, records};
+use evasive::{extension, hello, hello_with, one_name, over_tcp, question, records};
 
 const START: u64 = 1_700_000_000_000_000_000;
 const MILLISECOND: u64 = 1_000_000;
@@ -130,18 +130,6 @@ fn tcp(ports: (u16, u16), at: usize, flags: u8, payload: &[u8]) -> Vec<u8> {
 fn frame(body: Body) -> Vec<u8> {
     let ends: [[u8; 4]; 2] = [[10, 1, 0, 2], [198, 51, 100, 7]];
     Frame::new(Ip4::new(ends[0].into(), ends[1].into(), body)).bytes()
-}
-
-/// A question for `evil.example`.
-fn question() -> Vec<u8> {
-    let mut message = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
-    message.extend(b"\x04evil\x07example\0\0\x01\0\x01");
-    message
-}
-
-fn over_tcp(message: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(message.len()).expect("a message");
-    [&length.to_be_bytes()[..], message].concat()
 }
 
 /// Heads that servers take and parsers refuse: the program matches them by its own rule, and what

@@ -47,3 +47,16 @@ pub fn records(message: &[u8], first: usize) -> Vec<u8> {
     }
     stream
 }
+
+/// A question for `evil.example`.
+pub fn question() -> Vec<u8> {
+    let mut message = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0".to_vec();
+    message.extend(b"\x04evil\x07example\0\0\x01\0\x01");
+    message
+}
+
+/// As it stands behind its length (RFC 1035 §4.2.2).
+pub fn over_tcp(message: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(message.len()).expect("a message");
+    [&length.to_be_bytes()[..], message].concat()
+}
