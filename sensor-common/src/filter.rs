@@ -92,6 +92,13 @@ impl Block {
         self.mark(0, 0)
     }
 
+    /// The numbers of the bits of that mark, see [`Self::bits`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn occupied_bits(self) -> u64 {
+        self.bits(0, 0)
+    }
+
     /// The mark of an address (`length` in full) or of a prefix; `rest` is what [`rest4`], [`rest6`]
     /// or [`rest_short6`] leave of it within the block.
     #[inline(always)]

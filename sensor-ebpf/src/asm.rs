@@ -10,23 +10,20 @@ pub fn has_bits(word: u64, bits: u64) -> u64 {
     // SAFETY: moves and shifts.
     unsafe {
         asm!(
-            "{at} = {bits}",
-            "{at} >>= 58",
-            "{all} = {word}",
-            "{all} >>= {at}",
-            "{at} = {bits}",
-            "{at} >>= 52",
-            "{one} = {word}",
-            "{one} >>= {at}",
-            "{all} &= {one}",
             "{bits} >>= 46",
+            "{one} = {word}",
+            "{one} >>= {bits}",
+            "{bits} >>= 6",
+            "{other} = {word}",
+            "{other} >>= {bits}",
+            "{one} &= {other}",
+            "{bits} >>= 6",
             "{word} >>= {bits}",
-            "{word} &= {all}",
+            "{word} &= {one}",
             word = inout(reg) word,
             bits = inout(reg) bits => _,
-            at = out(reg) _,
-            all = out(reg) _,
             one = out(reg) _,
+            other = out(reg) _,
             options(pure, nomem, nostack)
         );
     }

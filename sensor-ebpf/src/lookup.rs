@@ -1,7 +1,8 @@
 //! The prefilter: decides on almost every packet that no pattern can match.
 //!
-//! The words of both addresses are loaded before the first branch, so that their cache misses
-//! overlap. Behind a positive stands [`crate::confirm`], which asks again, side by side.
+//! The words of both addresses are loaded and asked without a branch, so that their cache misses overlap, and
+//! the packet is looked at for names meanwhile. Behind a positive stands [`crate::confirm`], which asks again,
+//! side by side.
 
 use sensor_common::{
     Block, MATCHED_DST_IP, MATCHED_SRC_IP, Outcome, PatternKey, rest4, rest6, short4,
@@ -15,44 +16,112 @@ use crate::{
     parse::{Ip4, Ip6, Link, Transport},
 };
 
-/// What is asked of the filter about a packet: its words come while it is asked for names.
+/// What the filter tells of a packet, see `asked`: it is there while the packet is looked at for names.
 #[derive(Clone, Copy)]
-pub struct Asked((u64, u64));
+pub struct Asked(u64);
 
-/// Of an IPv4 packet; nothing where none is.
+/// The source may be marked.
+const SRC: u64 = 1;
+/// The destination may be.
+const DST: u64 = 2;
+/// There may be prefixes around one of them.
+const NEAR: u64 = 4;
+
+/// Of an IPv4 packet.
 #[inline(always)]
-pub fn ask4(ip: &Ip4) -> Option<Asked> {
-    let filter = filter()?;
-    let blocks = (Block::of4(ip.src), Block::of4(ip.dst));
-    let words = if maps::EXACT4.load() != 0 || maps::prefixes4() {
-        filter.words4(blocks)
-    } else {
-        (0, 0)
+pub fn ask4(ip: &Ip4) -> Asked {
+    let Some(filter) = filter() else {
+        return Asked(0);
     };
-    Some(Asked(words))
+    let exact = || maps::EXACT4.load() != 0;
+    let mut found = 0;
+    if exact() || maps::prefixes4() {
+        let blocks = (Block::of4(ip.src), Block::of4(ip.dst));
+        let bits = || {
+            (
+                blocks.0.bits(rest4(ip.src), 32),
+                blocks.1.bits(rest4(ip.dst), 32),
+            )
+        };
+        found = asked(filter.words4(blocks), blocks, exact, bits, maps::prefixes4);
+    }
+    if maps::SHORT4.load() != 0 {
+        let near = filter.bits(short4(ip.src)) | filter.bits(short4(ip.dst));
+        found |= near << 2 & NEAR;
+    }
+    Asked::now(found)
 }
 
 /// Of an IPv6 packet.
 #[inline(always)]
-pub fn ask6(ip: &Ip6) -> Option<Asked> {
-    let filter = filter()?;
-    let blocks = (Block::of6(ip.src[0]), Block::of6(ip.dst[0]));
-    let words = if maps::EXACT6.load() != 0 || maps::prefixes6() {
-        filter.words6(blocks)
-    } else {
-        (0, 0)
+pub fn ask6(ip: &Ip6) -> Asked {
+    let Some(filter) = filter() else {
+        return Asked(0);
     };
-    Some(Asked(words))
+    let exact = || maps::EXACT6.load() != 0;
+    let mut found = 0;
+    if exact() || maps::prefixes6() {
+        let blocks = (Block::of6(ip.src[0]), Block::of6(ip.dst[0]));
+        let bits = || {
+            (
+                blocks.0.bits(rest6(ip.src[0], ip.src[1]), 128),
+                blocks.1.bits(rest6(ip.dst[0], ip.dst[1]), 128),
+            )
+        };
+        found = asked(filter.words6(blocks), blocks, exact, bits, maps::prefixes6);
+    }
+    if maps::HASHED_SHORT6.load() != 0 {
+        let blocks = (Block::short6(ip.src[0]), Block::short6(ip.dst[0]));
+        let words = (filter.short_word6(blocks.0), filter.short_word6(blocks.1));
+        found |= near(words, blocks);
+    }
+    if maps::WIDE6.load() != 0 {
+        found |= NEAR;
+    }
+    Asked::now(found)
+}
+
+/// Asks the words of two blocks for addresses, if there are any, and for prefixes.
+#[inline(always)]
+fn asked(
+    words: (u64, u64),
+    blocks: (Block, Block),
+    exact: impl Fn() -> bool,
+    bits: impl Fn() -> (u64, u64),
+    prefixes: impl Fn() -> bool,
+) -> u64 {
+    let mut found = 0;
+    if exact() {
+        let bits = bits();
+        found |= has_bits(words.0, bits.0) & SRC;
+        found |= has_bits(words.1, bits.1) << 1 & DST;
+    }
+    if prefixes() {
+        found |= near(words, blocks);
+    }
+    found
+}
+
+/// Whether prefixes are marked in one of two blocks.
+#[inline(always)]
+fn near(words: (u64, u64), blocks: (Block, Block)) -> u64 {
+    let bits = (blocks.0.occupied_bits(), blocks.1.occupied_bits());
+    (has_bits(words.0, bits.0) | has_bits(words.1, bits.1)) << 2 & NEAR
+}
+
+impl Asked {
+    /// Computed here, not where somebody asks: the words and what they are asked would be kept until then.
+    #[inline(always)]
+    fn now(found: u64) -> Self {
+        Self(apart(found))
+    }
 }
 
 /// The outcome of an IPv4 packet; `glance` tells whether its flow is looked at again.
 #[inline(always)]
-pub fn ipv4(link: &Link, ip: &Ip4, asked: Option<Asked>, glance: Glance) -> Outcome {
+pub fn ipv4(link: &Link, ip: &Ip4, asked: Asked, glance: Glance) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    let Some(asked) = asked else {
-        return otherwise;
-    };
-    let Some(guess) = may_match4(asked, ip.src, ip.dst) else {
+    let Some(guess) = Guess::of(asked) else {
         return otherwise;
     };
     let (src, dst) = (maps::pair(0, ip.src, 32), maps::pair(0, ip.dst, 32));
@@ -66,12 +135,9 @@ pub fn ipv4(link: &Link, ip: &Ip4, asked: Option<Asked>, glance: Glance) -> Outc
 
 /// The outcome of an IPv6 packet.
 #[inline(always)]
-pub fn ipv6(link: &Link, ip: &Ip6, asked: Option<Asked>, glance: Glance) -> Outcome {
+pub fn ipv6(link: &Link, ip: &Ip6, asked: Asked, glance: Glance) -> Outcome {
     let otherwise = ip.transport.otherwise;
-    let Some(asked) = asked else {
-        return otherwise;
-    };
-    let Some(guess) = may_match6(asked, ip.src, ip.dst) else {
+    let Some(guess) = Guess::of(asked) else {
         return otherwise;
     };
     let may_be_known = set_sighting(ip.src, ip.dst, link, &ip.transport, 6);
@@ -92,15 +158,17 @@ impl Guess {
     /// There are prefixes around an address.
     const NEAR: Self = Self(0);
 
-    /// Of the sides whose lowest bit is set: one question for both.
+    /// One question for all.
     #[inline(always)]
-    const fn of((src, dst): (u64, u64)) -> Option<Self> {
-        if (src | dst) & 1 == 0 {
+    const fn of(Asked(found): Asked) -> Option<Self> {
+        if found == 0 {
             None
-        } else if src & 1 != 0 {
+        } else if found & SRC != 0 {
             Some(Self::SRC)
-        } else {
+        } else if found & DST != 0 {
             Some(Self::DST)
+        } else {
+            Some(Self::NEAR)
         }
     }
 
@@ -117,67 +185,6 @@ fn filter() -> Option<Filter> {
         return None;
     }
     maps::filter()
-}
-
-/// Whether a pattern may cover one of the addresses, and which.
-#[inline(always)]
-fn may_match4(asked: Asked, src: u32, dst: u32) -> Option<Guess> {
-    // Hashed once more: it takes less than to keep that meanwhile, for which the stack is too short.
-    let hidden = |address: u32| apart(address.into()) as u32;
-    let blocks = (Block::of4(hidden(src)), Block::of4(hidden(dst)));
-    let Asked(words) = asked;
-    let (exact, prefixes) = (maps::EXACT4.load() != 0, maps::prefixes4());
-    if exact || prefixes {
-        if exact {
-            let bits = (blocks.0.bits(rest4(src), 32), blocks.1.bits(rest4(dst), 32));
-            let has = (has_bits(words.0, bits.0), has_bits(words.1, bits.1));
-            if let Some(guess) = Guess::of(has) {
-                return Some(guess);
-            }
-        }
-        if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
-            return Some(Guess::NEAR);
-        }
-    }
-    if maps::SHORT4.load() == 0 {
-        return None;
-    }
-    // Once more, because it is not kept meanwhile.
-    let filter = filter()?;
-    let short = (filter.bits(short4(src)) | filter.bits(short4(dst))) & 1 != 0;
-    short.then_some(Guess::NEAR)
-}
-
-/// The same of IPv6.
-#[inline(always)]
-fn may_match6(asked: Asked, src: [u64; 2], dst: [u64; 2]) -> Option<Guess> {
-    let blocks = (Block::of6(apart(src[0])), Block::of6(apart(dst[0])));
-    let Asked(words) = asked;
-    let (exact, prefixes) = (maps::EXACT6.load() != 0, maps::prefixes6());
-    if exact || prefixes {
-        if exact {
-            let bits = (
-                blocks.0.bits(rest6(src[0], src[1]), 128),
-                blocks.1.bits(rest6(dst[0], dst[1]), 128),
-            );
-            let has = (has_bits(words.0, bits.0), has_bits(words.1, bits.1));
-            if let Some(guess) = Guess::of(has) {
-                return Some(guess);
-            }
-        }
-        if prefixes && (has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied())) {
-            return Some(Guess::NEAR);
-        }
-    }
-    if maps::HASHED_SHORT6.load() != 0 {
-        let filter = filter()?;
-        let blocks = (Block::short6(src[0]), Block::short6(dst[0]));
-        let words = (filter.short_word6(blocks.0), filter.short_word6(blocks.1));
-        if has(words.0, blocks.0.occupied()) || has(words.1, blocks.1.occupied()) {
-            return Some(Guess::NEAR);
-        }
-    }
-    (maps::WIDE6.load() != 0).then_some(Guess::NEAR)
 }
 
 #[inline(always)]
