@@ -160,12 +160,16 @@ impl Varied {
     /// # Errors
     /// When the path is not on bpffs.
     pub fn pin_empty(&mut self, path: &Path) -> Result<(), Error> {
-        let program = xdp(&mut self.ebpf, empty(self.variant))?;
-        program.pin(path).map_err(|source| Error::Pin {
-            path: path.to_owned(),
-            source: std::io::Error::other(source),
-        })
+        pin(xdp(&mut self.ebpf, empty(self.variant))?, path)
     }
+}
+
+/// Pins a program.
+pub(super) fn pin(program: &mut Xdp, path: &Path) -> Result<(), Error> {
+    program.pin(path).map_err(|source| Error::Pin {
+        path: path.to_owned(),
+        source: std::io::Error::other(source),
+    })
 }
 
 const fn empty(variant: Variant) -> &'static str {

@@ -240,6 +240,15 @@ impl Offline {
         Ok(self.instance.program(self.variant)?.fd()?)
     }
 
+    /// Pins the program, for a bench that attaches it to an interface.
+    ///
+    /// # Errors
+    /// When the path is not on bpffs.
+    #[cfg(feature = "bench")]
+    pub fn pin(&mut self, path: &std::path::Path) -> Result<(), Error> {
+        super::bench::pin(self.instance.program(self.variant)?, path)
+    }
+
     fn test_run(&mut self, options: TestRunOptions<'_>) -> Result<Verdict, RunError> {
         let program = self.instance.program(self.variant)?;
         let result = program.test_run(options).map_err(Error::from)?;

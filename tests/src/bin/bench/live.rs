@@ -32,7 +32,7 @@ const FRAMES: u64 = 600_000;
 const FRAMES_QUICK: u64 = 200_000;
 /// Interval between two looks at what has arrived.
 const LOOK: Duration = Duration::from_millis(2);
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     if !need::root_and(&["trafgen", "ethtool", "ip"]) {
@@ -69,9 +69,9 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
                 stage.detach(&daemon.client())?;
                 rate
             } else {
-                attach_empty(&stage.wire, &empty);
+                attach(&stage.wire, &empty);
                 let rate = rate(&stage.wire, &daemon, &config, frames)?;
-                detach_empty(&stage.wire);
+                detach(&stage.wire);
                 rate
             };
             match (round, ours) {
@@ -103,7 +103,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     Ok(())
 }
 
-pub fn attach_empty(wire: &Wire, pin: &Path) {
+pub fn attach(wire: &Wire, pin: &Path) {
     let pin = pin.to_str().expect("a path in UTF-8");
     wire.to.run(&[
         "ip",
@@ -117,7 +117,7 @@ pub fn attach_empty(wire: &Wire, pin: &Path) {
     ]);
 }
 
-pub fn detach_empty(wire: &Wire) {
+pub fn detach(wire: &Wire) {
     wire.to
         .run(&["ip", "link", "set", "dev", Wire::IN, "xdpdrv", "off"]);
 }

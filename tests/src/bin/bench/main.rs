@@ -22,6 +22,7 @@ mod stage;
 mod stix;
 mod subjects;
 mod suricata;
+mod wire;
 
 use std::{env, process::ExitCode};
 
@@ -62,6 +63,7 @@ fn measure(options: &Options, report: &mut Report) -> Result<(), String> {
     }
     if options.has(Part::Live) {
         live::run(options, report)?;
+        wire::run(options, report)?;
     }
     if options.has(Part::Load) {
         load::run(options, report)?;

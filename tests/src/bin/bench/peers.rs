@@ -22,7 +22,7 @@ use sensor_user::dataplane::{Variant, bench::Varied};
 
 use crate::{
     beside, cpu,
-    live::{attach_empty, detach_empty, received},
+    live::{attach, detach, received},
     options::Options,
     report::Report,
     sender,
@@ -170,9 +170,9 @@ impl Bench<'_> {
         match who {
             Who::Nobody => self.counted(rate),
             Who::Empty => {
-                attach_empty(&self.stage.wire, &self.empty);
+                attach(&self.stage.wire, &self.empty);
                 let run = self.timed(rate)?.0;
-                detach_empty(&self.stage.wire);
+                detach(&self.stage.wire);
                 Ok(run)
             }
             Who::Ours => self.ours(rate),

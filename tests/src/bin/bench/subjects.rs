@@ -247,10 +247,13 @@ fn subject(name: &str, id: Id, program: Program) -> Subject {
     }
 }
 
+/// The sensor as an interface has it.
+pub fn as_live(image: &Image) -> Result<Offline, String> {
+    Offline::as_live(image, Sizes::default(), Variant::Frags, limit()).map_err(said)
+}
+
 fn sensor(name: &str, id: Id, image: &Image) -> Result<Subject, String> {
-    let offline =
-        Offline::as_live(image, Sizes::default(), Variant::Frags, limit()).map_err(said)?;
-    Ok(subject(name, id, boxed(offline)))
+    Ok(subject(name, id, boxed(as_live(image)?)))
 }
 
 /// The sensor with so many address markers, half of each family.
