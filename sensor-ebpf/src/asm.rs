@@ -7,7 +7,7 @@ use core::arch::asm;
 #[inline(always)]
 pub fn has_bits(word: u64, bits: u64) -> u64 {
     let mut word = word;
-    // SAFETY: moves and shifts.
+    // SAFETY: moves, shifts and masks.
     unsafe {
         asm!(
             "{bits} >>= 46",
@@ -30,8 +30,8 @@ pub fn has_bits(word: u64, bits: u64) -> u64 {
     word
 }
 
-/// The same number, hidden from the optimiser: it joins two comparisons into one branch otherwise, and makes them
-/// before it is known whether anybody asks.
+/// The same number, hidden from the optimiser: it joins two comparisons into one branch otherwise, and computes what
+/// somebody asks for there and not here.
 #[inline(always)]
 pub fn apart(mut number: u64) -> u64 {
     // SAFETY: a move to itself.

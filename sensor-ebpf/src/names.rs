@@ -70,8 +70,8 @@ impl Glance {
     }
 }
 
-/// Whether a packet may bear a name; addresses as [`set_sighting`] takes them. Before its addresses are
-/// compared, so that little is kept meanwhile.
+/// Whether a packet may bear a name; addresses as [`set_sighting`] takes them. Before it is asked what the filter
+/// told of them, so that the words come meanwhile.
 #[inline(always)]
 pub fn glance<const F: bool>(
     packet: &Packet<'_, F>,

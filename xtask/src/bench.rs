@@ -12,7 +12,7 @@ pub const COMMAND: Command = Command {
     help: "cargo xtask bench [--peers] [--quick] [--full] [--only=PART] [--rounds=N] [--json] [--no-save]
 
 Costs of a packet for marker sets of several sizes beside an empty program, plain hash and trie
-lookups and xdp-filter; rates through a wire; times and memory of loads; how many events a second
+lookups and xdp-filter; rates and costs on a wire; times and memory of loads; how many events a second
 the store takes, and how fast it finds them. Needs root; it takes about
 ten minutes and wants an idle machine. Each figure is printed with its limit, `pass` or `short`.
 The exit code tells whether it could be measured, not whether it passes.

@@ -7,7 +7,7 @@ pub enum Part {
     Packet,
     /// The same of names.
     Names,
-    /// Rates through a wire.
+    /// Rates through a wire, and what a packet costs there.
     Live,
     /// Times and memory of loads.
     Load,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sensor_tests::{
     bench::{sets::Set, statistics::Median},
     command::{Background, wait_until},
+    need,
     netns::{Bpffs, Wire},
     random::Random,
 };
@@ -33,7 +34,10 @@ struct Subject {
 }
 
 pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
-    let many = if options.quick { 100_000 } else { 1_000_000 };
+    if !need::root_and(&["trafgen", "ip", "bpftool"]) {
+        return Err("wire needs trafgen, ip and bpftool; `cargo xtask setup` installs them".into());
+    }
+    let many = if options.quick { 10_000 } else { 1_000_000 };
     let directory = tempfile::tempdir().map_err(said)?;
     let bpffs = Bpffs::mount(&directory.path().join("bpf"));
     let mut subjects = Vec::new();
@@ -55,7 +59,7 @@ pub fn run(options: &Options, report: &mut Report) -> Result<(), String> {
     parse_only.pin(&pin).map_err(said)?;
     let mut random = Random::new(SEED);
     let mut sensors = Vec::new();
-    for size in [0, 100_000, many] {
+    for size in [0, many / 10, many] {
         let image = Set::addresses(&mut random, size / 2, size / 2).image();
         let mut sensor = as_live(&image)?;
         let pin = subject(format!("{size} address markers"));
@@ -98,7 +102,7 @@ fn measure(
 
 fn tell(subjects: &[Subject], report: &mut Report) {
     report.line(format!(
-        "\nOn the same wire, by the kernel's clock\n  {:<45} {:>7}   added to empty (95 %)",
+        "\nOn the same wire, IPv4, random addresses, no hit, by the kernel's clock\n  {:<45} {:>7}   added to empty (95 %)",
         "ns a packet", "median",
     ));
     for subject in subjects {
@@ -127,7 +131,7 @@ fn time(wire: &Wire, config: &Path) -> Result<f64, String> {
     }
     let (after, count_after) = cpu::program(wire)?;
     let seen = count_after - count;
-    if seen < FRAMES {
+    if seen < FRAMES / 10 * 9 {
         return Err(format!("wire: {seen} of {FRAMES} frames arrived"));
     }
     Ok((after - before) * 1e9 / seen as f64)
