@@ -49,8 +49,8 @@ pub fn judge() -> Judged {
 pub enum Segment {
     /// A message behind its length, and where that says it ends.
     Message(u32),
-    /// Several messages, or a part of one.
-    ToLend,
+    /// Several messages, or a part of one: of the class it is lent as.
+    ToLend(LaneClass),
     Other,
 }
 
@@ -62,21 +62,28 @@ pub fn segment<const F: bool>(
     length: u32,
     sequence: u32,
 ) -> Segment {
-    let first = match young::segment(sequence) {
-        Some(segment) if segment.ahead > 0 && matches!(segment.begun, Begun::Dns) => {
-            segment.spend();
-            return Segment::ToLend;
+    let (mut first, mut early) = (false, None);
+    if let Some(segment) = young::segment(sequence) {
+        first = segment.ahead == 0;
+        if !first {
+            if matches!(segment.begun, Begun::Dns) {
+                segment.spend();
+                return Segment::ToLend(LaneClass::Dns);
+            }
+            early = Some(segment);
         }
-        Some(segment) => segment.ahead == 0,
-        None => false,
-    };
+    }
     if let Some(prefix) = prefix(packet, payload, length) {
         if prefix + 2 >= length {
+            if first {
+                // Who looks at it tells whether it goes on.
+                young::decided();
+            }
             return Segment::Message(prefix + 2);
         }
         // Others follow, the last of them perhaps in part.
         young::begin(sequence, Begun::Dns, young::REACH);
-        return Segment::ToLend;
+        return Segment::ToLend(LaneClass::Dns);
     }
     // Some send the length in a segment of its own; what a connection begins with is a message, whatever it
     // asks.
@@ -89,7 +96,12 @@ pub fn segment<const F: bool>(
             return Segment::Other;
         }
         young::begin(sequence, Begun::Dns, end);
-        return Segment::ToLend;
+        return Segment::ToLend(LaneClass::Dns);
+    }
+    // It came before the first.
+    if let Some(segment) = early {
+        segment.spend();
+        return Segment::ToLend(LaneClass::TlsSegment);
     }
     Segment::Other
 }

@@ -189,8 +189,8 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
             if over_tcp {
                 match dns::segment(packet, payload, length, sequence) {
                     dns::Segment::Message(at) => (skipped, end) = (2, at),
-                    dns::Segment::ToLend => {
-                        lend(LaneClass::Dns, 0);
+                    dns::Segment::ToLend(class) => {
+                        lend(class, 0);
                         return 0;
                     }
                     dns::Segment::Other => return 0,

@@ -235,7 +235,9 @@ pub fn tcp<const F: bool>(
             First::NOTHING
         };
     }
-    let begins = head & (SYN | ACK | RST) == SYN;
+    // A server of DNS sends names, too: its connection begins by its own SYN.
+    let begins =
+        head & (SYN | RST) == SYN && (head & ACK == 0 || ports.0 == DNS && is_dns(ports));
     if payload >= end || head & RST != 0 {
         return if begins {
             First::look(payload, reason::SYN)

@@ -26,6 +26,7 @@ use evasive::{extension, hello, hello_with, one_name, over_tcp, question, record
 const START: u64 = 1_700_000_000_000_000_000;
 const MILLISECOND: u64 = 1_000_000;
 const SYN: u8 = 2;
+const ACK: u8 = 0x10;
 const PUSH: u8 = 0x18;
 const REQUEST: &[u8] = b"GET /a/b?c=d HTTP/1.1\r\nHost: www.evil.example\r\nCookie: a=b\r\n\r\n";
 
@@ -257,6 +258,30 @@ fn without_names_the_pieces_of_a_url_are_found_in_either_order() {
     let (one, two) = REQUEST.split_at(30);
     for pieces in [[(0, one), (30, two)], [(30, two), (0, one)]] {
         assert_eq!(subject.connection(80, &pieces), [MatchedIn::HttpUrl]);
+    }
+}
+
+/// A message over TCP, of a client and of a server whose client nobody sees.
+#[test]
+fn a_dns_message_is_found_in_whatever_order_its_segments_come() {
+    if !need::root() {
+        return;
+    }
+    let mut subject = Subject::of(&["domain *.evil.example"]);
+    let message = over_tcp(&question());
+    let mut port = 30_000;
+    for cut in 1..message.len() {
+        let (one, two) = message.split_at(cut);
+        for pieces in [[(0, one), (cut, two)], [(cut, two), (0, one)]] {
+            port += 1;
+            for (ports, begin) in [((port, 53), SYN), ((53, port), SYN | ACK)] {
+                let mut found = subject.find(&tcp(ports, 0, begin, &[]));
+                for (at, piece) in pieces {
+                    found.extend(subject.find(&tcp(ports, at + 1, PUSH, piece)));
+                }
+                assert_eq!(found, [MatchedIn::Dns], "{cut} {ports:?} {}", pieces[0].0);
+            }
+        }
     }
 }
 
