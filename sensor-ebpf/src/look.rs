@@ -8,7 +8,7 @@ use crate::{
     names::{DOT, reason, tcp, udp},
     packet::{Packet, within},
     parse::TCP,
-    pieces, scratch, tls,
+    pieces, quic, scratch, tls,
     young::{self, Begun},
 };
 
@@ -181,7 +181,11 @@ fn look<const F: bool>(packet: &Packet<'_, F>, place: u32, end: u32, bytes: u32)
             0
         }
         reason::QUIC => {
-            lend(LaneClass::QuicInitial, 0);
+            if quic::bears(packet, payload) {
+                lend(LaneClass::QuicInitial, 0);
+            } else if is_dot() {
+                lane::count(LaneClass::Dot as u32, LaneFate::Unreadable);
+            }
             0
         }
         reason::DNS => {

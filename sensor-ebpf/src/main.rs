@@ -26,6 +26,7 @@ mod names;
 mod packet;
 mod parse;
 mod pieces;
+mod quic;
 mod scratch;
 mod sighting;
 mod table;

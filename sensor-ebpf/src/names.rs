@@ -10,7 +10,7 @@ use crate::{
     maps,
     packet::Packet,
     parse::{Link, TCP, Transport, UDP},
-    scratch, tls, walk, young,
+    quic, scratch, tls, walk, young,
 };
 
 pub const DNS: u16 = 53;
@@ -168,45 +168,18 @@ pub fn udp<const F: bool>(
             otherwise
         };
     };
-    let head = u64::from_le(head);
-    // A long header (RFC 9000 §17.2) of an Initial: most datagrams end here.
-    let (kind, version) = (head & 0xf0, (head >> 8) as u32);
-    let initial = match kind {
-        0xc0 => version == VERSION_1 || is_former(version),
-        // RFC 9369 §3.2.
-        0xd0 => version == VERSION_2,
-        _ => false,
-    };
-    if initial {
+    if quic::may_bear(u64::from_le(head), payload, end) {
         First::look(payload, reason::QUIC)
     } else {
         otherwise
     }
 }
 
-/// Versions as the lowest byte of a word is the first.
-const VERSION_1: u32 = 0x0000_0001u32.swap_bytes();
-const VERSION_2: u32 = 0x6b33_43cfu32.swap_bytes();
-
 /// Whether what seems to be a handshake record is a DNS message of that length: where the kind of the
 /// handshake message would stand.
 #[inline(always)]
 fn is_message<const F: bool>(packet: &Packet<'_, F>, payload: u32) -> bool {
     packet.read::<u8>(payload + 5).is_some_and(|kind| kind != 1)
-}
-
-/// Whether a version is one of those before 1 that bear a ClientHello: drafts of the IETF, Facebook's,
-/// Google's `T05`, and those that force a server to negotiate (RFC 9000 §15).
-#[inline(always)]
-const fn is_former(version: u32) -> bool {
-    const fn first(bytes: [u8; 3]) -> u32 {
-        u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0])
-    }
-    let three = version & 0x00ff_ffff;
-    three == first([0xff, 0, 0])
-        || three == first([0xfa, 0xce, 0xb0])
-        || three == first(*b"T05")
-        || version & 0x0f0f_0f0f == 0x0a0a_0a0a
 }
 
 #[inline(always)]
@@ -236,8 +209,7 @@ pub fn tcp<const F: bool>(
         };
     }
     // A server of DNS sends names, too: its connection begins by its own SYN.
-    let begins =
-        head & (SYN | RST) == SYN && (head & ACK == 0 || ports.0 == DNS && is_dns(ports));
+    let begins = head & (SYN | RST) == SYN && (head & ACK == 0 || ports.0 == DNS && is_dns(ports));
     if payload >= end || head & RST != 0 {
         return if begins {
             First::look(payload, reason::SYN)

@@ -1,7 +1,7 @@
 //! What clients do so that nobody reads a name, or do without meaning to: through the program by
 //! BPF_PROG_TEST_RUN, then through confirmation and the inspection lane, as the agent has them.
 
-use sensor_common::Term;
+use sensor_common::{LaneClass, LaneFate, Term};
 use sensor_tests::{
     need,
     oracle::image,
@@ -20,6 +20,8 @@ use sensor_user::{
 
 #[path = "name_evasions/evasive.rs"]
 mod evasive;
+#[path = "name_evasions/order.rs"]
+mod order;
 
 use evasive::{extension, hello, hello_with, one_name, over_tcp, question, records};
 
@@ -215,76 +217,6 @@ fn host_and_url_of_odd_heads_are_told() {
     assert!(subject.whole(25, b"EHLO www.evil.example\r\n").is_empty());
 }
 
-/// However what a connection begins with is cut in two, and a head also where it goes on for long.
-#[test]
-fn beginnings_are_found_wherever_they_are_cut() {
-    if !need::root() {
-        return;
-    }
-    let url = "url http://www.evil.example/a/b?c=d";
-    let mut subject = Subject::of(&["domain *.evil.example", url]);
-    let hello = hello("www.evil.example");
-    for (stream, port, expected) in [
-        (&hello[..], 443, &[MatchedIn::TlsSni][..]),
-        (REQUEST, 80, &[MatchedIn::HttpHost, MatchedIn::HttpUrl]),
-    ] {
-        for cut in 1..stream.len() {
-            let (one, two) = stream.split_at(cut);
-            let found = subject.connection(port, &[(0, one), (cut, two)]);
-            assert_eq!(found, expected, "{cut}");
-        }
-        // One byte at a time, then the rest.
-        let mut pieces: Vec<(usize, &[u8])> = (0..40).map(|at| (at, &stream[at..=at])).collect();
-        pieces.push((40, &stream[40..]));
-        assert_eq!(subject.connection(port, &pieces), expected);
-    }
-    // The rest never comes.
-    let cut = REQUEST.len() - 10;
-    let found = subject.connection(80, &[(0, &REQUEST[..cut])]);
-    assert_eq!(found, [MatchedIn::HttpHost, MatchedIn::HttpUrl]);
-    // Records of one byte and of three.
-    for size in [1, 3] {
-        let found = subject.whole(443, &records(&hello[5..], size));
-        assert_eq!(found, [MatchedIn::TlsSni], "{size}");
-    }
-}
-
-#[test]
-fn without_names_the_pieces_of_a_url_are_found_in_either_order() {
-    if !need::root() {
-        return;
-    }
-    let mut subject = Subject::of(&["url http://www.evil.example/a/b?c=d"]);
-    let (one, two) = REQUEST.split_at(30);
-    for pieces in [[(0, one), (30, two)], [(30, two), (0, one)]] {
-        assert_eq!(subject.connection(80, &pieces), [MatchedIn::HttpUrl]);
-    }
-}
-
-/// A message over TCP, of a client and of a server whose client nobody sees.
-#[test]
-fn a_dns_message_is_found_in_whatever_order_its_segments_come() {
-    if !need::root() {
-        return;
-    }
-    let mut subject = Subject::of(&["domain *.evil.example"]);
-    let message = over_tcp(&question());
-    let mut port = 30_000;
-    for cut in 1..message.len() {
-        let (one, two) = message.split_at(cut);
-        for pieces in [[(0, one), (cut, two)], [(cut, two), (0, one)]] {
-            port += 1;
-            for (ports, begin) in [((port, 53), SYN), ((53, port), SYN | ACK)] {
-                let mut found = subject.find(&tcp(ports, 0, begin, &[]));
-                for (at, piece) in pieces {
-                    found.extend(subject.find(&tcp(ports, at + 1, PUSH, piece)));
-                }
-                assert_eq!(found, [MatchedIn::Dns], "{cut} {ports:?} {}", pieces[0].0);
-            }
-        }
-    }
-}
-
 #[test]
 fn port_53_hides_nothing_but_dns() {
     if !need::root() {
@@ -321,34 +253,6 @@ fn port_53_hides_nothing_but_dns() {
     let bare = &question()[..26];
     let found = subject.find(&frame(Body::udp(4002, 53, bare)));
     assert_eq!(found, [MatchedIn::Dns]);
-}
-
-/// TCP Fast Open (RFC 7413).
-#[test]
-fn what_a_syn_bears_is_read() {
-    if !need::root() {
-        return;
-    }
-    let mut subject = Subject::of(&["domain *.evil.example"]);
-    let hello = hello("www.evil.example");
-    let question = over_tcp(&question());
-    for (at, (stream, port, place)) in [
-        (&hello[..], 443, MatchedIn::TlsSni),
-        (REQUEST, 80, MatchedIn::HttpHost),
-        (&question[..], 53, MatchedIn::Dns),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let ports = (20_000 + at as u16, port);
-        assert_eq!(subject.find(&tcp(ports, 0, SYN, stream)), [place]);
-    }
-    for cut in [1, 3, 60] {
-        let ports = (21_000 + cut as u16, 443);
-        assert!(subject.find(&tcp(ports, 0, SYN, &hello[..cut])).is_empty());
-        let found = subject.find(&tcp(ports, cut + 1, PUSH, &hello[cut..]));
-        assert_eq!(found, [MatchedIn::TlsSni], "{cut}");
-    }
 }
 
 #[test]
